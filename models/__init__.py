@@ -1,0 +1,1 @@
+"""Load and predict, without Beam. May import schemas."""

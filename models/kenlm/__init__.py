@@ -1,0 +1,1 @@
+"""KenLM models: profiles, tokenisers, scoring, estimation, file formats."""

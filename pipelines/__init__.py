@@ -1,0 +1,1 @@
+"""How a run happens: recipe, plan, Beam graph, launcher, manifests, command line. May import all."""

@@ -1,0 +1,1 @@
+"""Launchers: where the graph of a plan is executed."""

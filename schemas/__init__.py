@@ -1,0 +1,1 @@
+"""What a thing is: columns, batches, shards, configuration. Imports nothing of ours."""

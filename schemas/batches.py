@@ -1,0 +1,79 @@
+"""What is done to record batches everywhere: append, replace, select rows and scatter results back, mark rows as dead.
+
+All functions keep the batch's schema metadata (it carries the shard's envelope, see `schemas.shards`) and the number and
+order of rows.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.columns import Column
+
+Mask = npt.NDArray[np.bool_]
+
+
+def append_columns(batch: pa.RecordBatch, columns: Sequence[Column], values: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Append `columns` in order; a column that is already there is replaced where it stands.
+
+    Raises ValueError if the names in `values` are not exactly those of `columns` or a length is wrong, and
+    `pa.ArrowInvalid` if a value does not fit its type.
+    """
+    if set(values) != {column.name for column in columns}:
+        raise ValueError(f"columns {[c.name for c in columns]} but values for {list(values)}")
+    for column in columns:
+        array = values[column.name]
+        if len(array) != batch.num_rows:
+            raise ValueError(f"column {column.name!r} has {len(array)} values for {batch.num_rows} rows")
+        if array.type != column.dtype:
+            array = array.cast(column.dtype)
+        at = batch.schema.get_field_index(column.name)
+        batch = batch.append_column(column.field, array) if at < 0 else batch.set_column(at, column.field, array)
+    return batch
+
+
+def null_columns(columns: Sequence[Column], rows: int) -> dict[str, pa.Array]:
+    """All-null values for `columns`."""
+    return {column.name: pa.nulls(rows, column.dtype) for column in columns}
+
+
+def living_rows(batch: pa.RecordBatch) -> Mask:
+    """True where the row is neither dead nor already rejected; shape (rows,)."""
+    alive = np.ones(batch.num_rows, dtype=bool)
+    for name in ("dead_reason", "reject_reason"):
+        if name in batch.schema.names:
+            alive &= batch.column(name).is_null().to_numpy(zero_copy_only=False)
+    return alive
+
+
+def scatter(values: pa.Array, mask: Mask) -> pa.Array:
+    """Spread `values` (one per True of `mask`, in order) over `len(mask)` rows, null elsewhere."""
+    if len(values) == len(mask):
+        return values
+    positions = np.cumsum(mask) - 1
+    return values.take(pa.array(positions, mask=~mask)) if len(values) else pa.nulls(len(mask), values.type)
+
+
+def mark_dead(batch: pa.RecordBatch, reasons: pa.Array, stage: str, first_bytes: pa.Array) -> pa.RecordBatch:
+    """Mark the rows whose entry in `reasons` (string, one per row) is not null as dead letters of `stage`.
+
+    Their `text` and payload become null; rows that are dead already stay as they are. `first_bytes` is binary, one per row.
+    """
+    dying = pc.and_(reasons.is_valid(), batch.column("dead_reason").is_null())
+    if not pc.any(dying).as_py():
+        return batch
+    updates = {
+        "dead_stage": pa.repeat(stage, batch.num_rows),
+        "dead_reason": reasons,
+        "dead_bytes": pc.binary_slice(first_bytes, 0, 200),
+        "text": pa.nulls(batch.num_rows, pa.string()),
+        "payload": pa.nulls(batch.num_rows, pa.binary()),
+    }
+    for name, value in updates.items():
+        at = batch.schema.get_field_index(name)
+        if at >= 0:
+            batch = batch.set_column(at, batch.schema.field(at), pc.if_else(dying, value, batch.column(at)))
+    return batch

@@ -1,0 +1,225 @@
+"""Every fixed column: name, type, unit and what null means. Stages append these; docs/data-model.md is made from them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+QUALITY_CRITERIA = (
+    "accuracy",
+    "coherence",
+    "language_consistency",
+    "semantic_density",
+    "knowledge_novelty",
+    "topic_focus",
+    "creativity",
+    "professionalism",
+    "style_consistency",
+    "grammatical_diversity",
+    "structural_standardization",
+    "originality",
+    "sensitivity",
+    "overall_score",
+)
+"""DataMan's 14 criteria in its output order (arXiv 2502.19363); integers 1..5, higher is better for all."""
+
+DOMAINS = (
+    "Medicine",
+    "Finance",
+    "Law",
+    "Education",
+    "Technology",
+    "Entertainment",
+    "Mathematics",
+    "Coding",
+    "Government",
+    "Culture",
+    "Transportation",
+    "Retail E-commerce",
+    "Telecommunication",
+    "Agriculture",
+    "Other",
+)
+"""DataMan's 15 domains, letters A..O."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One output column: what it holds, and what a null in it says."""
+
+    name: str
+    dtype: pa.DataType
+    doc: str
+    null: str = "never null"
+
+    @property
+    def field(self) -> pa.Field:
+        """The Arrow field (always nullable: a dead row carries nulls)."""
+        return pa.field(self.name, self.dtype)
+
+
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """Arrow schema of these columns, in order."""
+    return pa.schema([column.field for column in columns])
+
+
+DOCUMENT = (
+    Column(
+        name="id", dtype=pa.string(), doc="32 hex digits: XXH3-128 of `source` and `source_offset`; unique in a run"
+    ),
+    Column(name="source", dtype=pa.string(), doc="the input file as named on the command line"),
+    Column(
+        name="source_offset",
+        dtype=pa.int64(),
+        doc="where the record starts: byte of the decompressed JSONL, byte of the WARC file as stored, row of the Parquet file",
+    ),
+    Column(
+        name="source_id", dtype=pa.string(), doc="the input's own identifier, may repeat", null="the input has none"
+    ),
+    Column(name="url", dtype=pa.string(), doc="address of the page", null="the input has none"),
+    Column(name="date", dtype=pa.string(), doc="crawl date as the input gives it", null="the input has none"),
+    Column(
+        name="metadata",
+        dtype=pa.string(),
+        doc="the input's other fields as one JSON object",
+        null="the input has no other fields",
+    ),
+    Column(name="text", dtype=pa.string(), doc="the document", null="dead row, or HTML that is not yet extracted"),
+)
+"""What every reader gives, before any stage."""
+
+PAYLOAD = (
+    Column(name="payload", dtype=pa.binary(), doc="HTTP body as stored", null="the input gives text, not HTML"),
+    Column(name="payload_type", dtype=pa.string(), doc="HTTP Content-Type header", null="no such header, or no HTML"),
+)
+"""Given by readers of HTML and taken away by the `extract` stage; never written to a file."""
+
+DEAD = (
+    Column(
+        name="dead_stage", dtype=pa.string(), doc="the step that could not go on with this record", null="the row lives"
+    ),
+    Column(name="dead_reason", dtype=pa.string(), doc="one line: what is wrong with the record", null="the row lives"),
+    Column(name="dead_bytes", dtype=pa.binary(), doc="first bytes (at most 200) of the record", null="the row lives"),
+)
+"""A damaged record travels as a row with these set and `text` null; the sink writes it to dead/."""
+
+EXTRACT = (
+    Column(name="title", dtype=pa.string(), doc="the page's <title>", null="no title, or the input is text"),
+    Column(
+        name="text_chars",
+        dtype=pa.int32(),
+        doc="Unicode code points of `text` without white space at its ends",
+        null="dead row",
+    ),
+)
+
+LANGUAGE = (
+    Column(
+        name="language",
+        dtype=pa.string(),
+        doc="ISO 639 code as lid.176 gives it (`en`); `und` under `min_score`",
+        null="no text",
+    ),
+    Column(name="language_score", dtype=pa.float32(), doc="probability of the best label, 0..1", null="no text"),
+)
+
+PERPLEXITY = (
+    Column(
+        name="ppl_clean",
+        dtype=pa.float64(),
+        doc="perplexity per token under the clean-trained model, 10 ** (-log10 p / tokens)",
+        null="no text, or no clean model for the language",
+    ),
+    Column(
+        name="ppl_harmful",
+        dtype=pa.float64(),
+        doc="the same under the harmful-trained model: low means harmful-like",
+        null="no text, or no harmful model for the language",
+    ),
+    Column(
+        name="ppl_logratio",
+        dtype=pa.float64(),
+        doc="log10(ppl_harmful) - log10(ppl_clean): low means harmful-like",
+        null="one of the two is null",
+    ),
+    Column(
+        name="ppl_tokens",
+        dtype=pa.int32(),
+        doc="tokens scored by the clean model (else the harmful one), sentence ends included",
+        null="no model scored the row",
+    ),
+    Column(
+        name="ppl_oov_ratio",
+        dtype=pa.float32(),
+        doc="share of those tokens (sentence ends left out) that the model does not know, 0..1",
+        null="no model scored the row, or no token",
+    ),
+)
+
+QUALITY = (
+    *(
+        Column(
+            name=f"quality_{name}",
+            dtype=pa.int8(),
+            doc=f"DataMan criterion {number}, 1..5, higher is better",
+            null="not rated",
+        )
+        for number, name in enumerate(QUALITY_CRITERIA, 1)
+    ),
+    Column(
+        name="quality_overall_raw",
+        dtype=pa.float32(),
+        doc="the rater's uncut overall score, for ranking; about 1..5",
+        null="not rated",
+    ),
+    Column(
+        name="quality_status",
+        dtype=pa.string(),
+        doc="`ok`, `out_of_domain` (rated, but unlike what the rater was trained on), or why there is no rating",
+        null="the row was dead or already rejected",
+    ),
+)
+
+DOMAIN = (
+    Column(
+        name="domain",
+        dtype=pa.string(),
+        doc="one of DataMan's 15 domains, by name",
+        null="not tagged: no text, dead or already rejected",
+    ),
+    Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
+)
+
+DECISION = (
+    Column(
+        name="reject_reason", dtype=pa.string(), doc="name of the first rule that the row fails", null="no rule failed"
+    ),
+    Column(
+        name="reject_value",
+        dtype=pa.string(),
+        doc="the value that failed it, as text",
+        null="no rule failed, or the value was null",
+    ),
+    Column(
+        name="failed_rules", dtype=pa.list_(pa.string()), doc="names of all rules that the row fails", null="dead row"
+    ),
+)
+
+GROUPS: dict[str, tuple[Column, ...]] = {
+    "document": DOCUMENT,
+    "payload": PAYLOAD,
+    "dead": DEAD,
+    "extract": EXTRACT,
+    "language": LANGUAGE,
+    "perplexity": PERPLEXITY,
+    "quality": QUALITY,
+    "domain": DOMAIN,
+    "decision": DECISION,
+}
+"""All groups by the name of what writes them."""
+
+COLUMNS: dict[str, Column] = {column.name: column for group in GROUPS.values() for column in group}
+"""All fixed columns by name."""
+
+READ_SCHEMA = schema_of((*DOCUMENT, *PAYLOAD, *DEAD))
+"""What a reader's batches look like."""

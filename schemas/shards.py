@@ -1,0 +1,68 @@
+"""A shard: one input file, or a range of a large one. The unit of commit, retry, resume and file naming."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import orjson
+import pyarrow as pa
+import xxhash
+
+Format = Literal["warc", "jsonl", "parquet"]
+
+ENVELOPE = b"curricle.envelope"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """What one reader call reads.
+
+    `start` and `end` are bytes of an uncompressed JSONL file (lines that begin in [start, end)) or row groups of a
+    Parquet file; a compressed or WARC file is always one shard with start 0 and end None (to the end).
+    """
+
+    name: str  # safe in a file name, a pure function of source, format and range
+    source: str  # as named by the user: part of every document's id
+    url: str  # absolute path or fsspec URL, to open
+    format: Format
+    start: int = 0
+    end: int | None = None
+    size: int = 0  # bytes in storage of this range: the largest shard is started first
+    version: str = ""  # changes when the input file changes: size and modification time, or an object store's ETag
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def document_id(source: str, offset: int) -> str:
+    """32 hex digits, XXH3-128 of source, a NUL and the decimal offset: the same however the file was split."""
+    return xxhash.xxh3_128_hexdigest(f"{source}\0{offset}".encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """Rides in a batch's schema metadata from reader to sink: which shard, which batch, and whether the shard ends here.
+
+    The last batch of a shard has no rows, `last=True`, and the reader's own totals, which the sink compares with what
+    arrived: a lost, doubled or split shard cannot be committed.
+    """
+
+    shard: Shard
+    sequence: int
+    last: bool = False
+    records: int = 0
+    notes: tuple[str, ...] = ()  # one line each: damage that cost no record of its own, such as a truncated end
+
+
+def seal(batch: pa.RecordBatch, envelope: Envelope) -> pa.RecordBatch:
+    """The batch with `envelope` in its schema metadata."""
+    return batch.replace_schema_metadata({**(batch.schema.metadata or {}), ENVELOPE: orjson.dumps(asdict(envelope))})
+
+
+def unseal(batch: pa.RecordBatch) -> Envelope:
+    """The envelope of a batch; ValueError if a stage lost it."""
+    data = (batch.schema.metadata or {}).get(ENVELOPE)
+    if data is None:
+        raise ValueError("a batch without an envelope reached the sink: a stage dropped the schema metadata")
+    fields = orjson.loads(data)
+    return Envelope(**{**fields, "shard": Shard(**fields["shard"]), "notes": tuple(fields["notes"])})

@@ -1,0 +1,42 @@
+"""Runs a kernel on every batch: the one DoFn behind all measuring stages."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+import schemas.coder  # noqa: F401  registers the coder
+from models.cache import load_once
+
+METRICS = "curricle"
+
+Kernel = Callable[..., pa.RecordBatch]
+
+
+class RunKernel(beam.DoFn):
+    """`kernel(batch, config)`, or `kernel(batch, load(config), config)` where `load` is given.
+
+    `load` runs once per process and config (`models.cache`). A kernel that loses rows or the envelope fails the bundle.
+    CPU time of the kernel is counted in the metric `<stage>_cpu_us`.
+    """
+
+    def __init__(self, stage: str, kernel: Kernel, config: Hashable, load: Callable[[Any], Any] | None = None) -> None:
+        self.stage, self.kernel, self.config, self.load = stage, kernel, config, load
+        self.cpu_us = Metrics.counter(METRICS, f"{stage}_cpu_us")
+        self.arguments: tuple[Any, ...] = ()
+
+    def setup(self) -> None:
+        """Load the model."""
+        self.arguments = (self.config,) if self.load is None else (load_once(self.config, self.load), self.config)
+
+    def process(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        started = time.thread_time_ns()
+        out = self.kernel(batch, *self.arguments)
+        self.cpu_us.inc((time.thread_time_ns() - started) // 1000)
+        if out.num_rows != batch.num_rows or out.schema.metadata != batch.schema.metadata:
+            raise RuntimeError(f"stage {self.stage!r} changed the rows or the envelope of a batch")
+        yield out

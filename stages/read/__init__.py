@@ -1,0 +1,1 @@
+"""Readers: bytes of one shard to batches of documents, and dead letters."""
