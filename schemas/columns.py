@@ -64,18 +64,14 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 
 
 DOCUMENT = (
-    Column(
-        name="id", dtype=pa.string(), doc="32 hex digits: XXH3-128 of `source` and `source_offset`; unique in a run"
-    ),
+    Column(name="id", dtype=pa.string(), doc="32 hex digits: XXH3-128 of `source` and `source_offset`; unique in a run"),
     Column(name="source", dtype=pa.string(), doc="the input file as named on the command line"),
     Column(
         name="source_offset",
         dtype=pa.int64(),
         doc="where the record starts: byte of the decompressed JSONL, byte of the WARC file as stored, row of the Parquet file",
     ),
-    Column(
-        name="source_id", dtype=pa.string(), doc="the input's own identifier, may repeat", null="the input has none"
-    ),
+    Column(name="source_id", dtype=pa.string(), doc="the input's own identifier, may repeat", null="the input has none"),
     Column(name="url", dtype=pa.string(), doc="address of the page", null="the input has none"),
     Column(name="date", dtype=pa.string(), doc="crawl date as the input gives it", null="the input has none"),
     Column(
@@ -95,9 +91,7 @@ PAYLOAD = (
 """Given by readers of HTML and taken away by the `extract` stage; never written to a file."""
 
 DEAD = (
-    Column(
-        name="dead_stage", dtype=pa.string(), doc="the step that could not go on with this record", null="the row lives"
-    ),
+    Column(name="dead_stage", dtype=pa.string(), doc="the step that could not go on with this record", null="the row lives"),
     Column(name="dead_reason", dtype=pa.string(), doc="one line: what is wrong with the record", null="the row lives"),
     Column(name="dead_bytes", dtype=pa.binary(), doc="first bytes (at most 200) of the record", null="the row lives"),
 )
@@ -191,18 +185,14 @@ DOMAIN = (
 )
 
 DECISION = (
-    Column(
-        name="reject_reason", dtype=pa.string(), doc="name of the first rule that the row fails", null="no rule failed"
-    ),
+    Column(name="reject_reason", dtype=pa.string(), doc="name of the first rule that the row fails", null="no rule failed"),
     Column(
         name="reject_value",
         dtype=pa.string(),
         doc="the value that failed it, as text",
         null="no rule failed, or the value was null",
     ),
-    Column(
-        name="failed_rules", dtype=pa.list_(pa.string()), doc="names of all rules that the row fails", null="dead row"
-    ),
+    Column(name="failed_rules", dtype=pa.list_(pa.string()), doc="names of all rules that the row fails", null="dead row"),
 )
 
 GROUPS: dict[str, tuple[Column, ...]] = {
