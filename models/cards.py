@@ -1,0 +1,69 @@
+"""A model is a folder: its files and a `card.json` that says what it is, what it was made from, and each file's SHA-256."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from schemas.config import Config
+
+CARD = "card.json"
+
+
+class ModelError(ValueError):
+    """A model folder that cannot be used: one line that names the folder and the cause."""
+
+
+class Card(Config):
+    """What every model's card holds; each kind adds its own fields in a subclass."""
+
+    name: str
+    kind: Literal["language-id", "perplexity", "rater"]
+    version: str
+    licence: str  # one line
+    source: str  # one line: what it was trained on or where it was taken from
+    languages: tuple[str, ...]  # codes that it knows; ("*",) where the model's labels say
+    files: dict[str, str]  # file name in the folder -> SHA-256, hex
+
+    @cached_property
+    def sha256(self) -> str:
+        """One hash for the whole model: over its files' names and hashes, sorted."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+
+
+C = TypeVar("C", bound=Card)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_card(folder: Path, kind: type[C]) -> C:
+    """The card in `folder`; ModelError if there is none or it is not a `kind`. Hashes are not checked here."""
+    try:
+        return kind.model_validate_json((folder / CARD).read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it has no {CARD}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ModelError(f"{folder / CARD}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write `card` into `folder` as indented JSON with sorted keys."""
+    (folder / CARD).write_text(json.dumps(card.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def check_files(folder: Path, card: Card) -> None:
+    """ModelError naming the first file that is missing or whose SHA-256 is not the card's."""
+    for name, expected in card.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{folder}: {name} is missing")
+        if (found := file_sha256(path)) != expected:
+            raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {expected[:12]}...")

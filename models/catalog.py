@@ -1,0 +1,38 @@
+"""Where models lie: starter models in the package, others in the user's cache or in a folder named by path."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from models.cards import CARD, ModelError
+
+STARTER = Path(__file__).parent / "starter"
+
+
+def cache_folder() -> Path:
+    """$CURRICLE_CACHE, else $XDG_CACHE_HOME/curricle, else ~/.cache/curricle."""
+    if home := os.environ.get("CURRICLE_CACHE"):
+        return Path(home)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "curricle"
+
+
+def starter_models() -> list[str]:
+    """Names of the models that ship with the package, sorted."""
+    return sorted(card.parent.name for card in STARTER.glob(f"*/{CARD}"))
+
+
+def model_folder(name: str) -> Path:
+    """Folder of a model: a path (it has a separator or starts with '.'), a starter model's name, or one in the cache.
+
+    Raises ModelError, with the nearest name, where there is none.
+    """
+    if "/" in name or os.sep in name or name.startswith("."):
+        folder = Path(name).expanduser().absolute()
+        if not (folder / CARD).is_file():
+            raise ModelError(f"{name} is not a model folder: it has no {CARD}")
+        return folder
+    for folder in (STARTER / name, cache_folder() / "models" / name):
+        if (folder / CARD).is_file():
+            return folder
+    near = get_close_matches(name, starter_models(), n=1)
+    raise ModelError(f"no model named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
