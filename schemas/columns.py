@@ -111,10 +111,15 @@ LANGUAGE = (
     Column(
         name="language",
         dtype=pa.string(),
-        doc="ISO 639 code as lid.176 gives it (`en`); `und` under `min_score`",
+        doc="code as lid.176 gives it (`en`; docs/language.md); `und`: score under `min_score`, or a blank text",
         null="no text",
     ),
-    Column(name="language_score", dtype=pa.float32(), doc="probability of the best label, 0..1", null="no text"),
+    Column(
+        name="language_score",
+        dtype=pa.float32(),
+        doc="probability of the best label, 0..1; 0 where the model knows nothing in the text (blank, digits only)",
+        null="no text",
+    ),
 )
 
 PERPLEXITY = (

@@ -1,0 +1,129 @@
+"""Marks rows by rules; drops nothing. The sink splits what is marked.
+
+Source: the rules are the recipe's. A decision may stand at several places: each evaluates the rules whose columns are
+there by then. A row that an earlier decision rejected keeps its reason; later rules are still noted in `failed_rules`
+where their column was measured.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.batches import Mask, append_columns
+from schemas.columns import DECISION, Column
+from schemas.config import Config
+from schemas.languages import canonical
+from schemas.rules import DEFAULT, Bound, Rule
+from stages.kernel import RunKernel
+
+
+class DecideConfig(Config):
+    """The rules of one decision step, in the order in which they give a reason."""
+
+    rules: tuple[Rule, ...]
+    expensive: ClassVar[bool] = False
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that the rules look at."""
+        return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads()))
+
+    def writes(self) -> tuple[Column, ...]:
+        """The decision columns."""
+        return DECISION
+
+    def models(self) -> tuple[()]:
+        """None."""
+        return ()
+
+
+def decide(batch: pa.RecordBatch, config: DecideConfig) -> pa.RecordBatch:
+    """Append or update `reject_reason` (string), `reject_value` (string) and `failed_rules` (list of string).
+
+    Dead rows get nulls in all three.
+    """
+    rows = batch.num_rows
+    alive = batch.column("dead_reason").is_null()
+    if "reject_reason" in batch.schema.names:
+        reason, value, earlier = (batch.column(column.name) for column in DECISION)
+    else:
+        reason, value, earlier = (pa.nulls(rows, column.dtype) for column in DECISION)
+    already = reason.is_valid().to_numpy(zero_copy_only=False)
+    failures = [earlier]
+    for rule in config.rules:
+        failed = pa.array(_fails(batch, rule, already)) if rows else pa.array([], pa.bool_())
+        failed = pc.and_(failed, alive)
+        first = pc.and_(failed, reason.is_null())
+        if pc.any(first).as_py():
+            shown = batch.column(rule.column).cast(pa.string())
+            reason = pc.if_else(first, rule.name, reason)
+            value = pc.if_else(first, shown, value)
+        failures.append(failed)
+    names = [rule.name for rule in config.rules]
+    failed_rules = _merge_lists(failures[0], failures[1:], names, alive)
+    return append_columns(batch, DECISION, {"reject_reason": reason, "reject_value": value, "failed_rules": failed_rules})
+
+
+def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
+    """Shape (rows,): True where the row fails `rule`. A null of a row that was rejected before is no failure: it was skipped."""
+    column = batch.column(rule.column)
+    null = column.is_null().to_numpy(zero_copy_only=False)
+    failed = null & ~already if rule.on_null == "reject" else np.zeros(batch.num_rows, dtype=bool)
+    if rule.min is not None or rule.max is not None:
+        numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        failed |= numbers < _bound(rule.min, batch)  # null and "not judged" are NaN: never smaller, never larger
+        failed |= numbers > _bound(rule.max, batch)
+    for members, wanted in ((rule.among, True), (rule.not_in, False)):
+        if members is not None:
+            inside = pc.is_in(column, value_set=pa.array(_codes(rule, members), column.type)).to_numpy(zero_copy_only=False)
+            failed |= ~null & (inside != wanted)
+    return failed
+
+
+def _codes(rule: Rule, members: tuple[str, ...]) -> list[str]:
+    return [code if code == "und" else canonical(code) for code in members] if rule.column == "language" else list(members)
+
+
+def _bound(bound: Bound, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | float:
+    if bound is None:
+        return np.nan
+    if not isinstance(bound, Mapping):
+        return bound
+    codes = [code for code in bound if code != DEFAULT]
+    table = np.array([*(bound[code] for code in codes), bound.get(DEFAULT, np.nan)])
+    known = pa.array([canonical(code) for code in codes], pa.string())
+    at = pc.fill_null(pc.index_in(batch.column("language"), value_set=known), len(codes))
+    return table[at.to_numpy(zero_copy_only=False)]
+
+
+def _merge_lists(earlier: pa.Array, failures: list[pa.Array], names: list[str], alive: pa.Array) -> pa.Array:
+    """One list of rule names a row: those of `earlier`, then the names whose failure is True; null where not alive."""
+    rows = len(alive)
+    lengths = pc.fill_null(pc.list_value_length(earlier), 0).to_numpy(zero_copy_only=False)
+    owners, members = [np.repeat(np.arange(rows), lengths)], [pc.list_flatten(earlier)]
+    for name, failed in zip(names, failures, strict=True):
+        at = np.flatnonzero(failed.to_numpy(zero_copy_only=False))
+        owners.append(at)
+        members.append(pa.repeat(name, len(at)).cast(pa.string()))
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    offsets = np.zeros(rows + 1, dtype=np.int32)
+    np.cumsum(np.bincount(owner, minlength=rows), out=offsets[1:])
+    values = pa.concat_arrays(members).take(pa.array(order))
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pc.invert(alive))
+
+
+class Decide(beam.PTransform):
+    """Apply `decide` to every batch."""
+
+    def __init__(self, config: DecideConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """Wire the kernel."""
+        return batches | "Decide" >> beam.ParDo(RunKernel("decide", decide, self.config))

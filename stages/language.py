@@ -1,0 +1,75 @@
+"""The language of each document, by lid.176 or another fastText model (https://fasttext.cc/docs/en/language-identification.html;
+Joulin et al. 2017, arXiv 1607.01759).
+
+Deviations from a bare `model.predict`: a newline becomes a space, only the first `max_chars` characters are read, and a text
+in which the model knows nothing is `und` (see `models.language_id`).
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from models import language_id
+from models.catalog import model_folder
+from models.language_id import LanguageId
+from schemas.batches import append_columns
+from schemas.columns import LANGUAGE, Column
+from schemas.config import Config
+from schemas.languages import UNDETERMINED
+from stages.kernel import RunKernel
+
+
+class LanguageConfig(Config):
+    """`model`: a starter model's name or a model folder's path; `max_chars`: code points read from the start of the text."""
+
+    expensive: ClassVar[bool] = False
+
+    model: str = Field(default="lid.176", min_length=1)
+    max_chars: int = Field(default=1000, ge=1)
+    min_score: float = Field(default=0.0, ge=0.0, le=1.0)
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that must be there."""
+        return ("text",)
+
+    def writes(self) -> tuple[Column, ...]:
+        """Columns that are appended."""
+        return LANGUAGE
+
+    def models(self) -> tuple[Path, ...]:
+        """The model's folder; ModelError if there is none."""
+        return (model_folder(self.model),)
+
+
+def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfig) -> pa.RecordBatch:
+    """Append `language` (string) and `language_score` (float32, probability of the best label, 0..1).
+
+    `language` is `und` where the score is under `min_score` (the score stays) or the text holds nothing that the model knows:
+    empty, white space, digits only (score 0). Both are null where `text` is null.
+    """
+    codes, scores = model.predict(batch.column("text"), config.max_chars)
+    unsure = pc.less(scores, pa.scalar(np.float32(config.min_score)))  # as float32: a score of 0.65 passes 0.65
+    codes = pc.if_else(unsure, UNDETERMINED, codes)
+    return append_columns(batch, LANGUAGE, {"language": codes, "language_score": scores})
+
+
+def load_model(config: LanguageConfig) -> LanguageId:
+    """The model that `config` names."""
+    return language_id.load(*config.models())
+
+
+class TagLanguage(beam.PTransform):
+    """Tag batches with their language."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "Language" >> beam.ParDo(RunKernel("language", tag_language, self.config, load=load_model))

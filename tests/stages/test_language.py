@@ -1,0 +1,128 @@
+"""The language stage: columns, threshold, refused configurations, and a run through Beam."""
+
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from pydantic import ValidationError
+
+from models.cards import ModelError
+from models.catalog import model_folder
+from models.language_id import LanguageId
+from schemas.columns import LANGUAGE
+from schemas.shards import Envelope, Shard, seal, unseal
+from stages.language import LanguageConfig, TagLanguage, load_model, tag_language
+
+TEXTS = ["Bugün hava çok güzel,\nbirlikte parka gidelim mi?", None, "", " \n", "This is a plain English sentence."]
+
+
+@pytest.fixture(scope="session")
+def lid() -> LanguageId:
+    return load_model(LanguageConfig())
+
+
+def batch_of(texts: list[str | None]) -> pa.RecordBatch:
+    batch = pa.record_batch({"id": pa.array([str(i) for i in range(len(texts))]), "text": pa.array(texts, pa.string())})
+    return seal(batch, Envelope(shard=Shard(name="s", source="s", url="/s", format="jsonl"), sequence=7))
+
+
+def test_two_columns_are_appended_and_rows_and_envelope_stay(lid: LanguageId):
+    batch = batch_of(TEXTS)
+    out = tag_language(batch, lid, LanguageConfig())
+    assert out.schema.names == ["id", "text", "language", "language_score"]
+    assert [out.schema.field(column.name) for column in LANGUAGE] == [column.field for column in LANGUAGE]
+    assert out.select(["id", "text"]).equals(batch.select(["id", "text"]))
+    assert unseal(out).sequence == 7
+    assert out.column("language").to_pylist() == ["tr", None, "und", "und", "en"]
+    scores = out.column("language_score").to_pylist()
+    assert scores[1:4] == [None, 0.0, 0.0]
+    assert min(scores[0], scores[4]) > 0.9
+
+
+def test_an_empty_batch_gets_the_columns_too(lid: LanguageId):
+    out = tag_language(batch_of([]), lid, LanguageConfig())
+    assert (out.num_rows, out.schema.names) == (0, ["id", "text", "language", "language_score"])
+
+
+def test_under_min_score_the_language_is_und_and_the_score_stays(lid: LanguageId):
+    text = "ok hotel taxi internet"
+    score = tag_language(batch_of([text]), lid, LanguageConfig()).column("language_score")[0].as_py()
+    above = float(np.nextafter(np.float32(score), np.float32(1)))
+    for min_score, und in ((score, False), (above, True), (1.0, True)):
+        out = tag_language(batch_of([text]), lid, LanguageConfig(min_score=min_score))
+        assert (out.column("language")[0].as_py() == "und") is und
+        assert out.column("language_score")[0].as_py() == score
+
+
+def test_min_score_leaves_nulls_null(lid: LanguageId):
+    out = tag_language(batch_of([None, ""]), lid, LanguageConfig(min_score=1.0))
+    assert out.column("language").to_pylist() == [None, "und"]
+
+
+def test_max_chars_is_what_the_model_reads(lid: LanguageId):
+    text = "This is a plain English sentence. " + "Bugün hava çok güzel, parka gidelim mi? " * 20
+    assert tag_language(batch_of([text]), lid, LanguageConfig(max_chars=33)).column("language").to_pylist() == ["en"]
+    assert tag_language(batch_of([text]), lid, LanguageConfig()).column("language").to_pylist() == ["tr"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"max_chars": 0}, "greater than or equal to 1"),
+        ({"min_score": 1.1}, "less than or equal to 1"),
+        ({"min_score": -0.1}, "greater than or equal to 0"),
+        ({"model": ""}, "at least 1 character"),
+        ({"min_scores": 0.5}, "Extra inputs are not permitted"),
+    ],
+)
+def test_refused_configurations(fields: dict[str, object], message: str):
+    with pytest.raises(ValidationError, match=message):
+        LanguageConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_the_planner_learns_columns_and_model_and_an_unknown_model_is_an_error():
+    config = LanguageConfig()
+    assert (config.reads(), config.writes(), config.models()) == (("text",), LANGUAGE, (model_folder("lid.176"),))
+    assert not config.expensive
+    with pytest.raises(ModelError, match=r"no model named 'lid.167'; did you mean 'lid.176'\?"):
+        LanguageConfig(model="lid.167").models()
+
+
+def rows(batch: pa.RecordBatch) -> list[tuple[str, str | None, bool]]:
+    columns = (batch.column(name).to_pylist() for name in ("id", "language", "language_score"))
+    return [(id_, language, bool(score and score > 0.9)) for id_, language, score in zip(*columns, strict=True)]
+
+
+def test_through_beam_and_a_reshuffle():
+    batches = [batch_of(TEXTS), batch_of([TEXTS[4]]), batch_of([])]
+    with TestPipeline("FnApiRunner") as pipeline:
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | TagLanguage(LanguageConfig()) | beam.FlatMap(rows)
+        expected = [
+            ("0", "tr", True),
+            ("1", None, False),
+            ("2", "und", False),
+            ("3", "und", False),
+            ("4", "en", True),
+            ("0", "en", True),
+        ]
+        assert_that(out, equal_to(expected))
+
+
+def test_a_model_folder_given_by_path_is_used(tmp_path: Path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for file in model_folder("lid.176").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = LanguageConfig(model=str(folder))
+    assert config.models() == (folder,)
+    assert tag_language(batch_of(TEXTS), load_model(config), config).column("language").to_pylist() == [
+        "tr",
+        None,
+        "und",
+        "und",
+        "en",
+    ]
