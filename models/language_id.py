@@ -63,7 +63,12 @@ def lines(texts: pa.Array, max_chars: int) -> pa.Array:
 
     A blank text is the newline alone. Works on whole columns, before any Python string exists.
     """
-    cut = pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(texts), 0, max_chars)
+    cut = pc.utf8_slice_codeunits(texts, 0, max_chars)
+    spaced = pc.less(pc.binary_length(pc.utf8_ltrim_whitespace(cut)), pc.binary_length(cut)).fill_null(False)
+    if pc.any(spaced).as_py():  # few: trimming the whole column would copy it
+        cut = pc.replace_with_mask(
+            cut, spaced, pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(texts.filter(spaced)), 0, max_chars)
+        )
     cut = pc.replace_substring(pc.replace_substring(cut, "\n", " "), "</s>", " ")
     return pc.binary_join_element_wise(pc.utf8_trim_whitespace(cut), "\n", "")
 

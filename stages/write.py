@@ -209,8 +209,8 @@ class _WriteShards(beam.DoFn):
 
     def finish_bundle(self) -> None:
         if self.open is not None:
-            name, self.open = self.open.shard.name, self.open.abandon()
-            raise RuntimeError(f"shard {name}: the bundle ended before the shard did: the runner split a shard")
+            self.open.abandon()
+            raise RuntimeError(f"shard {self.open.shard.name}: the bundle ended before the shard did: the runner split a shard")
 
 
 class WriteShards(beam.PTransform):

@@ -1,0 +1,25 @@
+# The two commands a user needs: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check install-test
+
+$(BIN)/curricle: pyproject.toml setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(BIN)/pytest: $(BIN)/curricle
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,check]'
+	touch $@
+
+demo: $(BIN)/curricle
+	$(BIN)/curricle demo --output demo-output
+
+test: $(BIN)/pytest
+	$(BIN)/python -m pytest
+
+check: $(BIN)/pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
