@@ -197,7 +197,12 @@ DECISION = (
         doc="the value that failed it, as text",
         null="no rule failed, or the value was null",
     ),
-    Column(name="failed_rules", dtype=pa.list_(pa.string()), doc="names of all rules that the row fails", null="dead row"),
+    Column(
+        name="failed_rules",
+        dtype=pa.list_(pa.field("element", pa.string())),
+        doc="names of all rules that the row fails",
+        null="dead row",
+    ),
 )
 
 GROUPS: dict[str, tuple[Column, ...]] = {

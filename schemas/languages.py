@@ -1,7 +1,7 @@
 """Language codes: lid.176's own labels, ISO 639-1 (`en`), ISO 639-3 (`eng`) and FLORES-200 style (`eng_Latn`).
 
 The `language` column holds lid.176's labels: ISO 639-1 where the language has such a code, else ISO 639-3, with the names of
-Wikipedia's editions in a few cases (`als` is Alemannic, not Albanian; `bh` Bihari; `no` Bokmal; `eml`; `nah`). Everything that
+Wikipedia's editions in a few cases (`als` is Alemannic, not Albanian; `bh` Bihari; `no` Bokmål; `eml`; `nah`). Everything that
 takes a code from a user calls `canonical`, so a code that no document can carry is an error at start.
 
 Sources: the labels are lid.176's; ISO 639-3 codes and English names are those of ISO 639-3 (SIL) and CLDR; scripts are CLDR's

@@ -24,12 +24,9 @@ from typing import BinaryIO, Generic, Self
 from pipelines.launch.events import Event, Failed, Finished, Outcome, Progressed, R, Report, Retried, Started, T
 from pipelines.launch.worker import DEATH, HIRE, Counted, Raised, Returned
 
-ENVIRONMENT = {
-    # As many workers as cores, so one thread each.
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
-    **dict.fromkeys(("NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "ARROW_IO_THREADS"), "1"),
-    "TOKENIZERS_PARALLELISM": "false",
-}
+# As many workers as cores, so one thread for each library; Arrow's plans can hang with one I/O thread (apache/arrow#36121).
+ONE_EACH = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "RAYON")
+ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ONE_EACH} | {"ARROW_IO_THREADS": "2", "TOKENIZERS_PARALLELISM": "false"}
 
 LOG_TAIL = 10_000  # bytes of a dead worker's last words that are kept
 GRACE = 1.5  # seconds that the nursery has to end by itself
@@ -49,7 +46,8 @@ def run_tasks(
     called in this thread; an exception from it, Ctrl-C or SIGTERM (as SystemExit 143) kills the workers and is raised here.
     `preload` names modules to import before forking, besides the one of `work`.
 
-    Raises ValueError if `workers` < 1, RuntimeError if the modules cannot be imported or the nursery was killed.
+    Raises ValueError if `workers` < 1, `pickle.PicklingError` for a `work` that is no importable function, RuntimeError if the
+    modules cannot be imported or the nursery was killed.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
@@ -76,18 +74,19 @@ class _Nursery:
     """The process that forks the workers. It ends, and its workers with it, when `control` closes, however that happens."""
 
     def __init__(self, work: Callable[..., object], preload: Sequence[str]) -> None:
+        setup = pickle.dumps((work, tuple(preload)))
         self.control, child = socket.socketpair()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
         code = f"import sys; sys.path[:] = {sys.path!r}; from pipelines.launch.worker import main; main({child.fileno()})"
-        with child, tempfile.TemporaryFile() as setup:
-            pickle.dump((work, tuple(preload)), setup)
-            setup.seek(0)
+        with child, tempfile.TemporaryFile() as stdin:
+            stdin.write(setup)
+            stdin.seek(0)
             # Children inherit the mask: Ctrl-C, which a terminal sends to all of them, is the launcher's to handle.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
             try:
                 self.process = subprocess.Popen(
                     [sys.executable, "-c", code],
-                    stdin=setup,
+                    stdin=stdin,
                     stdout=self.log,
                     stderr=self.log,
                     pass_fds=[child.fileno()],
@@ -102,18 +101,18 @@ class _Nursery:
     def __exit__(self, *_: object) -> None:
         self.control.close()
         try:
-            with contextlib.suppress(subprocess.TimeoutExpired):  # it is still importing
-                self.process.wait(GRACE)
-        finally:
+            self.process.wait(GRACE)
+        except subprocess.TimeoutExpired:  # it is still importing
             self.process.kill()
             self.process.wait()
+        finally:
             self.log.close()
 
     def fork(self, number: int) -> "_Worker":
         """A new worker; its death will be told under `number`."""
         ours, theirs = Pipe()
         log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the worker
-        with theirs, contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `deaths` says so in better words
+        with theirs, contextlib.suppress(BrokenPipeError, ConnectionResetError):  # `death` has better words for it
             socket.send_fds(self.control, [HIRE.pack(number)], [theirs.fileno(), log.fileno()])
         return _Worker(number, ours, log)
 

@@ -1,7 +1,7 @@
 """The child side of the pool: a nursery that imports everything once, and workers forked from it, one task at a time.
 
-Not multiprocessing's forkserver, whose workers import the program's `__main__` anew, hold the server's lifeline open (so
-that it outlives a killed launcher), and whose one server per process keeps the environment of whoever asked first.
+Not multiprocessing's forkserver: its workers import the program's `__main__` anew and keep the server alive when the
+launcher is killed, and its one server per process has the modules and the environment of whoever asked first.
 """
 
 import ctypes
@@ -88,7 +88,7 @@ def main(control_fd: int) -> None:
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
         __import__(module)
-    gc.freeze()  # keeps collections in the workers from touching, and so copying, the pages shared with the nursery
+    gc.freeze()  # a worker's collections must not copy the pages it shares: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number
     try:
         while True:
@@ -163,6 +163,4 @@ def _settle_in(pipe: int, log: int, nursery: int) -> None:
     global _pipe
     _pipe = Connection(pipe)
     for name in OURS:
-        logger = logging.getLogger(name)
-        logger.addHandler(_Forward())
-        logger.propagate = False
+        logging.getLogger(name).addHandler(_Forward())

@@ -52,7 +52,8 @@ def test_under_min_score_the_language_is_und_and_the_score_stays(lid: LanguageId
     text = "ok hotel taxi internet"
     score = tag_language(batch_of([text]), lid, LanguageConfig()).column("language_score")[0].as_py()
     above = float(np.nextafter(np.float32(score), np.float32(1)))
-    for min_score, und in ((score, False), (above, True), (1.0, True)):
+    decimal = float(np.nextafter(score, 1.0))  # a float64 that the column's float32 cannot hold, as 0.65 is
+    for min_score, und in ((score, False), (decimal, False), (above, True), (1.0, True)):
         out = tag_language(batch_of([text]), lid, LanguageConfig(min_score=min_score))
         assert (out.column("language")[0].as_py() == "und") is und
         assert out.column("language_score")[0].as_py() == score

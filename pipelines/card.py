@@ -1,0 +1,50 @@
+"""The dataset card of an output folder: what it is, how to load it, what its columns mean."""
+
+from pipelines.manifest import Totals
+from pipelines.plan import Plan
+from schemas.columns import COLUMNS
+from stages.write import PARTS
+
+CARD = """---
+configs:
+{configs}
+---
+# {name}: made by curricle
+
+{description}
+
+{records} documents read: {kept} kept, {rejected} rejected, {dead} dead letters. Recipe: `recipe.yaml`; versions, times:
+`run.json`; one record a shard: `_manifest/`.
+
+```python
+datasets.load_dataset("FOLDER", "kept", split="train")          # Hugging Face datasets
+duckdb.sql("select * from 'FOLDER/kept/*.parquet'")             # DuckDB
+pandas.read_parquet("FOLDER/kept")                              # pandas
+spark.read.parquet("FOLDER/kept")                               # Spark
+```
+
+| rejected by | documents |
+|---|---|
+{reasons}
+
+| column | type | what it holds | null |
+|---|---|---|---|
+{columns}
+"""
+
+
+def dataset_card(plan: Plan, totals: Totals) -> str:
+    """Markdown with a header that `datasets` reads."""
+    columns = (COLUMNS[name] for name in plan.schemas["rejected"].names if name in COLUMNS)
+    return CARD.format(
+        configs="\n".join(
+            f"- config_name: {part}\n  data_files: {part}/*.parquet" + ("\n  default: true" if part == "kept" else "")
+            for part in PARTS
+        ),
+        name=plan.recipe.name,
+        description=plan.recipe.description,
+        records=totals.records,
+        **{part: totals.rows[part] for part in PARTS},
+        reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
+        columns="\n".join(f"| `{c.name}` | {c.dtype} | {c.doc.replace('|', '/')} | {c.null} |" for c in columns),
+    )

@@ -1,0 +1,54 @@
+"""`curricle`: the command group. Commands are imported when they are called: `--help` loads no Beam and no model library."""
+
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "run": "Run a recipe over input files and commit scored, decided Parquet shards.",
+    "plan": "Show stages, columns, shards and models of a run; starts nothing.",
+    "verify": "Check an output folder: hashes, rows, schemas, reasons.",
+    "models": "List the models that recipes can name.",
+    "demo": "Run the demo recipe over the sample of real web pages in this package.",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"pipelines.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="curricle")
+def group() -> None:
+    """Web crawls in, filtered, scored and domain-tagged Parquet shards out."""
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    try:
+        group.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except ValueError as error:
+        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError"):
+            raise
+        click.echo(f"curricle: {error}", err=True)
+        sys.exit(2)

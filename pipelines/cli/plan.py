@@ -1,0 +1,34 @@
+"""`curricle plan`."""
+
+from typing import cast
+
+import click
+
+from pipelines.cli.run import inputs, settings
+
+
+@click.command()
+@click.argument("recipe")
+@inputs
+@settings
+def command(recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...]) -> None:
+    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards."""
+    from pipelines.plan import make_plan
+    from pipelines.recipe import load_recipe
+    from pipelines.stages import StageConfig
+    from stages.decide import DecideConfig
+
+    plan = make_plan(load_recipe(recipe, settings), inputs)
+    click.echo(f"recipe {plan.recipe.name}  fingerprint {plan.fingerprint[:12]}\n\nstages")
+    for name, config in plan.steps:
+        stage = cast(StageConfig, config)
+        click.echo(f"  {name}: {', '.join(stage.reads()) or '-'} -> {', '.join(column.name for column in stage.writes())}")
+        for rule in config.rules if isinstance(config, DecideConfig) else ():
+            bounds = rule.model_dump(by_alias=True, exclude={"name", "column", "source"}, exclude_none=True)
+            click.echo(f"    {rule.name}: {rule.column} " + " ".join(f"{key}={value}" for key, value in bounds.items()))
+    click.echo("\nmade by")
+    for key, sha in plan.parts.items():
+        click.echo(f"  {key}: {sha[:12]}")
+    click.echo(f"\nshards: {len(plan.shards)}, {sum(shard.size for shard in plan.shards) / 1e6:.1f} MB")
+    for shard in plan.shards:
+        click.echo(f"  {shard.name}  {shard.format}  {shard.size / 1e6:.2f} MB")

@@ -1,0 +1,25 @@
+"""`curricle verify`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def command(output: Path) -> None:
+    """Re-hash and re-count OUTPUT; exit code 1 and one line for everything that is wrong."""
+    from pipelines.manifest import read_manifests, total
+    from pipelines.verify import verify
+
+    problems = list(verify(output))
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        sys.exit(1)
+    counts = total(read_manifests(output))
+    click.echo(
+        f"{output}: {counts.shards} shards, {counts.records} documents = {counts.rows['kept']} kept"
+        f" + {counts.rows['rejected']} rejected + {counts.rows['dead']} dead; all hashes match"
+    )

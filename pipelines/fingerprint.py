@@ -1,0 +1,49 @@
+"""What an output depends on besides its input: recipe, models and code, each as one hash."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+from models.cards import CARD, Card, read_card
+from pipelines.recipe import Recipe
+from pipelines.stages import StageConfig
+
+ROOTS = ("schemas", "models", "stages", "pipelines")
+
+
+def code_sha256() -> str:
+    """Over names and bytes of the modules of our four packages that this process would import."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256(version("curricle").encode())
+    for path in sorted(path for name in ROOTS for path in (root / name).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
+    """Model name -> hash of its files, for all models of these stages; ModelError where one is missing."""
+    folders = sorted({folder for config in configs for folder in config.models()})
+    return {folder.name: model_sha256(folder) for folder in folders}
+
+
+def model_sha256(folder: Path) -> str:
+    """Hash over the names and hashes of a model's files, as its card gives them."""
+    fields = orjson.loads((folder / CARD).read_bytes())
+    known = {name: fields[name] for name in Card.model_fields if name in fields}
+    return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256
+
+
+def fingerprint(recipe: Recipe, models: dict[str, str]) -> dict[str, str]:
+    """What must not change between two runs into one output."""
+    return {
+        "recipe": recipe.sha256(),
+        "code": code_sha256(),
+        **{f"model {name}": sha for name, sha in models.items()},
+    }
+
+
+def fingerprint_sha256(parts: dict[str, str]) -> str:
+    """All of it as one hash."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,123 @@
+"""A recipe: which stages run, in which order, with which settings, and the rules of the decision. YAML, checked whole."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+import yaml
+from pydantic import ValidationError
+
+from pipelines.stages import STAGES
+from schemas.config import Config, did_you_mean, explain_error
+from schemas.rules import Rule
+from stages.read.config import ReadConfig
+
+SHIPPED = Path(__file__).parent / "recipes"
+C = TypeVar("C", bound=Config)
+
+KEYS = ("description", "read", "stages", "decide")
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be run: one line with file, entry and, for a name, the nearest known one."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe; `stages` in the order of the file."""
+
+    name: str
+    description: str
+    read: ReadConfig
+    stages: tuple[tuple[str, Config], ...]
+    decide: tuple[Rule, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """Everything, defaults included, as plain values: what recipe.yaml in the output holds."""
+        return {
+            "description": self.description,
+            "read": self.read.model_dump(mode="json"),
+            "stages": {name: config.model_dump(mode="json") for name, config in self.stages},
+            "decide": [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.decide],
+        }
+
+    def sha256(self) -> str:
+        """Hash of what changes the output."""
+        content = {key: value for key, value in self.resolved().items() if key != "description"}
+        return hashlib.sha256(orjson.dumps(content)).hexdigest()
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes in the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
+    """The recipe at a path or of a shipped name, with `--set` settings (`a.b=YAML`) put in; RecipeError, or it can run."""
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = SHIPPED / f"{name}.yaml"
+        if not path.is_file():
+            raise RecipeError(f"no recipe named {name!r}{did_you_mean(name, shipped_recipes())}")
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{name}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise RecipeError(f"{name}: a recipe is a mapping with the keys {', '.join(KEYS)}")
+    for setting in settings:
+        _set(content, setting)
+    return check_recipe(path.stem, content, name)
+
+
+def check_recipe(name: str, content: dict[str, Any], where: str) -> Recipe:
+    """Plain values to a Recipe; `where` goes in front of every message."""
+    for key in content:
+        if key not in KEYS:
+            raise RecipeError(f"{where}: {key}: unknown key{did_you_mean(str(key), KEYS)}")
+    stages = content.get("stages") or {}
+    rules = content.get("decide") or []
+    if not isinstance(stages, dict) or not isinstance(rules, list):
+        raise RecipeError(f"{where}: stages is a mapping from stage to settings, decide a list of rules")
+    configs = []
+    for stage, values in stages.items():
+        if stage not in STAGES:
+            raise RecipeError(f"{where}: stages.{stage}: unknown stage{did_you_mean(str(stage), STAGES)}")
+        if values is not False:  # `--set stages.quality=false` leaves a stage out
+            configs.append((stage, _checked(STAGES[stage].config, values or {}, f"{where}: stages.{stage}")))
+    decide = tuple(_checked(Rule, rule, f"{where}: decide.{number}") for number, rule in enumerate(rules))
+    names = [rule.name for rule in decide]
+    for rule in names:
+        if names.count(rule) > 1:
+            raise RecipeError(f"{where}: decide: two rules are named {rule!r}")
+    read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
+    return Recipe(name, str(content.get("description", "")), read, tuple(configs), decide)
+
+
+def _checked(kind: type[C], values: object, where: str) -> C:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(explain_error(error, kind, where)) from None
+
+
+def _set(content: dict[str, Any], setting: str) -> None:
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise RecipeError(f"--set {setting}: give KEY=VALUE, such as stages.language.min_score=0.5")
+    *parents, last = key.split(".")
+    for part in parents:
+        if content.get(part) is None:
+            content[part] = {}
+        content = content[part]
+        if not isinstance(content, dict):
+            raise RecipeError(f"--set {setting}: {part} is not a mapping")
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise RecipeError(f"--set {setting}: the value is not YAML") from None

@@ -1,0 +1,41 @@
+"""The stages that a recipe may name, in one literal table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import apache_beam as beam
+
+from schemas.columns import Column
+from schemas.config import Config
+from stages.extract import ExtractConfig, ExtractText
+from stages.language import LanguageConfig, TagLanguage
+
+
+class StageConfig(Protocol):
+    """What the planner asks of a stage's configuration."""
+
+    expensive: ClassVar[bool]  # computes living rows only, so a decision is placed before it
+
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that must be there."""
+
+    def writes(self) -> tuple[Column, ...]:
+        """Columns that it appends, in order."""
+
+    def models(self) -> tuple[Path, ...]:
+        """Model folders whose hashes belong to the run's fingerprint."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's configuration type and the transform that takes it."""
+
+    config: type[Config]
+    transform: type[beam.PTransform]
+
+
+STAGES: dict[str, Stage] = {
+    "extract": Stage(ExtractConfig, ExtractText),
+    "language": Stage(LanguageConfig, TagLanguage),
+}

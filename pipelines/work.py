@@ -1,0 +1,71 @@
+"""What a worker process does with one shard: the Beam graph of the plan, on FnApiRunner, in memory."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.graph import Steps, build
+from schemas.shards import Shard
+from stages.kernel import METRICS
+from stages.progress import listen
+from stages.read.config import ReadConfig
+from stages.write import Sink, manifest_path
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One shard and what to do with it."""
+
+    shard: Shard
+    read: ReadConfig
+    steps: Steps
+    sink: Sink
+
+    @property
+    def name(self) -> str:
+        """The shard's."""
+        return self.shard.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the shard in storage."""
+        return self.shard.size
+
+    def __hash__(self) -> int:
+        return hash(self.shard)
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What the run wants to know beside the manifest: seconds, and CPU microseconds by stage."""
+
+    manifest: dict[str, Any]
+    seconds: float
+    cpu_us: dict[str, int]
+
+
+def run_shard(task: ShardTask, report: Callable[[int, int, int], None]) -> ShardResult:
+    """Read, measure, decide and commit one shard."""
+    started = time.monotonic()
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    listen(report)
+    try:
+        options = PipelineOptions([], runner="FnApiRunner", direct_running_mode="in_memory")
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline, [task.shard], task.read, task.steps, task.sink)
+        result = pipeline.run()
+        result.wait_until_finish()
+    finally:
+        listen(None)
+    counters = result.metrics().query(MetricsFilter().with_namespace(METRICS))["counters"]
+    cpu_us = {counter.key.metric.name.removesuffix("_cpu_us"): counter.committed for counter in counters}
+    manifest = orjson.loads(manifest_path(Path(task.sink.output), task.shard.name).read_bytes())
+    return ShardResult(manifest, time.monotonic() - started, cpu_us)

@@ -1,0 +1,96 @@
+"""Arrow columns of any type to text and JSON, with every value kept that can be."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from stages.read.rows import as_text, to_json
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """True for strings and binary in all their layouts, dictionary-encoded ones included."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    tests = (
+        pa.types.is_string,
+        pa.types.is_large_string,
+        pa.types.is_string_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
+        pa.types.is_fixed_size_binary,
+    )
+    return any(test(kind) for test in tests)
+
+
+def text_of(array: pa.Array) -> tuple[pa.StringArray, pa.BinaryArray]:
+    """Valid UTF-8 as string, null elsewhere; and the first 200 bytes of values that are not UTF-8, null elsewhere.
+
+    Arrow reads a Parquet string column without looking at its bytes.
+    """
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    try:
+        text = array.cast(pa.string())
+        text.validate(full=True)
+        return text, pa.nulls(len(text), pa.binary())
+    except pa.ArrowInvalid:
+        pass
+    values = array.cast(pa.binary()).to_pylist()
+    decoded = [_utf8(value) for value in values]
+    broken = [value[:200] if text is None and value is not None else None for value, text in zip(values, decoded, strict=True)]
+    return pa.array(decoded, pa.string()), pa.array(broken, pa.binary())
+
+
+def _utf8(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def texts(array: pa.Array) -> pa.StringArray:
+    """Strings as they are, whole numbers in decimal, anything else as in `metadata` (dates are ISO 8601)."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if is_text(array.type):
+        text, broken = text_of(array)
+        if broken.null_count == len(broken):
+            return text
+    elif pa.types.is_integer(array.type):
+        return array.cast(pa.string())
+    return pa.array([as_text(value) for value in _values(array)], pa.string())
+
+
+def json_objects(batch: pa.RecordBatch) -> pa.StringArray:
+    """The columns of each row as one JSON object, nulls left out; null where nothing is left."""
+    names = batch.schema.names
+    columns = [_values(column) for column in batch.columns]
+    objects = []
+    for row in zip(*columns, strict=True):
+        fields = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        objects.append(to_json(fields) if fields else None)
+    return pa.array(objects, pa.string())
+
+
+def _values(array: pa.Array) -> list[Any]:
+    """Python values; where Python has none (nanoseconds, the year 12000, broken UTF-8), the text or the bytes."""
+    if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
+        return [None if value is None else value.replace(" ", "T") for value in array.cast(pa.string()).to_pylist()]
+    try:
+        return array.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        pass
+    for kind in (pa.string(), pa.binary()):
+        try:
+            return array.cast(kind).to_pylist()
+        except (ValueError, pa.ArrowException):
+            continue
+    return [_value(array, row) for row in range(len(array))]
+
+
+def _value(array: pa.Array, row: int) -> Any:
+    try:
+        return array[row].as_py()
+    except (ValueError, OverflowError, pa.ArrowException) as error:
+        return f"not readable: {error}"

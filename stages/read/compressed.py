@@ -1,0 +1,256 @@
+"""Decodes .gz and .zst files member by member in bounded memory, and goes on behind a damaged member.
+
+A gzip or zstd file is a row of independent members (zstd: frames): one for each record in a WARC.gz, one or several in
+others. Decoders of whole files stop at the first damaged byte and lose all members behind it; here the next member is
+searched by its magic bytes and tried before it is believed.
+
+gzip is decoded by ISA-L: 128 MB of HTML in 0.17 s where zlib takes 0.33 s and FastWARC's reader 0.20 s.
+"""
+
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import zstandard
+from isal import isal_zlib
+
+from stages.read.files import Window
+
+STEP = 1 << 15  # stored bytes decoded at once; gzip makes at most 1,032 times as many of them
+TRIAL = 1 << 18  # stored bytes looked at to believe in a member
+
+
+class MemberError(ValueError):
+    """A member cannot be decoded further; the message is a dead letter's reason."""
+
+
+class TruncatedError(MemberError):
+    """The file ends inside a member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Decoded bytes, never empty."""
+
+    data: bytes
+    member: int  # stored offset of the member that they come from
+    first: bool  # the member starts with them
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Stored bytes from here to the next member are lost (less what was decoded of them already)."""
+
+    member: int  # stored offset of the damaged member, or of what stands in the place of one
+    reason: str
+    raw: bytes  # the first stored bytes
+    truncated: bool  # the file ends inside this member: what was decoded of it is good
+
+
+class Gzip:
+    """RFC 1952."""
+
+    magic = b"\x1f\x8b\x08"
+
+    def at_start(self, head: bytes) -> bool:
+        """True if a member can start so."""
+        return head.startswith(self.magic)
+
+    def member(self, window: Window) -> Iterator[bytes]:
+        """Decode one member and stop behind it. Raises MemberError."""
+        inflater = isal_zlib.decompressobj(31)
+        while not inflater.eof:
+            data = window.take(STEP)
+            if not data:
+                raise TruncatedError("the file ends inside a gzip member")
+            try:
+                out = inflater.decompress(data)
+            except isal_zlib.error as error:  # type: ignore[misc]  # the stub takes the class for an instance
+                wrong_sum = "checksum" in str(error)
+                raise MemberError("gzip checksum is wrong" if wrong_sum else "gzip data is damaged") from None
+            window.seek(window.position - len(inflater.unused_data))
+            if out:
+                yield out
+
+    def salvage(self, window: Window, given: int, end: int) -> bytes:
+        """What can be decoded of a damaged member beyond its first `given` bytes, reading stored bytes up to `end`.
+
+        `member` loses the output of the call that fails (up to a hundred documents); zlib, fed byte by byte, gives all
+        that lies before the damage.
+        """
+        inflater, passed = zlib.decompressobj(31), 0
+        while (data := window.take(min(STEP, end - window.position))) and not inflater.eof:
+            before = inflater.copy()
+            try:
+                passed += len(inflater.decompress(data))
+            except zlib.error:
+                out = b"".join(_decode_bytewise(before, data))
+                return out[max(given - passed, 0) :]
+        return b""
+
+    def probe(self, data: bytes, size: int) -> bytes:
+        """The first decoded bytes, at most `size`; empty if `data` does not start a member."""
+        try:
+            return zlib.decompressobj(31).decompress(data, size)
+        except zlib.error:
+            return b""
+
+
+def _decode_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    try:
+        for at in range(len(data)):
+            yield inflater.decompress(data[at : at + 1])
+    except zlib.error:
+        return
+
+
+class Zstd:
+    """RFC 8878, and the dictionary frame in front of a WARC.zst (iipc.github.io/warc-specifications)."""
+
+    magic = b"\x28\xb5\x2f\xfd"
+
+    def __init__(self) -> None:
+        self.decompressor = _decompressor(None)
+
+    def at_start(self, head: bytes) -> bool:
+        """True if a frame can start so, a skippable one included."""
+        return head.startswith(self.magic) or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F)
+
+    def member(self, window: Window) -> Iterator[bytes]:
+        """Decode one frame block by block and stop behind it. Raises MemberError."""
+        if not window.peek(4).startswith(self.magic):
+            self._skippable(window)
+            return
+        decoder = self.decompressor.decompressobj()
+        try:
+            descriptor = window.peek(5)[-1]
+            decoder.decompress(_exactly(window, _zstd_header_bytes(descriptor)))
+            last = 0
+            while not last:
+                head = _exactly(window, 3)
+                bits = int.from_bytes(head, "little")
+                last, kind, size = bits & 1, bits >> 1 & 3, bits >> 3
+                out = decoder.decompress(head + _exactly(window, 1 if kind == 1 else size))
+                if out:
+                    yield out
+            if descriptor & 4:
+                decoder.decompress(_exactly(window, 4))
+        except zstandard.ZstdError as error:
+            wrong_sum = "checksum" in str(error)
+            raise MemberError("zstd checksum is wrong" if wrong_sum else "zstd data is damaged") from None
+
+    def _skippable(self, window: Window) -> None:
+        head = _exactly(window, 8)
+        size = int.from_bytes(head[4:], "little")
+        if head[0] != 0x5D:
+            window.seek(window.position + max(size - 1, 0))
+            _exactly(window, min(size, 1))
+            return
+        data = _exactly(window, size)
+        if data.startswith(self.magic):
+            data = _decompressor(None).decompress(data, max_output_size=1 << 30)
+        self.decompressor = _decompressor(zstandard.ZstdCompressionDict(data))
+
+    def salvage(self, window: Window, given: int, end: int) -> bytes:
+        """Nothing: a block decodes as a whole or not at all, and `member` gave the ones before."""
+        return b""
+
+    def probe(self, data: bytes, size: int) -> bytes:
+        """The first decoded bytes, at most `size`; empty if `data` does not start a frame."""
+        try:
+            return self.decompressor.stream_reader(io.BytesIO(data)).read(size)
+        except zstandard.ZstdError:
+            return b""
+
+
+Codec = Gzip | Zstd
+
+
+def _decompressor(dictionary: zstandard.ZstdCompressionDict | None) -> zstandard.ZstdDecompressor:
+    return zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=1 << 31)
+
+
+def _zstd_header_bytes(descriptor: int) -> int:
+    """Length of magic and frame header (RFC 8878, 3.1.1.1)."""
+    single = descriptor >> 5 & 1
+    content_size = (single, 2, 4, 8)[descriptor >> 6]
+    return 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3] + content_size
+
+
+def _exactly(window: Window, size: int) -> bytes:
+    data = window.take(size)
+    if len(data) < size:
+        raise TruncatedError("the file ends inside a zstd frame")
+    return data
+
+
+def codec_of(window: Window, name: str) -> Codec | None:
+    """The codec by the file's suffix, else by its first bytes; None for a plain file."""
+    head = window.peek(4)
+    if name.endswith(".gz") or Gzip().at_start(head):
+        return Gzip()
+    return Zstd() if name.endswith(".zst") or Zstd().at_start(head) else None
+
+
+def decode(window: Window, codec: Codec, starts: bytes, notes: list[str]) -> Iterator[Piece | Damage]:
+    """All members from the window's position to the end of the file.
+
+    After a Damage the next member is the next place where a decodable one begins, with the bytes `starts` if these are
+    given. Zero bytes between members are padding and only noted.
+    """
+    while head := window.peek(4):
+        start = window.position
+        if head[0] == 0 and _is_padding(window, codec, notes):
+            continue
+        window.seek(start)
+        given = 0
+        try:
+            if not codec.at_start(head):
+                raise MemberError(f"no {type(codec).__name__.lower()} member starts here")
+            for data in codec.member(window):
+                yield Piece(data, start, given == 0)
+                given += len(data)
+            continue
+        except MemberError as error:
+            damage, end = error, window.position
+        window.seek(start)
+        rest = codec.salvage(window, given, end)
+        if rest:
+            yield Piece(rest, start, given == 0)
+        window.seek(start)
+        raw = window.take(200)
+        window.seek(start + 1)
+        found = _next_member(window, codec, starts)
+        yield Damage(start, str(damage), raw, isinstance(damage, TruncatedError) and not found)
+
+
+def _is_padding(window: Window, codec: Codec, notes: list[str]) -> bool:
+    """Step over zero bytes; True (and a note) if a member or the end of the file follows."""
+    start = window.position
+    while block := window.peek(STEP):
+        zeros = len(block) - len(block.lstrip(b"\0"))
+        window.take(zeros)
+        if zeros < len(block):
+            break
+    if (head := window.peek(4)) and not codec.at_start(head):
+        return False
+    notes.append(f"{window.position - start} zero bytes at byte {start}")
+    return True
+
+
+def _next_member(window: Window, codec: Codec, starts: bytes) -> bool:
+    """Move to the next believable member; False, at the end of the file, if there is none."""
+    size = len(codec.magic)
+    while len(block := window.peek(TRIAL)) >= size:
+        here, at = window.position, block.find(codec.magic)
+        if at < 0:
+            window.seek(here + len(block) - size + 1)
+            continue
+        window.seek(here + at)
+        probed = codec.probe(window.peek(TRIAL), len(starts) or 4096)
+        if probed and probed.startswith(starts):
+            return True
+        window.seek(here + at + 1)
+    window.take(len(block))
+    return False

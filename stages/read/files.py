@@ -1,0 +1,58 @@
+"""Opens an input as bytes, the same way on the submitting machine and on workers."""
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import fsspec
+
+
+def is_remote(url: str) -> bool:
+    """True for an fsspec URL, False for a local path."""
+    return "://" in url
+
+
+def open_input(url: str) -> BinaryIO:
+    """A readable, seekable binary file: a plain one for a local path, fsspec's for a URL."""
+    return fsspec.open(url, "rb").open() if is_remote(url) else Path(url).open("rb", buffering=0)
+
+
+def is_empty(url: str) -> bool:
+    """True for a file of 0 bytes."""
+    with open_input(url) as file:
+        return file.seek(0, io.SEEK_END) == 0
+
+
+class Window:
+    """A file read forward in blocks, with look-ahead and steps back; `position` is the stored offset of the next byte."""
+
+    def __init__(self, file: BinaryIO, block: int = 1 << 18) -> None:
+        self._file, self._block = file, block
+        self._buffer, self._at = b"", 0
+        self.position = 0
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end of the file."""
+        while len(self._buffer) - self._at < size:
+            data = self._file.read(max(self._block, size))
+            if not data:
+                break
+            self._buffer, self._at = self._buffer[self._at :] + data, 0
+        return self._buffer[self._at : self._at + size]
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes, and step over them."""
+        data = self.peek(size)
+        self._at += len(data)
+        self.position += len(data)
+        return data
+
+    def seek(self, position: int) -> None:
+        """Go to a stored offset; cheap where it still lies in the buffer."""
+        at = self._at + position - self.position
+        if 0 <= at <= len(self._buffer):
+            self._at = at
+        else:
+            self._file.seek(position, io.SEEK_SET)
+            self._buffer, self._at = b"", 0
+        self.position = position

@@ -1,0 +1,92 @@
+"""Reads JSON lines (plain, .gz, .zst): one object a line, with the text in one field."""
+
+from collections.abc import Iterator
+
+import orjson
+import pyarrow as pa
+
+from schemas.shards import Shard
+from stages.read.compressed import codec_of
+from stages.read.config import ReadConfig
+from stages.read.files import Window, open_input
+from stages.read.lines import Bad, compressed_lines, plain_lines
+from stages.read.rows import Rows, as_text, to_json
+
+BOM = b"\xef\xbb\xbf"
+KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+
+
+def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of READ_SCHEMA and `config.carry` (null) of the lines that begin in [shard.start, shard.end).
+
+    Blank lines are skipped. A line that is not UTF-8, not JSON, not an object or has no text of type string is a dead
+    letter; so is one longer than `max_record_bytes`. Where a compressed file is damaged, the line that was being read is
+    one dead letter; if a later member can be decoded reading goes on there, and a piece of a line at its start that is no
+    whole JSON object counts as part of the damage.
+    """
+    rows = Rows(shard.source, config)
+    resumed = False
+    with open_input(shard.url) as file:
+        window = Window(file)
+        codec = codec_of(window, shard.url)
+        limit = config.max_record_bytes
+        items = compressed_lines(window, codec, limit, notes) if codec else plain_lines(window, shard.start, shard.end, limit)
+        for item in items:
+            if isinstance(item, Bad):
+                rows.dead(item.offset, item.reason, item.first_bytes)
+                resumed = item.resumed
+                continue
+            offset = item.offset
+            for line in item.lines:
+                size = len(line)
+                try:
+                    _add(rows, offset, line.removeprefix(BOM) if offset == 0 else line, config)
+                except ValueError as error:
+                    if line.strip() and not (resumed and not isinstance(error, FieldError)):
+                        rows.dead(offset, str(error), line)
+                resumed = False
+                offset += size + 1
+                if rows.full:
+                    yield rows.take()
+    if len(rows):
+        yield rows.take()
+
+
+class FieldError(ValueError):
+    """The line is a JSON object, but not a document."""
+
+
+def _add(rows: Rows, offset: int, line: bytes, config: ReadConfig) -> None:
+    """Append the line's row. Raises ValueError with a dead letter's reason."""
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(_why(line, error)) from None
+    if type(fields) is not dict:
+        raise ValueError("null, not an object" if fields is None else f"{KINDS[type(fields)]}, not an object")
+    try:
+        text = fields.pop(config.text_column)
+    except KeyError:
+        raise FieldError(f"no field {config.text_column!r}") from None
+    if type(text) is not str:
+        raise FieldError(f"{config.text_column!r} is {'null' if text is None else KINDS[type(text)] + ', not a string'}")
+    url = fields.pop(config.url_column, None)
+    source_id = fields.pop(config.id_column, None)
+    date = fields.pop(config.date_column, None)
+    rows.add(
+        offset,
+        source_id=source_id if type(source_id) is str else as_text(source_id),
+        url=url if type(url) is str else as_text(url),
+        date=date if type(date) is str else as_text(date),
+        metadata=to_json(fields) if fields and config.metadata else None,
+        size=len(line),
+        text=text,
+    )
+
+
+def _why(line: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        line.decode()
+    except UnicodeDecodeError as wrong:
+        return f"not UTF-8 at byte {wrong.start} of the line"
+    return f"not JSON: {error.msg}"

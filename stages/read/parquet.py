@@ -1,0 +1,174 @@
+"""Reads Parquet files by row groups, in batches of bounded size: a row for each row."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from schemas.batches import null_columns
+from schemas.columns import DOCUMENT, schema_of
+from schemas.shards import Shard, document_id
+from stages.read.arrays import is_text, json_objects, text_of, texts
+from stages.read.config import ReadConfig
+from stages.read.files import is_remote, open_input
+
+LOST_ROWS = 10_000  # rows in a batch of lost ones
+KEPT = tuple(column.name for column in DOCUMENT if column.name != "text")
+
+
+def open_parquet(url: str) -> pq.ParquetFile:
+    """The file with its footer read. Raises OSError or `pa.ArrowException` if that is damaged.
+
+    Pages of a local file are read as they are needed; of a remote file, a row group at once.
+    """
+    if is_remote(url):
+        return pq.ParquetFile(open_input(url), pre_buffer=True, page_checksum_verification=True)
+    return pq.ParquetFile(url, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
+
+
+def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
+    """ValueError if the text column is missing or no text, or a carried column has another type than ours."""
+    found = schema.get_all_field_indices(config.text_column)
+    if len(found) != 1:
+        what = f"{len(found)} columns" if found else "no column"
+        raise ValueError(f"{what} {config.text_column!r} (there is: {', '.join(schema.names)})")
+    if not is_text(schema.field(found[0]).type):
+        raise ValueError(f"column {config.text_column!r} is {schema.field(found[0]).type}, not text")
+    for column in config.carried():
+        if (at := schema.get_field_index(column.name)) >= 0:
+            kind = schema.field(at).type
+            # A list's field may be called item or element: the types are then unequal, and cast.
+            both_lists = pa.types.is_list(kind) and pa.types.is_list(column.dtype) and kind.value_type == column.dtype.value_type
+            both_texts = is_text(kind) and column.dtype == pa.string()
+            if kind != column.dtype and not both_lists and not both_texts:
+                raise ValueError(f"column {column.name!r} is {kind}, not {column.dtype}: it cannot be carried")
+
+
+def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of READ_SCHEMA and `config.carry` of the row groups [shard.start, shard.end); `source_offset` is the row.
+
+    A row whose text is null, not UTF-8 or longer than `max_record_bytes` is a dead letter. What cannot be read of a
+    damaged row group is a dead letter for each of its rows that the footer counts. Fields that are null are left out of
+    `metadata`. With `carry`, a file of our own keeps its id, source, source_offset, source_id, url, date and metadata.
+
+    Raises ValueError as `check_columns`; an error of the storage is not the data's and goes up.
+    """
+    with open_parquet(shard.url) as file:
+        schema = file.schema_arrow
+        check_columns(schema, config)
+        own = bool(config.carry) and b"curricle" in (schema.metadata or {})
+        if own and (left := [name for name in schema.names if name not in (*KEPT, config.text_column, *config.carry)]):
+            notes.append(f"columns not carried: {', '.join(left)}")
+        columns = _wanted(schema, config, own)
+        counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+        offset = sum(counts[: shard.start])
+        for group in range(shard.start, len(counts) if shard.end is None else shard.end):
+            stop = offset + counts[group]
+            batches = file.iter_batches(_batch_rows(file, group, config), row_groups=[group], columns=columns)
+            reason = "the row group has fewer rows than the footer says"
+            while offset < stop:
+                try:
+                    batch = next(batches, None)
+                except (OSError, pa.ArrowException) as error:
+                    # Arrow gives bare OSErrors for damaged data; those of a disk or network have a number or a class.
+                    if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+                        raise
+                    reason, batch = f"row group {group} is damaged: {str(error).splitlines()[0]}", None
+                if batch is None:
+                    break
+                for part in _parts(batch, 2 * config.batch_bytes):
+                    yield _rows(part, offset, shard.source, config, own)
+                    offset += part.num_rows
+            while offset < stop:
+                rows = min(stop - offset, LOST_ROWS)
+                yield _lost(offset, rows, reason, shard.source, config)
+                offset += rows
+
+
+def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | None:
+    """Columns to read; None for all."""
+    if config.metadata and not own:
+        return None
+    named = {config.text_column, config.url_column, config.id_column, config.date_column}
+    if own:
+        named = {config.text_column, *KEPT}
+    return [name for name in schema.names if name in named or name in config.carry]
+
+
+def _batch_rows(file: pq.ParquetFile, group: int, config: ReadConfig) -> int:
+    """Rows of the group's average size that make a batch."""
+    group_data = file.metadata.row_group(group)
+    average = max(group_data.total_byte_size // max(group_data.num_rows, 1), 1)
+    return min(max(config.batch_bytes // average, 1), config.batch_rows)
+
+
+def _parts(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
+    """Halves of halves, until each has at most `limit` bytes or one row: the average says little of uneven rows."""
+    if batch.num_rows > 1 and batch.nbytes > limit:
+        half = batch.num_rows // 2
+        yield from _parts(batch.slice(0, half), limit)
+        yield from _parts(batch.slice(half), limit)
+    elif batch.num_rows:
+        yield batch
+
+
+def _rows(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool) -> pa.RecordBatch:
+    """A batch of the file as READ_SCHEMA and carried columns; `offset` is the row of its first."""
+    rows = batch.num_rows
+    text, broken = text_of(batch.column(config.text_column))
+    arrays = null_columns(config.writes(), rows)
+    for column in config.carried():
+        if column.name in batch.schema.names:
+            array = batch.column(column.name)
+            arrays[column.name] = texts(array) if column.dtype == pa.string() else array.cast(column.dtype)
+    if own:
+        arrays |= {name: _own(batch, name) for name in KEPT if name in batch.schema.names}
+    else:
+        arrays |= _identity(source, offset, rows)
+        named = {"source_id": config.id_column, "url": config.url_column, "date": config.date_column}
+        for name, column_name in named.items():
+            if column_name in batch.schema.names and column_name != config.text_column:
+                arrays[name] = texts(batch.column(column_name))
+        used = {config.text_column, *named.values(), *config.carry}
+        if config.metadata and (others := [name for name in batch.schema.names if name not in used]):
+            arrays["metadata"] = json_objects(batch.select(others))
+    reasons = pc.if_else(text.is_null(), f"{config.text_column!r} is null", pa.scalar(None, pa.string()))
+    reasons = pc.if_else(broken.is_valid(), f"{config.text_column!r} is not UTF-8", reasons)
+    long = pc.fill_null(pc.greater(pc.binary_length(text), config.max_record_bytes), False)
+    reasons = pc.if_else(long, f"{config.text_column!r} has more than {config.max_record_bytes} bytes", reasons)
+    dead = reasons.is_valid()
+    first = pc.coalesce(broken, pc.binary_slice(text.cast(pa.binary()), 0, 200), pa.scalar(b"", pa.binary()))
+    arrays |= {
+        "text": pc.if_else(dead, pa.scalar(None, pa.string()), text),
+        "dead_stage": pc.if_else(dead, "read", pa.scalar(None, pa.string())),
+        "dead_reason": reasons,
+        "dead_bytes": pc.if_else(dead, first, pa.scalar(None, pa.binary())),
+    }
+    return _batch(arrays, config)
+
+
+def _own(batch: pa.RecordBatch, name: str) -> pa.Array:
+    array = batch.column(name)
+    return array.cast(pa.int64()) if name == "source_offset" else texts(array)
+
+
+def _identity(source: str, offset: int, rows: int) -> dict[str, pa.Array]:
+    return {
+        "id": pa.array([document_id(source, row) for row in range(offset, offset + rows)], pa.string()),
+        "source": pa.repeat(source, rows),
+        "source_offset": pa.array(range(offset, offset + rows), pa.int64()),
+    }
+
+
+def _lost(offset: int, rows: int, reason: str, source: str, config: ReadConfig) -> pa.RecordBatch:
+    """Rows that could not be read."""
+    arrays = null_columns(config.writes(), rows) | _identity(source, offset, rows)
+    arrays |= {"dead_stage": pa.repeat("read", rows), "dead_reason": pa.repeat(reason, rows)}
+    arrays["dead_bytes"] = pa.repeat(pa.scalar(b"", pa.binary()), rows)
+    return _batch(arrays, config)
+
+
+def _batch(arrays: dict[str, pa.Array], config: ReadConfig) -> pa.RecordBatch:
+    schema = schema_of(config.writes())
+    return pa.record_batch([arrays[name] for name in schema.names], schema=schema)

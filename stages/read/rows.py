@@ -1,0 +1,128 @@
+"""Collects records one by one and makes a batch of READ_SCHEMA of them: every reader of bytes ends here."""
+
+import base64
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from schemas.batches import null_columns
+from schemas.columns import READ_SCHEMA, schema_of
+from schemas.shards import document_id
+from stages.read.config import ReadConfig
+
+DEAD_BYTES = 200  # of the record, kept in `dead_bytes`
+
+
+class Rows:
+    """The rows of the batch that is being filled.
+
+    `add` and `dead` append one row each; `take` gives the batch and starts the next.
+    """
+
+    def __init__(self, source: str, config: ReadConfig) -> None:
+        self.source, self.config = source, config
+        self._start()
+
+    def _start(self) -> None:
+        self.size = 0
+        self.columns: dict[str, list[Any]] = {
+            name: [] for name in READ_SCHEMA.names if name not in ("id", "source", "dead_stage")
+        }
+
+    def add(
+        self,
+        offset: int,
+        *,
+        source_id: str | None,
+        url: str | None,
+        date: str | None,
+        metadata: str | None,
+        size: int = 0,
+        text: str | None = None,
+        payload: bytes | None = None,
+        payload_type: str | None = None,
+        dead_reason: str | None = None,
+        dead_bytes: bytes | None = None,
+    ) -> None:
+        """One row of `size` bytes; with `dead_reason` it is a dead letter."""
+        columns = self.columns
+        columns["source_offset"].append(offset)
+        columns["source_id"].append(source_id)
+        columns["url"].append(url)
+        columns["date"].append(date)
+        columns["metadata"].append(metadata)
+        columns["text"].append(text)
+        columns["payload"].append(payload)
+        columns["payload_type"].append(payload_type)
+        columns["dead_reason"].append(dead_reason)
+        columns["dead_bytes"].append(dead_bytes)
+        self.size += size
+
+    def dead(self, offset: int, reason: str, first_bytes: bytes) -> None:
+        """A record that could not be read at all."""
+        self.add(
+            offset,
+            source_id=None,
+            url=None,
+            date=None,
+            metadata=None,
+            dead_reason=reason,
+            dead_bytes=bytes(first_bytes[:DEAD_BYTES]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.columns["source_offset"])
+
+    @property
+    def full(self) -> bool:
+        """True when the batch has reached its size."""
+        return self.size >= self.config.batch_bytes or len(self) >= self.config.batch_rows
+
+    def take(self) -> pa.RecordBatch:
+        """The rows so far as one batch of READ_SCHEMA and the carried columns (null); this object is empty again."""
+        columns, rows = self.columns, len(self)
+        arrays = {name: pa.array(values, READ_SCHEMA.field(name).type) for name, values in columns.items()}
+        arrays["id"] = pa.array([document_id(self.source, offset) for offset in columns["source_offset"]], pa.string())
+        arrays["source"] = pa.repeat(self.source, rows)
+        arrays["dead_stage"] = pa.array(["read" if reason else None for reason in columns["dead_reason"]], pa.string())
+        arrays |= null_columns(self.config.carried(), rows)
+        schema = schema_of(self.config.writes())
+        self._start()
+        return pa.record_batch([arrays[name] for name in schema.names], schema=schema)
+
+
+def empty_batch(config: ReadConfig) -> pa.RecordBatch:
+    """No rows, the schema of every reader's batches."""
+    return Rows("", config).take()
+
+
+def as_text(value: Any) -> str | None:
+    """A field that should be a string: null stays null, anything else becomes its JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return _plain(value)
+    text = to_json(value)
+    return orjson.loads(text) if text.startswith('"') else text
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON; keys keep their order.
+
+    NaN and infinity become null, dates and times ISO 8601, bytes text where they are UTF-8 and base64 otherwise, what
+    else Arrow gives (Decimal, timedelta) its `str`. Raises ValueError where the value is nested too deep.
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"fields that do not fit into `metadata`: {error}") from None
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()

@@ -1,0 +1,126 @@
+"""Reads WARC and WET files (plain, .gz, .zst; ISO 28500): a row for each HTML page or extracted text."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from schemas.shards import Shard
+from stages.read.compressed import codec_of, decode
+from stages.read.config import ReadConfig
+from stages.read.files import Window, open_input
+from stages.read.http import decode_body, is_html, media_type, parse_response
+from stages.read.records import Feed, Lost, Record, parse_head, read_records
+from stages.read.rows import Rows, to_json
+
+USED = frozenset(("warc-type", "warc-target-uri", "warc-date", "warc-record-id", "content-length"))
+REPLACED_SHARE = 0.1  # of a WET text's characters
+
+
+def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of READ_SCHEMA and `config.carry` (null), in the order of the file.
+
+    A `response` or `resource` record of HTML gives `payload` (body, encodings undone) and `payload_type`; a `conversion`
+    record gives `text`, invalid UTF-8 replaced by U+FFFD, and a dead letter where that is more than a tenth of it (a
+    writer that cuts a text inside a character must not cost the page; another encoding must). All other records are no
+    documents and only counted, in `notes`. `metadata` holds the WARC headers that have no column.
+    """
+    skipped: Counter[str] = Counter()
+    rows = Rows(shard.source, config)
+    with open_input(shard.url) as file:
+        window = Window(file)
+        codec = codec_of(window, shard.url)
+        feed = Feed(window, decode(window, codec, b"WARC/", notes) if codec else None)
+        for record in read_records(feed, config.max_record_bytes, notes):
+            if isinstance(record, Lost):
+                rows.dead(record.offset, record.reason, record.first_bytes)
+            else:
+                skip = _add(rows, record, config)
+                if skip:
+                    skipped[skip] += 1
+            if rows.full:
+                yield rows.take()
+    if len(rows):
+        yield rows.take()
+    if replaced := skipped.pop("replaced", 0):
+        notes.append(f"invalid UTF-8 replaced in {replaced} texts")
+    if skipped:
+        # The number of media types has no bound, a note has.
+        counts = [f"{count} {what}" for what, count in skipped.most_common(20)]
+        rest = skipped.total() - sum(count for _, count in skipped.most_common(20))
+        notes.append("skipped: " + ", ".join(counts + ([f"{rest} others"] if rest else [])))
+
+
+def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:
+    """Append the record's row; the answer is what to count instead of (or, `replaced`, beside) a row."""
+    fields = parse_head(record.head)
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        headers.setdefault(name.lower(), value)
+    kind = headers.get("warc-type", "").lower()
+    if kind not in ("response", "resource", "conversion"):
+        return kind[:40] or "records without a type"
+    counted = text = payload = payload_type = dead_reason = None
+    try:
+        if kind == "conversion":
+            text, counted = _text(record.block)
+        else:
+            payload, payload_type, skip = _page(record.block, kind, headers, config)
+            if skip:
+                return skip
+    except ValueError as error:
+        dead_reason = str(error)
+    others: dict[str, str | list[str]] = {}
+    if config.metadata:
+        for name, value in fields:
+            if name.lower() not in USED:
+                others[name] = value if name not in others else [*_listed(others[name]), value]
+    rows.add(
+        record.offset,
+        source_id=headers.get("warc-record-id", "").strip("<>") or None,
+        url=headers.get("warc-target-uri", "").strip("<>") or None,
+        date=headers.get("warc-date") or None,
+        metadata=to_json(others) if others else None,
+        size=len(payload or record.block),
+        text=text,
+        payload=payload,
+        payload_type=payload_type,
+        dead_reason=dead_reason,
+        dead_bytes=record.block[:200] if dead_reason else None,
+    )
+    return counted
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _text(block: bytes) -> tuple[str, str | None]:
+    try:
+        return block.decode(), None
+    except UnicodeDecodeError:
+        text = block.decode("utf-8", "replace")
+    if text.count("\ufffd") > REPLACED_SHARE * len(text):
+        raise ValueError("the text is not UTF-8")
+    return text, "replaced"
+
+
+def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) -> tuple[bytes | None, str | None, str | None]:
+    """Body, its Content-Type header, and, if it is no document, what it is. Raises ValueError with a dead letter's reason."""
+    block_type = headers.get("content-type")
+    media = media_type(block_type)
+    if kind == "resource" or (kind == "response" and media not in ("", "application/http") and not block.startswith(b"HTTP/")):
+        return (block, block_type, None) if is_html(media, block) else (None, None, f"{kind} of {media[:80] or 'no type'}")
+    response = parse_response(block)
+    if response is None:
+        raise ValueError("the response has no HTTP status line")
+    if config.statuses and response.status not in config.statuses:
+        return None, None, f"response with status {response.status}"
+    payload_type = response.headers.get("content-type") or None
+    media = media_type(payload_type)
+    if not is_html(media, b"<html>"):  # no unknown type either: spare the decoding
+        return None, None, f"response of {media[:80]}"
+    body = decode_body(block[response.body_at :], response.headers, config.max_record_bytes, "warc-truncated" in headers)
+    if not is_html(media, body):
+        return None, None, f"response of {media[:80] or 'no type'}"
+    return body, payload_type, None

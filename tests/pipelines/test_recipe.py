@@ -1,0 +1,61 @@
+import pytest
+
+from pipelines.plan import place_decisions
+from pipelines.recipe import RecipeError, check_recipe, load_recipe, shipped_recipes
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_loads_and_is_wired(name):
+    assert place_decisions(load_recipe(name))[-1][0] == "decide"
+
+
+REFUSED = {
+    "unknown key": ({"stges": {}}, "did you mean 'stages'"),
+    "unknown stage": ({"stages": {"langage": {}}}, "did you mean 'language'"),
+    "unknown setting": (
+        {"stages": {"language": {"min_scor": 1}}},
+        "min_scor: unknown key; did you mean 'min_score'",
+    ),
+    "value out of range": ({"stages": {"language": {"min_score": 2}}}, "less than or equal to 1"),
+    "unknown language": ({"decide": [{"name": "l", "column": "language", "in": ["englsh"]}]}, "englsh"),
+    "two rules of one name": ({"decide": [{"name": "a", "column": "text", "on_null": "reject"}] * 2}, "two rules"),
+    "a list of stages": ({"stages": []}, None),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_recipe_is_one_line(content, message):
+    if message is None:
+        assert check_recipe("x", content, "x.yaml").stages == ()
+        return
+    with pytest.raises(RecipeError, match=r"x\.yaml") as error:
+        check_recipe("x", content, "x.yaml")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_rule_over_a_column_that_nothing_writes_names_the_stage_that_would():
+    recipe = check_recipe("x", {"decide": [{"name": "l", "column": "language", "in": ["en"]}]}, "x")
+    with pytest.raises(RecipeError, match="put stage 'language' before it"):
+        place_decisions(recipe)
+
+
+def test_settings_replace_values_and_leave_stages_out():
+    recipe = load_recipe("web", ["stages.language.min_score=0.5", "decide=[]"])
+    assert dict(recipe.stages)["language"].min_score == 0.5
+    assert recipe.decide == ()
+    assert "language" not in dict(load_recipe("web", ["stages.language=false", "decide=[]"]).stages)
+    for wrong in ("decide", "stages.language.min_score.x=1", "decide=[", "nothing.there=1"):
+        with pytest.raises(RecipeError):
+            load_recipe("web", [wrong])
+
+
+def test_a_recipe_that_is_not_there_gives_the_nearest_name():
+    with pytest.raises(RecipeError, match="did you mean 'web'"):
+        load_recipe("wob")
+
+
+def test_the_hash_changes_with_what_changes_the_output_alone():
+    base = load_recipe("web")
+    assert base.sha256() == load_recipe("web", ["description=other"]).sha256()
+    assert base.sha256() != load_recipe("web", ["stages.language.min_score=0.25"]).sha256()

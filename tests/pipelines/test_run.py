@@ -1,0 +1,140 @@
+"""The main job, end to end, through the command line and real worker processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.cli.demo import SAMPLE
+
+
+def curricle(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "curricle"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def files(output: Path) -> dict[str, bytes]:
+    parts = [output / name for name in ("kept", "rejected", "dead", "_manifest")]
+    return {path.relative_to(output).as_posix(): path.read_bytes() for part in parts for path in part.iterdir()}
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    output = tmp_path_factory.mktemp("demo") / "out"
+    done = curricle("demo", "--output", output, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def test_the_demo_balances_and_verifies(demo):
+    counts = orjson.loads((demo / "run.json").read_bytes())["counts"]
+    assert counts["records"] == counts["kept"] + counts["rejected"] + counts["dead"] == 365
+    assert counts["dead"] == 3
+    assert curricle("verify", demo).returncode == 0
+
+
+def test_one_schema_in_every_file_of_a_part(demo):
+    for part in ("kept", "rejected", "dead"):
+        schemas = [pq.read_schema(path) for path in sorted((demo / part).iterdir())]
+        assert len(schemas) == 4
+        assert all(schema.equals(schemas[0], check_metadata=True) for schema in schemas)
+
+
+def test_another_number_of_workers_gives_the_same_bytes(demo, tmp_path):
+    assert curricle("demo", "--output", tmp_path / "out", "--workers", 1, "--quiet").returncode == 0
+    assert files(tmp_path / "out") == files(demo)
+
+
+def test_a_run_goes_on_where_it_stopped_and_ends_in_the_same_bytes(demo, tmp_path):
+    out = tmp_path / "out"
+    assert curricle("demo", "--output", out, "--quiet").returncode == 0
+    lost = sorted((out / "_manifest").iterdir())[0]
+    lost.unlink()  # as if it had been killed before the commit
+    (out / "_tmp" / "x").mkdir(parents=True)
+    assert curricle("demo", "--output", out, "--quiet").returncode == 0
+    assert files(out) == files(demo)
+    assert not (out / "_tmp").exists()
+
+
+def test_another_recipe_is_refused_and_says_so(demo):
+    done = curricle("run", "web", "--input", SAMPLE, "--output", demo)
+    assert done.returncode == 2
+    assert "made with another recipe" in last_line(done.stderr)
+
+
+def test_verify_finds_a_changed_byte(tmp_path):
+    source = tmp_path / "a.jsonl"
+    source.write_text('{"text": "one"}\n')
+    out = tmp_path / "out"
+    assert curricle("run", "web", "--input", source, "--output", out, "--set", "decide=[]", "--quiet").returncode == 0
+    kept = next((out / "kept").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    done = curricle("verify", out)
+    assert done.returncode == 1
+    assert "SHA-256" in done.stderr
+
+
+BAD_LINES = {
+    "invalid UTF-8": b'{"text": "a\xff\xfe"}',
+    "a list": b"[1,2,3]",
+    "text is a number": b'{"text": 5}',
+    "text is missing": b'{"t": "a"}',
+    "text is null": b'{"text": null}',
+    "not JSON": b"{",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LINES.values(), ids=BAD_LINES)
+def test_one_bad_line_of_100_costs_no_other(tmp_path, bad):
+    good = [orjson.dumps({"text": f"line {number} \0", "id": "same"}) for number in range(99)]
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join([*good[:50], bad, *good[50:], b""]))
+    out = tmp_path / "out"
+    done = curricle("run", "web", "--input", tmp_path / "in.jsonl", "--output", out, "--set", "decide=[]", "--quiet")
+    assert done.returncode == 0, done.stderr
+    kept = pq.read_table(out / "kept")
+    assert kept.num_rows == len(set(kept.column("id").to_pylist())) == 99
+    dead = pq.read_table(out / "dead").to_pylist()
+    assert [(row["source_offset"], row["dead_stage"], row["dead_bytes"]) for row in dead] == [
+        (len(b"\n".join(good[:50])) + 1, "read", bad)
+    ]
+
+
+MISTAKES = {
+    "an input that is not there": (["run", "web", "--input", "nowhere.jsonl", "--output", "{tmp}/o"], "no such file"),
+    "a file of no known kind": (["run", "web", "--input", "{tmp}/x.txt", "--output", "{tmp}/o"], "not a known kind"),
+    "a file that is not what its name says": (["run", "web", "--input", "{tmp}/x.parquet", "--output", "{tmp}/o"], "begins with"),
+    "an unknown recipe": (["run", "wob", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o"], "did you mean 'web'"),
+    "another runner": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"], "local"),
+    "a folder of something else": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}"], "not an output"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_nothing_starts(tmp_path, arguments, message):
+    (tmp_path / "x.txt").write_text("x")
+    (tmp_path / "x.parquet").write_text("something else")
+    (tmp_path / "e.jsonl").write_text("")
+    done = curricle(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert done.returncode == 2
+    assert message in last_line(done.stderr)
+    assert not (tmp_path / "o").exists()
+
+
+def test_plan_and_models_say_what_there_is():
+    done = curricle("plan", "demo", "--input", SAMPLE)
+    assert done.returncode == 0
+    assert "language: text -> language, language_score" in done.stdout
+    assert "shards: 4" in done.stdout
+    assert "lid.176\tlanguage-id" in curricle("models", "list").stdout
+
+
+def test_help_loads_neither_beam_nor_a_model_library():
+    code = "import sys, pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

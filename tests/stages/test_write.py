@@ -1,0 +1,89 @@
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.columns import DEAD, DECISION, DOCUMENT, schema_of
+from schemas.shards import Envelope, Shard
+from stages.write import ShardWriter, Sink, manifest_path
+
+SHARD = Shard(name="a.jsonl-1", source="a.jsonl", url="/a.jsonl", format="jsonl", size=9)
+SCHEMAS = {
+    "kept": schema_of(DOCUMENT).with_metadata({"curricle": "f"}),
+    "rejected": schema_of((*DOCUMENT, *DECISION)).with_metadata({"curricle": "f"}),
+    "dead": schema_of((*(c for c in DOCUMENT if c.name != "text"), *DEAD)).with_metadata({"curricle": "f"}),
+}
+
+
+def rows(*marks: str) -> pa.RecordBatch:
+    """One row a mark: 'k' kept, 'r' rejected, 'd' dead."""
+    records = [
+        {
+            "id": f"{number}",
+            "source": "a.jsonl",
+            "source_offset": number,
+            "text": None if mark == "d" else f"text {number}",
+            "reject_reason": "short" if mark == "r" else None,
+            "reject_value": "1" if mark == "r" else None,
+            "failed_rules": {"k": [], "r": ["short"], "d": None}[mark],
+            "dead_stage": "read" if mark == "d" else None,
+            "dead_reason": "not JSON" if mark == "d" else None,
+            "dead_bytes": b"x" if mark == "d" else None,
+        }
+        for number, mark in enumerate(marks)
+    ]
+    return pa.RecordBatch.from_pylist(records, schema=schema_of((*DOCUMENT, *DEAD, *DECISION)))
+
+
+def write(output, batches, *, records=None, sequence=None):
+    writer = ShardWriter(Sink(output=str(output), schemas=SCHEMAS, fingerprint="f"), SHARD)
+    for number, batch in enumerate(batches):
+        writer.write(batch, Envelope(shard=SHARD, sequence=number if sequence is None else sequence[number]))
+    total = sum(batch.num_rows for batch in batches) if records is None else records
+    return writer.commit(Envelope(shard=SHARD, sequence=len(batches), last=True, records=total, notes=("cut",)))
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_rows_go_where_their_marks_say_and_the_counts_balance(tmp_path):
+    manifest = orjson.loads(write(tmp_path, [rows("k", "r", "d", "k")]).read_bytes())
+    assert {part: file["rows"] for part, file in manifest["files"].items()} == {"kept": 2, "rejected": 1, "dead": 1}
+    assert (manifest["rejected"], manifest["dead"], manifest["notes"]) == ({"short": 1}, {"not JSON": 1}, ["cut"])
+    kept = pq.read_table(tmp_path / "kept/part-a.jsonl-1.parquet")
+    assert kept.column("text").to_pylist() == ["text 0", "text 3"]
+    assert pq.read_table(tmp_path / "dead/part-a.jsonl-1.parquet").column("dead_bytes").to_pylist() == [b"x"]
+    assert not any((tmp_path / "_tmp").iterdir())
+
+
+def test_a_file_without_rows_has_the_same_schema(tmp_path):
+    write(tmp_path, [rows("k")])
+    for part, schema in SCHEMAS.items():
+        assert pq.read_schema(tmp_path / f"{part}/part-a.jsonl-1.parquet").equals(schema, check_metadata=True)
+
+
+def test_the_same_shard_twice_ends_in_the_same_bytes(tmp_path):
+    write(tmp_path, [rows("k", "r"), rows("d")])
+    first = files(tmp_path)
+    write(tmp_path, [rows("k", "r"), rows("d")])
+    assert files(tmp_path) == first
+
+
+def test_many_batches_are_written_in_row_groups_and_none_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.write.ROW_GROUP_BYTES", 200)
+    write(tmp_path, [rows("k", "k", "r")] * 7)
+    kept = pq.ParquetFile(tmp_path / "kept/part-a.jsonl-1.parquet")
+    assert kept.metadata.num_rows == 14
+    assert kept.metadata.num_row_groups > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"records": 3}, "3 records read"), ({"sequence": [1]}, "in place of batch 0")],
+    ids=["a lost row is not committed", "a lost batch is not committed"],
+)
+def test_a_shard_that_did_not_arrive_whole_is_not_committed(tmp_path, arguments, message):
+    with pytest.raises(RuntimeError, match=message):
+        write(tmp_path, [rows("k")], **arguments)
+    assert not manifest_path(tmp_path, SHARD.name).exists()
