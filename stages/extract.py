@@ -138,8 +138,8 @@ def decode(html: bytes, content_type: str) -> str:
     for label in (header and header[1], meta and meta[1].decode("ascii")):
         name = map_encoding_to_html5(label) if label else None
         if name and name != "utf-8":
-            return str(bytes_to_str(html, name))
-    return str(bytes_to_str(html, detect_encoding(html)))
+            return str(bytes_to_str(html, str(name)))
+    return str(bytes_to_str(html, detect_encoding(html) or "utf-8"))
 
 
 class ExtractText(beam.PTransform):
