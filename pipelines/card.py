@@ -1,5 +1,6 @@
 """The dataset card of an output folder: what it is, how to load it, what its columns mean."""
 
+from pipelines.data_model import table
 from pipelines.manifest import Totals
 from pipelines.plan import Plan
 from schemas.columns import COLUMNS
@@ -27,15 +28,13 @@ spark.read.parquet("FOLDER/kept")                               # Spark
 |---|---|
 {reasons}
 
-| column | type | what it holds | null |
-|---|---|---|---|
 {columns}
 """
 
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
     """Markdown with a header that `datasets` reads."""
-    columns = (COLUMNS[name] for name in plan.schemas["rejected"].names if name in COLUMNS)
+    columns = tuple(COLUMNS[name] for name in plan.schemas["rejected"].names if name in COLUMNS)
     return CARD.format(
         configs="\n".join(
             f"- config_name: {part}\n  data_files: {part}/*.parquet" + ("\n  default: true" if part == "kept" else "")
@@ -46,5 +45,5 @@ def dataset_card(plan: Plan, totals: Totals) -> str:
         records=totals.records,
         **{part: totals.rows[part] for part in PARTS},
         reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
-        columns="\n".join(f"| `{c.name}` | {c.dtype} | {c.doc.replace('|', '/')} | {c.null} |" for c in columns),
+        columns=table(columns),
     )

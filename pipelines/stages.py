@@ -8,8 +8,10 @@ import apache_beam as beam
 
 from schemas.columns import Column
 from schemas.config import Config
+from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.language import LanguageConfig, TagLanguage
+from stages.quality import QualityConfig, RateQuality
 
 
 class StageConfig(Protocol):
@@ -38,4 +40,6 @@ class Stage:
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "language": Stage(LanguageConfig, TagLanguage),
+    "quality": Stage(QualityConfig, RateQuality),
+    "domain": Stage(DomainConfig, TagDomain),
 }

@@ -1,5 +1,6 @@
 """`curricle`: the command group. Commands are imported when they are called: `--help` loads no Beam and no model library."""
 
+import logging
 import sys
 from importlib import import_module
 
@@ -35,8 +36,16 @@ def group() -> None:
     """Web crawls in, filtered, scored and domain-tagged Parquet shards out."""
 
 
+def _not_about_apitools(record: logging.LogRecord) -> bool:
+    return (
+        "apitools" not in record.getMessage()
+    )  # Beam misses Google's clients at import; nothing of ours needs them
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().addFilter(_not_about_apitools)
     try:
         group.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

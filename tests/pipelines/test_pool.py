@@ -42,8 +42,8 @@ def kinds(events: list[Any], task: object) -> list[type]:
     return [type(event) for event in events if event.task == task]
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 2) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + pool_tasks.SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -243,7 +243,7 @@ def test_no_process_outlives_the_launcher(send: Any, number: int, exit_code: int
         assert len(processes) == 3  # the nursery and two workers
         send(launcher.pid, number)
         wait_until(lambda: all(map(has_ended, processes)))
-        assert launcher.wait(timeout=2) == exit_code
+        assert launcher.wait(timeout=pool_tasks.SECONDS) == exit_code
         assert launcher.stdout.read() == ""
 
 

@@ -1,0 +1,275 @@
+"""What the student reads of a document: hashed n-grams of its cut text, straight from Arrow's UTF-8 buffers.
+
+A document longer than `LIMIT` code points is cut as the training documents were: its first `HEAD` code points, ` [...] `, its
+last `TAIL`. Only these are decoded, so 100 MB cost what 2 KB cost.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from models.raters.statistics import STATISTICS, describe
+
+LIMIT, HEAD, TAIL = 2100, 1400, 650
+GAP = np.frombuffer(b" [...] ", dtype=np.uint8).astype(np.uint32)
+
+OTHER, SPACE, NEWLINE, LETTER, DIGIT, PUNCTUATION, SYMBOL, IDEOGRAPH = range(8)
+"""Character classes; an ideograph (kana, Thai and Khmer letters too) is a word of its own."""
+
+WORDS, PAIRS, PIECES, SHAPES, TRIPLES = range(5)
+"""Feature groups: words, neighbouring words of a line, 4-character pieces of words, marks with the classes of their
+neighbours, and neighbouring ideographs by three."""
+BITS = (16, 16, 16, 12, 14)
+STARTS = tuple(int(n) for n in np.cumsum([0, *(1 << bits for bits in BITS)]))
+SLOTS = STARTS[-1]
+
+_START = np.array(STARTS, dtype=np.uint32)
+_MASK = np.array([(1 << bits) - 1 for bits in BITS], dtype=np.uint32)
+_MAX_FEATURES = 6 * LIMIT
+_PRIME, _BASIS = np.uint32(16777619), np.uint32(2166136261)
+_EDGE = np.uint32(0x2581)
+
+Bytes = npt.NDArray[np.uint8]
+Table = npt.NDArray[np.uint16]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _mix(h):  # type: ignore[no-untyped-def]
+    """Finaliser of a 32-bit hash (lowbias32)."""
+    h ^= h >> np.uint32(16)
+    h *= np.uint32(0x7FEB352D)
+    h ^= h >> np.uint32(15)
+    h *= np.uint32(0x846CA68B)
+    return h ^ (h >> np.uint32(16))
+
+
+@numba.njit(cache=True, nogil=True)
+def _decode(data, start, stop, codes, at, most):  # type: ignore[no-untyped-def]
+    """Decode up to `most` code points of valid UTF-8 to codes[at:]; returns their number and where the bytes end."""
+    n = 0
+    while start < stop and n < most:
+        b = np.uint32(data[start])
+        if b < 0x80:
+            c, size = b, 1
+        elif b < 0xE0:
+            c, size = b & 0x1F, 2
+        elif b < 0xF0:
+            c, size = b & 0x0F, 3
+        else:
+            c, size = b & 0x07, 4
+        for k in range(1, size):
+            c = (c << np.uint32(6)) | np.uint32(data[start + k] & 0x3F)
+        codes[at + n] = c
+        start += size
+        n += 1
+    return n, start
+
+
+@numba.njit(cache=True, nogil=True)
+def cut_codes(data, start, stop, gap, codes):  # type: ignore[no-untyped-def]
+    """Write the cut document's code points to `codes` (LIMIT long); returns how many."""
+    n, end = _decode(data, start, stop, codes, 0, LIMIT)
+    if end == stop:
+        return n
+    tail = stop
+    for _ in range(TAIL):
+        tail -= 1
+        while data[tail] & 0xC0 == 0x80:
+            tail -= 1
+    n = HEAD
+    for k in range(len(gap)):
+        codes[n] = gap[k]
+        n += 1
+    m, _ = _decode(data, tail, stop, codes, n, TAIL)
+    return n + m
+
+
+@numba.njit(cache=True, nogil=True)
+def fold(codes, n, characters, classes, lower):  # type: ignore[no-untyped-def]
+    """Class and lower case of every code point, by the table of 65,536 entries (class * 1) and its second row."""
+    for i in range(n):
+        c = codes[i]
+        if c < 65536:
+            classes[i] = characters[0, c]
+            lower[i] = characters[1, c]
+        else:
+            classes[i] = IDEOGRAPH if 0x20000 <= c < 0x40000 else SYMBOL
+            lower[i] = c
+
+
+@numba.njit(cache=True, nogil=True)
+def emit(classes, lower, n, starts, masks, word, slots, groups):  # type: ignore[no-untyped-def]
+    """Write one slot and group per feature occurrence; returns how many. `word` is scratch, n + 2 long."""
+    m = 0
+    i = 0
+    before = np.uint32(0)
+    before2 = np.uint32(0)
+    while i < n:
+        k = classes[i]
+        if LETTER <= k <= DIGIT or k == IDEOGRAPH:
+            j = i
+            size = 1
+            word[0] = _EDGE
+            h = _BASIS
+            while j < n and classes[j] == k:
+                c = np.uint32(48) if k == DIGIT else lower[j]
+                h = (h ^ c) * _PRIME
+                word[size] = c
+                size += 1
+                j += 1
+                if k == IDEOGRAPH:
+                    break
+                if k == DIGIT and j - i == 5:  # longer numbers are alike
+                    while j < n and classes[j] == DIGIT:
+                        j += 1
+            word[size] = _EDGE
+            size += 1
+            h = _mix(h)
+            groups[m] = WORDS
+            slots[m] = starts[WORDS] + (h & masks[WORDS])
+            m += 1
+            if before:
+                pair = _mix(before * np.uint32(0x9E3779B1) + h)
+                groups[m] = PAIRS
+                slots[m] = starts[PAIRS] + (pair & masks[PAIRS])
+                m += 1
+                if k == IDEOGRAPH and before2:
+                    triple = _mix((before2 * np.uint32(0x9E3779B1) + before) * np.uint32(0x85EBCA6B) + h)
+                    groups[m] = TRIPLES
+                    slots[m] = starts[TRIPLES] + (triple & masks[TRIPLES])
+                    m += 1
+            before2 = before
+            before = h
+            if k == LETTER:
+                for s in range(size - 3):
+                    g = _BASIS
+                    for e in range(s, s + 4):
+                        g = (g ^ word[e]) * _PRIME
+                    groups[m] = PIECES
+                    slots[m] = starts[PIECES] + (_mix(g) & masks[PIECES])
+                    m += 1
+            i = j
+            continue
+        left = classes[i - 1] if i > 0 else np.uint8(9)
+        right = classes[i + 1] if i + 1 < n else np.uint8(9)
+        if not (k == SPACE and right == LETTER and left in (LETTER, PUNCTUATION)):
+            shape = lower[i] * np.uint32(128) + np.uint32(left) * np.uint32(10) + np.uint32(right)
+            groups[m] = SHAPES
+            slots[m] = starts[SHAPES] + (_mix(shape * np.uint32(0x9E3779B1) + np.uint32(7)) & masks[SHAPES])
+            m += 1
+        if k == NEWLINE:
+            before = np.uint32(0)
+            before2 = np.uint32(0)
+        i += 1
+    return m
+
+
+@numba.njit(cache=True, nogil=True)
+def weigh(slots, groups, m, counts, values):  # type: ignore[no-untyped-def]
+    """Turn occurrences into distinct features in place: value (1 + ln count) / its group's norm. Returns how many.
+
+    `counts` is all zeros, SLOTS long, and is left so.
+    """
+    distinct = 0
+    for i in range(m):
+        s = slots[i]
+        if counts[s] == 0:
+            slots[distinct] = s
+            groups[distinct] = groups[i]
+            distinct += 1
+        counts[s] += 1
+    norms = np.zeros(8, dtype=np.float64)
+    for i in range(distinct):
+        v = 1.0 + np.log(counts[slots[i]])
+        counts[slots[i]] = 0
+        values[i] = v
+        norms[groups[i]] += v * v
+    for i in range(distinct):
+        values[i] /= np.sqrt(norms[groups[i]])
+    return distinct
+
+
+@numba.njit(cache=True, nogil=True)
+def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, values, stats):  # type: ignore[no-untyped-def]
+    """All documents' features: CSR arrays of n-grams (`indptr` etc. are filled) and a row of statistics each.
+
+    Returns how many entries of `indices` are filled, or -1 if they do not fit.
+    """
+    codes = np.empty(LIMIT + 1, dtype=np.uint32)
+    lower = np.empty(LIMIT + 1, dtype=np.uint32)
+    classes = np.empty(LIMIT + 1, dtype=np.uint8)
+    word = np.empty(LIMIT + 2, dtype=np.uint32)
+    slots = np.empty(_MAX_FEATURES, dtype=np.uint32)
+    groups = np.empty(_MAX_FEATURES, dtype=np.uint8)
+    counts = np.zeros(SLOTS, dtype=np.int32)
+    weights = np.empty(_MAX_FEATURES, dtype=np.float64)
+    filled = 0
+    for row in range(len(offsets) - 1):
+        n = cut_codes(data, offsets[row], offsets[row + 1], gap, codes)
+        fold(codes, n, characters, classes, lower)
+        m = weigh(slots, groups, emit(classes, lower, n, starts, masks, word, slots, groups), counts, weights)
+        if filled + m > len(indices):
+            return -1
+        indices[filled : filled + m] = slots[:m]
+        values[filled : filled + m] = weights[:m]
+        filled += m
+        indptr[row + 1] = filled
+        describe(codes, classes, lower, n, stats[row])
+    return filled
+
+
+def utf8(texts: pa.Array) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """Bytes and offsets (rows + 1) of a string array, without a copy of the bytes; a null has no bytes."""
+    texts = texts.cast(pa.large_string())
+    _, offsets, data = texts.buffers()
+    at = (
+        np.frombuffer(offsets, dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        if len(texts)
+        else np.zeros(1, np.int64)
+    )
+    return np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8), at
+
+
+Features = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+def extract(texts: pa.Array, characters: Table) -> Features:
+    """`indptr`, `indices`, `values` (CSR, SLOTS wide) and statistics (rows, STATISTICS) of every text; a null is empty."""
+    data, offsets = utf8(texts)
+    rows = len(texts)
+    room = int(np.minimum(np.diff(offsets), 4 * LIMIT).sum()) * 3 + 16
+    indptr = np.zeros(rows + 1, dtype=np.int64)
+    indices = np.empty(room, dtype=np.int32)
+    values = np.empty(room, dtype=np.float32)
+    stats = np.zeros((rows, STATISTICS), dtype=np.float32)
+    filled = featurise(data, offsets, characters, GAP, _START, _MASK, indptr, indices, values, stats)
+    if filled < 0:
+        raise AssertionError("more features than three for every byte")
+    return indptr, indices[:filled], values[:filled], stats
+
+
+def character_table() -> Table:
+    """Class and simple lower case of the 65,536 characters of the basic plane, shape (2, 65536), from Python's Unicode data.
+
+    A model ships its own, so that its words stay the same under another Python.
+    """
+    import unicodedata
+
+    ranges = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF))
+    by_category = {"L": LETTER, "M": LETTER, "N": DIGIT, "P": PUNCTUATION, "S": SYMBOL}
+    table = np.zeros((2, 65536), dtype=np.uint16)
+    for code in range(65536):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if character in "\n\r\x0b\x0c\x85\u2028\u2029":
+            kind = NEWLINE
+        elif character.isspace():
+            kind = SPACE
+        elif category == "Lo" and any(low <= code <= high for low, high in ranges):
+            kind = IDEOGRAPH
+        else:
+            kind = by_category.get(category[0], OTHER)
+        lowered = character.lower()
+        table[:, code] = kind, ord(lowered) if len(lowered) == 1 and ord(lowered) < 65536 else code
+    return table

@@ -1,0 +1,33 @@
+"""docs/data-model.md, from the columns themselves: `python -m pipelines.data_model > docs/data-model.md`."""
+
+from schemas.columns import GROUPS, Column
+
+HEAD = """# Data model
+
+Made from `schemas/columns.py`; do not edit. A null means "not measured", never 0. `kept/` files hold the columns of the recipe's
+stages; `rejected/` the same and the decision; `dead/` the document's place and the dead-letter columns. Within a part every
+file has one schema, also one without rows.
+"""
+
+WRITERS = {
+    "document": "Every reader gives",
+    "payload": "Readers of HTML give, and `extract` takes away",
+    "dead": "Dead letters",
+    "decision": "`decide`",
+}
+
+
+def table(columns: tuple[Column, ...]) -> str:
+    """A Markdown table of columns: name, type, content, null."""
+    rows = (f"| `{c.name}` | {c.dtype} | {c.doc.replace('|', '/')} | {c.null} |" for c in columns)
+    return "\n".join(["| column | type | what it holds | null |", "|---|---|---|---|", *rows])
+
+
+def data_model() -> str:
+    """The whole page."""
+    sections = (f"## {WRITERS.get(name, f'Stage `{name}`')}\n\n{table(columns)}\n" for name, columns in GROUPS.items())
+    return "\n".join([HEAD, *sections])
+
+
+if __name__ == "__main__":
+    print(data_model(), end="")

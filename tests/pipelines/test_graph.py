@@ -1,0 +1,43 @@
+"""The Beam graph that is really run: one fused stage, and batches never pickled."""
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners import pipeline_context
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms import environments
+
+from pipelines.cli.demo import SAMPLE
+from pipelines.graph import build
+from pipelines.plan import make_plan
+from pipelines.recipe import load_recipe, shipped_recipes
+from stages.write import Sink
+
+
+@pytest.fixture(scope="module", params=shipped_recipes())
+def graph(request):
+    plan = make_plan(load_recipe(request.param), [str(SAMPLE)])
+    pipeline = beam.Pipeline(options=PipelineOptions([], runner="FnApiRunner"))
+    build(pipeline, plan.shards[:1], plan.recipe.read, plan.steps, Sink(output="/o", schemas=plan.schemas, fingerprint="f"))
+    return pipeline, pipeline.to_runner_api(default_environment=environments.EmbeddedPythonEnvironment.default())
+
+
+def test_no_pickle_coder_carries_batches(graph):
+    _, proto = graph
+    context = pipeline_context.PipelineContext(proto.components)
+    coders = {
+        pcollection.unique_name: str(context.coders.get_by_id(pcollection.coder_id))
+        for pcollection in proto.components.pcollections.values()
+    }
+    batches = {name: coder for name, coder in coders.items() if "Shards" not in name and "Commit" not in name}
+    assert len(batches) > 3
+    assert set(batches.values()) == {"RecordBatchCoder"}
+
+
+def test_text_crosses_no_stage_boundary(graph):
+    _, proto = graph
+    _, stages = FnApiRunner().create_stages(proto)
+    fused = [[t.unique_name for t in stage.transforms] for stage in stages]
+    with_batches = [names for names in fused if any("Read" in name for name in names)]
+    assert len(with_batches) == 1
+    assert any("Commit" in name for name in with_batches[0])

@@ -1,0 +1,95 @@
+"""The domain stage: columns, rows that are not tagged, refused configurations, and a run through Beam."""
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from pydantic import ValidationError
+
+from models.cards import ModelError
+from models.catalog import model_folder
+from models.raters.student import Student
+from schemas.columns import DOMAIN
+from schemas.shards import Envelope, Shard, seal, unseal
+from stages.domain import DomainConfig, TagDomain, load_model, tag_domain
+
+MEDICINE = "The patients were treated with antibiotics after surgery; the infection in the lung was diagnosed by the doctor. " * 3
+COOKING = "Add the onions and the garlic to the pan, stir in the flour and the butter, and bake the recipe for an hour. " * 3
+LAW = "The court held that the defendant had breached the contract and that the plaintiff may appeal the judgment. " * 3
+
+
+@pytest.fixture(scope="session")
+def tagger() -> Student:
+    return load_model(DomainConfig())
+
+
+def batch_of(texts: list[str | None], **columns: pa.Array) -> pa.RecordBatch:
+    batch = pa.record_batch({"text": pa.array(texts, pa.string()), **columns})
+    return seal(batch, Envelope(shard=Shard(name="s", source="s", url="/s", format="jsonl"), sequence=7))
+
+
+def test_two_columns_are_appended_and_rows_and_envelope_stay(tagger: Student):
+    batch = batch_of([MEDICINE, None, LAW, COOKING, ""])
+    out = tag_domain(batch, tagger, DomainConfig())
+    assert out.schema.names == ["text", "domain", "domain_score"]
+    assert [out.schema.field(column.name) for column in DOMAIN] == [column.field for column in DOMAIN]
+    assert out.column("text").equals(batch.column("text"))
+    assert unseal(out).sequence == 7
+    assert out.column("domain").to_pylist()[:4] == ["Medicine", None, "Law", "Culture"]
+    scores = out.column("domain_score").to_pylist()
+    assert scores[1] is None
+    assert all(1 / 15 < scores[n] <= 1 for n in (0, 2, 3, 4))
+
+
+def test_dead_and_rejected_rows_are_not_tagged(tagger: Student):
+    out = tag_domain(
+        batch_of(
+            [LAW, LAW, MEDICINE],
+            dead_reason=pa.array(["broken", None, None], pa.string()),
+            reject_reason=pa.array([None, "short", None], pa.string()),
+        ),
+        tagger,
+        DomainConfig(),
+    )
+    assert out.column("domain").to_pylist() == [None, None, "Medicine"]
+    assert out.column("domain_score").null_count == 2
+
+
+@pytest.mark.parametrize("texts", [pytest.param([], id="no-row"), pytest.param([None, None], id="only-nulls")])
+def test_a_batch_without_text_gets_the_columns_too(tagger: Student, texts: list[None]):
+    out = tag_domain(batch_of(texts), tagger, DomainConfig())
+    assert out.schema.names == ["text", "domain", "domain_score"]
+    assert out.column("domain").null_count == len(texts)
+
+
+def test_config_names_what_it_reads_writes_and_depends_on():
+    config = DomainConfig()
+    assert (config.reads(), config.writes(), config.models()) == (("text",), DOMAIN, (model_folder("student"),))
+    assert config.expensive
+
+
+def test_an_empty_or_misspelt_option_is_refused():
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        DomainConfig(model="")
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        DomainConfig(modle="student")  # type: ignore[call-arg]
+
+
+def test_an_unknown_model_is_refused():
+    with pytest.raises(ModelError, match="no model named"):
+        DomainConfig(model="nothing-like-it").models()
+
+
+def test_through_beam_the_rows_are_those_of_the_kernel(tagger: Student):
+    texts = [MEDICINE, None, "", LAW]
+    expected = tag_domain(batch_of(texts), tagger, DomainConfig()).to_pylist()
+    with TestPipeline() as pipeline:
+        rows = (
+            pipeline
+            | beam.Create([batch_of(texts)])
+            | beam.Reshuffle()
+            | TagDomain(DomainConfig())
+            | beam.FlatMap(pa.RecordBatch.to_pylist)
+        )
+        assert_that(rows, equal_to(expected))
