@@ -37,9 +37,7 @@ def group() -> None:
 
 
 def _not_about_apitools(record: logging.LogRecord) -> bool:
-    return (
-        "apitools" not in record.getMessage()
-    )  # Beam misses Google's clients at import; nothing of ours needs them
+    return "apitools" not in record.getMessage()  # Beam misses Google's clients at import; nothing of ours needs them
 
 
 def main() -> None:
