@@ -260,10 +260,10 @@ def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
     for q in range(1, lines):
         if hashes[q] == hashes[q - 1]:
             doubles += 1
-            double_chars += np.int64(hashes[q] & np.uint64(0xFFFFFFFF))
+            double_chars += int(hashes[q] & np.uint64(0xFFFFFFFF))
     half = max(1, lines // 2)
     k = max(1, lines)
-    size = max(1.0, total)
+    measured = max(1.0, float(total))
     out[2] = np.log1p(lines)
     out[3] = blank / (blank + k)
     out[6] = np.log1p(total / k)
@@ -271,11 +271,11 @@ def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
     out[8] = np.log1p(longest)
     out[9] = short / k
     out[10] = ended / k
-    out[11] = ended_chars / size
+    out[11] = ended_chars / measured
     out[12] = bullets / k
     out[13] = capitals / k
     out[14] = doubles / k
-    out[15] = double_chars / size
+    out[15] = double_chars / measured
     out[16] = long / k
     out[17] = colons / k
     out[18] = np.log1p(sizes[0]) if lines else 0.0
@@ -284,7 +284,7 @@ def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
     out[86] = pipes / k
     out[90] = np.log1p(sizes[: min(half, lines)].sum() / half)
     out[91] = np.log1p(sizes[min(half, lines) : lines].sum() / max(1, lines - half))
-    out[92] = squares / (size * size)
+    out[92] = squares / (measured * measured)
     return lines
 
 

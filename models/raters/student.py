@@ -122,7 +122,8 @@ class Student:
     @cached_property
     def _known(self) -> npt.NDArray[np.bool_]:
         """Which word slots carry any weight."""
-        return np.asarray(self.table[STARTS[WORDS] : STARTS[WORDS + 1]]).any(axis=1)
+        known: npt.NDArray[np.bool_] = np.any(self.table[STARTS[WORDS] : STARTS[WORDS + 1]], axis=1)
+        return known
 
     def _unlike(self, texts: pa.Array, languages: pa.Array | None, features: Features) -> npt.NDArray[np.bool_]:
         """True where the text is unlike the training documents: too short, unknown words, or an untrained language."""
