@@ -11,6 +11,7 @@ from schemas.config import Config
 from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.language import LanguageConfig, TagLanguage
+from stages.perplexity import PerplexityConfig, ScorePerplexity
 from stages.quality import QualityConfig, RateQuality
 
 
@@ -40,6 +41,7 @@ class Stage:
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "language": Stage(LanguageConfig, TagLanguage),
+    "perplexity": Stage(PerplexityConfig, ScorePerplexity),
     "quality": Stage(QualityConfig, RateQuality),
     "domain": Stage(DomainConfig, TagDomain),
 }

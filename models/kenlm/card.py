@@ -1,0 +1,49 @@
+"""Card of a KenLM model: what it was trained on and how, and what belongs to it and may never be exchanged."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from models.cards import Card
+from models.kenlm.profiles import PROFILES, Profile, profile_named
+
+WORDS = "words"
+
+
+class KenlmCard(Card):
+    """A folder with the model file, this card and, unless `tokenizer` is `words`, a SentencePiece file."""
+
+    kind: Literal["perplexity"] = "perplexity"
+    role: Literal["clean", "harmful"]
+    category: str = ""  # what kind of harmful text: adult, spam, hate
+    profile: str = Field(description=f"one of {', '.join(PROFILES)}")
+    tokenizer: str  # name of the SentencePiece file, or `words`: separated by white space
+    unit: Literal["document", "line"] = "document"  # what is scored as one sentence
+    model: str = "model.bin"  # KenLM binary, ARPA (.arpa, .arpa.gz) or our compact file (.compact)
+    order: int = Field(ge=2)
+    ngrams: tuple[int, ...] = ()  # of each order
+    tokens: int | None = Field(default=None, ge=0)  # trained on, sentence ends left out; None: not known
+    heldout_ppl: float | None = None  # per token, of every 100th document, which was held out; None: not measured
+    heldout_oov_ratio: float | None = None
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return profile_named(name).name
+
+    @model_validator(mode="after")
+    def _listed(self) -> Self:
+        for name in {self.model, self.tokenizer} - {WORDS}:
+            if name not in self.files:
+                raise ValueError(f"{name} is not among its files")
+        return self
+
+    @property
+    def rules(self) -> Profile:
+        """The profile itself."""
+        return PROFILES[self.profile]
+
+    @property
+    def reads_like(self) -> tuple[str, str, str]:
+        """Profile, tokeniser (its hash) and unit: models in which all three agree share the work before scoring."""
+        return self.profile, self.files.get(self.tokenizer, WORDS), self.unit

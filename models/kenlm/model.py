@@ -1,0 +1,124 @@
+"""A KenLM model folder, loaded: the mapped file, its card and its tokeniser.
+
+A compact or compressed file is unpacked once per machine into the user's cache, under the hash of the packed file.
+"""
+
+import contextlib
+import fcntl
+import gzip
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import kenlm
+
+from models.cards import ModelError, check_files, file_sha256, read_card
+from models.catalog import cache_folder
+from models.kenlm.card import WORDS, KenlmCard
+from models.kenlm.table import ProbingTable, map_table
+from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
+
+
+@dataclass(frozen=True, eq=False)
+class Kenlm:
+    """One model. `table` is None where the file is no probing binary (ARPA, trie): `kenlm` scores it, more slowly."""
+
+    folder: Path
+    card: KenlmCard
+    path: Path
+    table: ProbingTable | None
+    tokenizer: Tokenizer
+
+    @cached_property
+    def kenlm(self) -> Any:
+        """The same file in `kenlm` itself, mapped; ModelError where it cannot read it."""
+        config = kenlm.Config()
+        config.load_method = kenlm.LoadMethod.LAZY
+        config.arpa_complain = kenlm.ARPALoadComplain.NONE
+        config.show_progress = False
+        try:
+            return kenlm.Model(str(self.path), config)
+        except OSError as error:
+            raise ModelError(f"{self.path}: KenLM cannot read it: {error}") from None
+
+
+@cache
+def load(folder: Path) -> Kenlm:
+    """The model in `folder`; the same object for every call of this process.
+
+    A probing binary is mapped in under a millisecond; its hash is then not checked, only its header and length (`models
+    verify` checks it). Raises ModelError where a file is missing, cut short or not what the card says.
+    """
+    card = read_card(folder, KenlmCard)
+    for name in card.files:
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder}: {name} is missing")
+    path = model_path(folder, card)
+    model = Kenlm(folder, card, path, map_table(path), _tokenizer(folder, card))
+    order = model.table.order if model.table is not None else model.kenlm.order
+    if order != card.order:
+        raise ModelError(f"{path}: its order is {order}, the card says {card.order}")
+    return model
+
+
+def model_path(folder: Path, card: KenlmCard) -> Path:
+    """A file that can be mapped: the model itself, or what it was unpacked to."""
+    packed = folder / card.model
+    if card.model.endswith(".gz"):
+        return _unpacked(packed, card.files[card.model], "model.arpa", _gunzip)
+    return packed
+
+
+def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path], None]) -> Path:
+    """`packed` as written by `write` to the cache: one process writes, the others wait; never half a file."""
+    folder = cache_folder() / "unpacked" / sha256
+    path = folder / name
+    if path.is_file():
+        return path
+    if (found := file_sha256(packed)) != sha256:
+        raise ModelError(f"{packed}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.is_file():
+                temporary = folder / f".{name}.{os.getpid()}"
+                try:
+                    write(packed, temporary)
+                    temporary.replace(path)
+                finally:
+                    with contextlib.suppress(FileNotFoundError):
+                        temporary.unlink()
+    except OSError as error:
+        raise ModelError(f"cannot unpack {packed} into {folder}: {error.strerror or error}") from None
+    return path
+
+
+def _gunzip(packed: Path, path: Path) -> None:
+    with gzip.open(packed, "rb") as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _tokenizer(folder: Path, card: KenlmCard) -> Tokenizer:
+    if card.tokenizer == WORDS:
+        return Words()
+    return _sentencepiece(folder / card.tokenizer, card.files[card.tokenizer], card.rules.per_word)
+
+
+@cache
+def _sentencepiece(path: Path, sha256: str, per_word: bool) -> SentencePiece:
+    if (found := file_sha256(path)) != sha256:
+        raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
+    return SentencePiece(path, per_word=per_word)
+
+
+def verify(folder: Path) -> KenlmCard:
+    """Check every file's hash and that the model loads; ModelError otherwise."""
+    card = read_card(folder, KenlmCard)
+    check_files(folder, card)
+    load(folder)
+    return card

@@ -1,0 +1,211 @@
+"""How a text is normalised before a KenLM reads it. A perplexity means nothing without the profile its model was trained with.
+
+`ccnet`: facebookresearch/cc_net, text_normalizer.py (arXiv 1911.00359). `edugp`: Hugging Face edugp/kenlm, as its models were
+trained. `oscar-harmful`: Hugging Face oscar-corpus/harmful-kenlms. `datatrove`: huggingface/datatrove 0.10, utils/perplexity.py,
+with its differences from cc_net, for comparison. `curricle-v1`: ours; a change of it is a new name.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from models.kenlm.normaliser import Bytes, Offsets, Table, code_points, compile_table, each_point, run, splice
+
+Step = Literal[
+    "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",
+    "delete_control", "newline", "invisible", "white", "spaces",
+]  # fmt: skip
+
+PUNCTUATION = {
+    "，": ",", "。": ".", "、": ",", "„": '"', "”": '"', "“": '"', "«": '"', "»": '"', "１": '"', "」": '"', "「": '"', "《": '"',
+    "》": '"', "´": "'", "∶": ":", "：": ":", "？": "?", "！": "!", "（": "(", "）": ")", "；": ";", "–": "-", "—": " - ",
+    "．": ". ", "～": "~", "’": "'", "…": "...", "━": "-", "〈": "<", "〉": ">", "【": "[", "】": "]", "％": "%", "►": "-",
+}  # fmt: skip
+"""cc_net's 34 entries. The entry for the full-width one never fires: digits are 0 before."""
+
+TYPOGRAPHY = {
+    **{original: to for original, to in PUNCTUATION.items() if original != "１"},
+    "‘": "'", "‚": "'", "‛": "'", "′": "'", "‹": "'", "›": "'", "‟": '"', "″": '"',
+    "‐": "-", "‑": "-", "‒": "-", "―": " - ", "−": "-", "▁": "_",
+}  # fmt: skip
+"""`curricle-v1`: the same without that entry, the quotes and hyphens that it lacks, and SentencePiece's own space sign."""
+
+NUMBER_SEPARATORS = ".,،٫⎖⎗⎘"
+_PUNCTUATION = {ord(original): to for original, to in PUNCTUATION.items()}
+_TYPOGRAPHY = {ord(original): to for original, to in TYPOGRAPHY.items()}
+_NUMBER = re.compile(rf"\d+(?:[{NUMBER_SEPARATORS}]\d+)?")
+_DIGIT = re.compile(r"\d")
+_SPACES = re.compile(" +")
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)])
+_WHITE = {code: " " for code in range(0x3001) if chr(code).isspace()} | dict.fromkeys([*_CONTROL, 0x200B], " ")
+_INVISIBLE = dict.fromkeys([
+    0xAD, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), *range(0xFE00, 0xFE10), 0xFEFF,
+])  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _marks() -> dict[int, None]:
+    return dict.fromkeys(code for code in code_points() if unicodedata.category(chr(code)) == "Mn")
+
+
+_STEPS: dict[Step, Callable[[str], str]] = {
+    "strip": str.strip,
+    "lower": str.lower,
+    "fold": lambda text: text.replace("İ", "i").lower(),
+    "nfd": lambda text: unicodedata.normalize("NFD", text),
+    "nfkc": lambda text: unicodedata.normalize("NFKC", text.replace("´", "'")),
+    "marks": lambda text: text.translate(_marks()),
+    "digits": lambda text: _DIGIT.sub("0", text),
+    "numbers": lambda text: _NUMBER.sub("0", text),
+    "punctuation": lambda text: text.translate(_PUNCTUATION),
+    "typography": lambda text: text.translate(_TYPOGRAPHY),
+    "delete_control": lambda text: text.translate(_CONTROL),
+    "newline": lambda text: text.replace("\n", " "),
+    "invisible": lambda text: text.translate(_INVISIBLE),
+    "white": lambda text: text.translate(_WHITE),
+    "spaces": lambda text: _SPACES.sub(" ", text).strip(" "),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One way to normalise, as its steps in order, and how the perplexity is given."""
+
+    name: str
+    steps: tuple[Step, ...]
+    decimals: int | None = None  # the perplexity is rounded to this many
+    per_word: bool = False  # SentencePiece encodes each word (between spaces) on its own, not the whole text
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="ccnet",
+            steps=("strip", "lower", "nfd", "marks", "digits", "punctuation", "delete_control"),
+            decimals=1,
+        ),
+        Profile(name="edugp", steps=("strip", "digits", "punctuation", "delete_control"), decimals=1),
+        Profile(name="oscar-harmful", steps=("newline",)),
+        Profile(
+            name="datatrove",
+            steps=("lower", "numbers", "nfd", "marks", "strip", "punctuation", "delete_control"),
+            decimals=1,
+        ),
+        Profile(
+            name="curricle-v1",
+            steps=("nfkc", "fold", "digits", "typography", "invisible", "white", "spaces"),
+            per_word=True,
+        ),
+    )
+}
+"""All profiles by name."""
+
+
+def profile_named(name: str) -> Profile:
+    """The profile; ValueError naming those that exist."""
+    if name not in PROFILES:
+        raise ValueError(f"no profile named {name!r}: there are {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def normalise_text(profile: Profile, text: str) -> str:
+    """One text, step by step: the definition, which `normalise` is tested against."""
+    return _apply(profile.steps, text)
+
+
+def normalise(profile: Profile, texts: pa.Array) -> pa.Array:
+    """All of `texts` (string; null stays null) over their Arrow buffers; equal to `normalise_text` of each."""
+    data, offsets = string_buffers(texts)
+    out, ends = normalise_bytes(profile, data, offsets[:-1], offsets[1:])
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise ValueError(f"{ends[-1]} bytes of normalised text in one batch: at most 2 GB")
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(out)]
+    if texts.null_count:
+        buffers[0] = pa.array(texts.is_valid()).buffers()[1]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def normalise_bytes(profile: Profile, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets]:
+    """The rows `data[starts[i]:ends[i]]` (UTF-8), as bytes and offsets (rows + 1)."""
+    out, offsets, context = run(_compile(profile.steps), data, starts, ends)
+    if not context.any():
+        return out, offsets
+    split = max(i + 1 for i, step in enumerate(profile.steps) if step in _NEIGHBOURS)
+    # Final sigma, decomposed accents and the like: Python's own functions (C speed) for these rows, then the table for the rest.
+    rows = zip(starts[context].tolist(), ends[context].tolist(), strict=True)
+    prepared = [_apply(profile.steps[:split], data[start:end].tobytes().decode()).encode() for start, end in rows]
+    ends = np.cumsum([len(row) for row in prepared])
+    starts = ends - np.array([len(row) for row in prepared])
+    joined = np.frombuffer(b"".join(prepared) or b"\0", np.uint8)
+    others, other_offsets, _ = run(_compile(profile.steps[split:]), joined, starts, ends)
+    return splice(context, out, offsets, others, other_offsets)
+
+
+def string_buffers(texts: pa.Array) -> tuple[Bytes, Offsets]:
+    """Bytes and offsets (rows + 1, int64) of a string array; a null row has no bytes."""
+    if texts.null_count:
+        texts = texts.fill_null("")
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None or not data.size:
+        return np.zeros(1, np.uint8), np.zeros(len(texts) + 1, np.int64)
+    places = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(data, np.uint8), places.astype(np.int64)
+
+
+def _apply(steps: tuple[Step, ...], text: str) -> str:
+    for step in steps:
+        text = _STEPS[step](text)
+    return text
+
+
+_NEIGHBOURS: tuple[Step, ...] = ("lower", "fold", "nfd", "nfkc")
+_KERNEL: tuple[Step, ...] = ("strip", "numbers", "spaces")
+
+
+@lru_cache(maxsize=2 * len(PROFILES))
+def _compile(steps: tuple[Step, ...]) -> Table:
+    each = each_point(lambda text: _apply(tuple(step for step in steps if step not in _KERNEL), text))
+    context: set[int] = set()
+    strip = None
+    for i, step in enumerate(steps):
+        before = tuple(step for step in steps[:i] if step not in _KERNEL)
+        if step in _NEIGHBOURS or step == "strip":
+            so_far = dict(zip(code_points(), each_point(partial(_apply, before)), strict=True))
+        if step == "strip":
+            strip = [code for code, text in so_far.items() if not text.strip()]
+        elif step in ("lower", "fold"):
+            context |= {code for code, text in so_far.items() if "Σ" in text}
+        elif step == "nfd":
+            context |= {c for c, text in so_far.items() if any(map(unicodedata.combining, text)) and not _all_marks(text)}
+        elif step == "nfkc":
+            context |= _composing()
+    return compile_table(
+        each,
+        context=context,
+        strip=strip,
+        separators=NUMBER_SEPARATORS if "numbers" in steps else None,
+        collapse="spaces" in steps,
+    )
+
+
+def _all_marks(text: str) -> bool:
+    return all(ord(c) in _marks() for c in text)
+
+
+def _composing() -> set[int]:
+    """Code points whose NFKC may touch what stands before them: combining, or second in a composition."""
+    seconds = {0x1161 + i for i in range(21)} | {0x11A8 + i for i in range(27)}  # Hangul vowels and finals
+    for code in code_points():
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            seconds.add(int(parts[1], 16))
+    folded = zip(code_points(), each_point(_STEPS["nfkc"]), strict=True)
+    return {code for code, text in folded if text and (unicodedata.combining(text[0]) or ord(text[0]) in seconds)}
