@@ -1,132 +1,226 @@
-"""Inputs as the user names them, to shards: files, folders and globs."""
+"""Inputs as the user names them, to shards: files, folders, globs and URLs, each checked before anything starts."""
 
 import glob
-import posixpath
+import itertools
+import math
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
 
+import fsspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
 
 from schemas.shards import Format, Shard
 from stages.read.config import ReadConfig
+from stages.read.files import is_remote
+from stages.read.formats import SUFFIXES, format_of
+from stages.read.parquet import check_columns, open_parquet
 
 SHARD_BYTES = 256 << 20
-SUFFIXES: dict[str, Format] = {
-    **{f".warc{end}": "warc" for end in ("", ".gz", ".wet", ".wet.gz")},
-    **{f".wet{end}": "warc" for end in ("", ".gz")},
-    **{f".jsonl{end}": "jsonl" for end in ("", ".gz", ".zst")},
-    ".parquet": "parquet",
-}
+HEAD_BYTES = 1 << 16  # of each file, looked at to know what it is
+THREADS = 16  # files looked at side by side: on an object store each look is a round trip
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # URL scheme to our extra
+VERSION_KEYS = ("ETag", "etag", "md5Hash", "content_md5")
+
+T = TypeVar("T")
+U = TypeVar("U")
+Range = tuple[int, int | None, int]  # start, end, stored bytes
 
 
 class InputError(ValueError):
-    """An input that cannot be read, found before anything starts: one line."""
+    """An input that cannot be read, found before anything starts: one line that names it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InputFile:
     """One file: its name as the user gave it, where it lies, what it is."""
 
     source: str
-    path: Path
+    url: str  # absolute path or fsspec URL
     format: Format
+    size: int  # stored bytes; 0 also where the store does not say
+    version: str  # changes when the file changes
 
 
 def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
-    """The files of all patterns, each once; InputError for a pattern without a file and a file of no known kind."""
-    found: dict[Path, InputFile] = {}
+    """The files of all patterns in this order, those of one pattern sorted; a file that several match, once.
+
+    Raises InputError for a pattern without a file and for a file that is unreadable or not what its name says.
+    """
+    found: dict[str, tuple[str, str]] = {}
     for pattern in patterns:
-        if "://" in pattern:
-            raise InputError(f"{pattern}: only local inputs can be read in this version")
-        folder = Path(pattern).is_dir()
-        names = sorted(_walk(Path(pattern)) if folder else [pattern] if Path(pattern).exists() else glob.glob(pattern))  # noqa: PTH207  absolute and relative patterns alike
-        if not names:
-            raise InputError(f"{pattern}: no such file" + (" of a known kind in this folder" if folder else ""))
-        for name in names:
-            path = Path(name).absolute()
-            found.setdefault(path, InputFile(posixpath.normpath(Path(name).as_posix()), path, _format(name)))
-    return list(found.values())
-
-
-def _walk(folder: Path) -> list[str]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    visible = (path for path in paths if not any(part[0] in "._" for part in path.relative_to(folder).parts))
-    return [str(path) for path in visible if path.name.endswith(tuple(SUFFIXES))]
-
-
-def _format(name: str) -> Format:
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
-        if name.endswith(suffix):
-            return SUFFIXES[suffix]
-    raise InputError(f"{name}: not a known kind of file ({', '.join(SUFFIXES)})")
+        remote = is_remote(pattern) and not pattern.startswith("file://")
+        files = _remote_files(pattern) if remote else _local_files(pattern.removeprefix("file://"))
+        if not files:
+            raise InputError(f"{pattern}: no such file")
+        for source, url in files:
+            found.setdefault(url if remote else os.path.realpath(url), (source, url))
+    return _each(lambda file: _inspect(*file), list(found.values()))
 
 
 def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
-    """One shard a file; a plain JSONL or a Parquet file over `shard_bytes` is split. InputError for what cannot be opened."""
-    return [shard for file in inputs for shard in _shards(file, config, shard_bytes)]
+    """One shard a file, in order; a plain JSONL or a Parquet file of more than `shard_bytes` gives several.
+
+    Raises InputError for a Parquet file with a damaged footer or without the columns that `config` names.
+    """
+    return [shard for shards in _each(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
+
+
+def _each(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(work, items))
+
+
+def _local_files(pattern: str) -> list[tuple[str, str]]:
+    """(source, absolute path) of each file; a path that exists is taken as it is, whatever characters it has."""
+    if not pattern:
+        raise InputError("an input is an empty string")
+    paths = [Path(pattern)]
+    try:
+        if not paths[0].exists():
+            paths = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207  Path.glob takes no absolute pattern
+    except OSError as error:
+        raise InputError(f"{pattern}: {_one_line(error)}") from None
+    files = [file for path in paths for file in (_folder(path) if path.is_dir() else [path])]
+    return [(file.as_posix(), str(file.absolute())) for file in files]
+
+
+def _folder(folder: Path) -> list[Path]:
+    if (folder / "_manifest").is_dir():
+        raise InputError(f"{folder}: the output of a run; name its kept/ folder to read the documents that it kept")
+    files = sorted(path for path in folder.rglob("*") if _is_input(path.relative_to(folder)) and path.is_file())
+    if not files:
+        raise InputError(f"{folder}: no file of a known kind in this folder ({', '.join(SUFFIXES)})")
+    return files
+
+
+def _is_input(path: PurePath) -> bool:
+    """True for a path inside a folder with a known suffix and no part that begins with `.` or `_`."""
+    return path.name.lower().endswith(tuple(SUFFIXES)) and not any(part[0] in "._" for part in path.parts)
+
+
+def _remote_files(pattern: str) -> list[tuple[str, str]]:
+    """(URL, URL) of each file, in fsspec's spelling."""
+    files, path = _store(pattern)
+    try:
+        if files.isfile(path):
+            paths = [path]
+        elif files.isdir(path):
+            paths = _remote_folder(files, path, pattern)
+        else:
+            shown = "/." in path  # as in a shell, `*` finds no hidden files
+            matches = [match for match in sorted(files.glob(path, detail=True).items()) if shown or "/." not in match[0]]
+            folders = [_remote_folder(files, name, name) if it["type"] == "directory" else [name] for name, it in matches]
+            paths = [name for names in folders for name in names]
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own kinds of errors
+        raise InputError(f"{pattern}: {_one_line(error)}") from error
+    return [(files.unstrip_protocol(path),) * 2 for path in paths]
+
+
+def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
+    paths = [path for path in sorted(files.find(folder)) if _is_input(PurePosixPath(path).relative_to(folder))]
+    if not paths:
+        raise InputError(f"{named}: no file of a known kind in this folder ({', '.join(SUFFIXES)})")
+    return paths
+
+
+def _store(url: str) -> tuple[Any, str]:
+    scheme = url.partition("://")[0]
+    try:
+        return fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        extra = EXTRAS.get(scheme)
+        needed = f"pip install 'curricle[{extra}]'" if extra else _one_line(error)
+        raise InputError(f"{url}: {scheme}:// needs a package that is not installed: {needed}") from None
+    except ValueError as error:
+        raise InputError(f"{url}: {_one_line(error)}") from None
+
+
+def _inspect(source: str, url: str) -> InputFile:
+    """Size, version and format of one file."""
+    try:
+        if is_remote(url):
+            files, path = _store(url)
+            information = files.info(path)
+            size = information.get("size") or 0
+            mark = next((str(information[key]).strip('"') for key in VERSION_KEYS if information.get(key)), None)
+            version = f"{size}-{mark or files.ukey(path)}"
+            head = files.cat_file(path, start=0, end=HEAD_BYTES)
+        else:
+            status = Path(url).stat()
+            size, version = status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
+            if not Path(url).is_file():
+                raise InputError(f"{source}: not a regular file")
+            with Path(url).open("rb") as file:
+                head = file.read(HEAD_BYTES)
+        return InputFile(source=source, url=url, format=format_of(PurePosixPath(source).name, head), size=size, version=version)
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own kinds of errors
+        raise InputError(f"{source}: {_one_line(error)}") from error
 
 
 def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard]:
-    try:
-        status = file.path.stat()
-        with file.path.open("rb") as opened:
-            magic = opened.read(8)
-    except OSError as error:
-        raise InputError(f"{file.source}: {error.strerror}") from None
-    _check_magic(file, magic)
-    size = status.st_size
-    ranges: list[tuple[int, int | None, int]] = [(0, None, size)]
-    if file.format == "parquet":
+    ranges: list[Range] = [(0, None, file.size)]
+    if file.format == "parquet" and file.size:
         ranges = _row_groups(file, config, shard_bytes)
-    elif file.source.endswith(".jsonl") and size > shard_bytes:
-        ranges = [
-            (start, min(start + shard_bytes, size), min(shard_bytes, size - start)) for start in range(0, size, shard_bytes)
-        ]
-    version = f"{size}-{status.st_mtime_ns}"
+    elif file.format == "jsonl" and file.size > shard_bytes and not file.source.lower().endswith((".gz", ".zst")):
+        parts = math.ceil(file.size / shard_bytes)
+        edges = [file.size * part // parts for part in range(parts + 1)]
+        ranges = [(start, end, end - start) for start, end in itertools.pairwise(edges)]
     return [
         Shard(
-            name=_name(file, start, end),
+            name=_name(file, start, end) + (f"-{number:05}-of-{len(ranges):05}" if len(ranges) > 1 else ""),
             source=file.source,
-            url=str(file.path),
+            url=file.url,
             format=file.format,
             start=start,
             end=end,
-            size=bytes_,
-            version=version,
+            size=size,
+            version=file.version,
         )
-        for start, end, bytes_ in ranges
+        for number, (start, end, size) in enumerate(ranges)
     ]
 
 
 def _name(file: InputFile, start: int, end: int | None) -> str:
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", posixpath.basename(file.source))[-80:]
-    return f"{slug}-{xxhash.xxh3_64_hexdigest(f'{file.source}|{file.format}|{start}|{end}'.encode())[:10]}"
+    # 12 digits: among 100,000 files that are all called part-0.parquet, two names collide once in 50,000 runs.
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(file.source).name)[-80:].lstrip("._-")
+    identity = "\0".join(map(str, (file.source, file.format, start, end)))
+    return f"{slug or 'input'}-{xxhash.xxh3_64_hexdigest(identity.encode())[:12]}"
 
 
-def _check_magic(file: InputFile, magic: bytes) -> None:
-    gzip, zstd = magic.startswith(b"\x1f\x8b"), magic.startswith(b"\x28\xb5\x2f\xfd")
-    right = {".gz": gzip, ".zst": zstd, ".parquet": magic.startswith(b"PAR1")}.get(file.path.suffix, not (gzip or zstd))
-    if (magic or file.format == "parquet") and not right:
-        raise InputError(f"{file.source}: not what its name says, it begins with {magic!r}")
-
-
-def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[tuple[int, int | None, int]]:
+def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Range]:
+    """Ranges of row groups of up to `shard_bytes` stored bytes; a larger row group is its own range."""
     try:
-        with pq.ParquetFile(file.path) as parquet:
-            names, metadata = parquet.schema_arrow.names, parquet.metadata
+        with open_parquet(file.url) as parquet:
+            check_columns(parquet.schema_arrow, config)
+            sizes = [_stored_bytes(parquet.metadata.row_group(group)) for group in range(parquet.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file.source}: not readable as Parquet: {str(error).splitlines()[0]}") from None
-    if config.text_column not in names:
-        raise InputError(f"{file.source}: no column {config.text_column!r} (there is: {', '.join(names)})")
-    ranges: list[tuple[int, int | None, int]] = []
-    start = held = 0
-    for group in range(metadata.num_row_groups):
-        held += metadata.row_group(group).total_byte_size
-        if held >= shard_bytes or group == metadata.num_row_groups - 1:
-            ranges.append((start, group + 1, held))
-            start, held = group + 1, 0
-    return [(0, None, ranges[0][2])] if len(ranges) == 1 else ranges or [(0, None, 0)]
+        raise InputError(f"{file.source}: not readable as Parquet: {_one_line(error)}") from None
+    except ValueError as error:
+        raise InputError(f"{file.source}: {_one_line(error)}") from None
+    ranges: list[tuple[int, int, int]] = []
+    for group, size in enumerate(sizes):
+        if ranges and ranges[-1][2] + size <= shard_bytes:
+            start, _, held = ranges.pop()
+            ranges.append((start, group + 1, held + size))
+        else:
+            ranges.append((group, group + 1, size))
+    return list(ranges) if len(ranges) > 1 else [(0, None, file.size)]
+
+
+def _stored_bytes(row_group: Any) -> int:
+    return sum(row_group.column(column).total_compressed_size for column in range(row_group.num_columns))
+
+
+def _one_line(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -15,6 +15,7 @@ from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD, Column, schema_of
 from schemas.config import Config, did_you_mean
 from schemas.shards import Shard
 from stages.decide import DecideConfig
+from stages.read.config import ReadConfig
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     steps = place_decisions(recipe)
     parts = fingerprint(recipe, model_hashes([cast(StageConfig, config) for _, config in steps]))
     metadata = {"curricle": fingerprint_sha256(parts), "curricle.recipe": parts["recipe"]}
-    schemas = {part: schema.with_metadata(metadata) for part, schema in output_schemas(steps).items()}
+    schemas = {part: schema.with_metadata(metadata) for part, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)
     return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), parts)
 
@@ -51,7 +52,7 @@ def place_decisions(recipe: Recipe) -> Steps:
 
     Raises RecipeError if a stage or a rule reads a column that nothing before it writes.
     """
-    there = {column.name for column in (*DOCUMENT, *PAYLOAD)}
+    there = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
     waiting = list(recipe.decide)
     steps: list[tuple[str, Config]] = []
 
@@ -84,9 +85,9 @@ def _writer(column: str, there: set[str]) -> str:
     return f"no such column{did_you_mean(column, there)}"
 
 
-def output_schemas(steps: Steps) -> dict[str, pa.Schema]:
+def output_schemas(read: ReadConfig, steps: Steps) -> dict[str, pa.Schema]:
     """Columns of kept, rejected and dead files."""
-    columns: dict[str, Column] = {column.name: column for column in DOCUMENT}
+    columns: dict[str, Column] = {column.name: column for column in (*DOCUMENT, *read.carried())}
     for name, config in steps:
         if name != "decide":
             columns.update({column.name: column for column in cast(StageConfig, config).writes()})

@@ -69,7 +69,8 @@ DOCUMENT = (
     Column(
         name="source_offset",
         dtype=pa.int64(),
-        doc="where the record starts: byte of the decompressed JSONL, byte of the WARC file as stored, row of the Parquet file",
+        doc="where the record starts: byte of the decompressed JSONL, byte of the WARC file as stored (records inside one "
+        "compressed member count up from the member's byte), row of the Parquet file",
     ),
     Column(name="source_id", dtype=pa.string(), doc="the input's own identifier, may repeat", null="the input has none"),
     Column(name="url", dtype=pa.string(), doc="address of the page", null="the input has none"),

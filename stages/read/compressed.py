@@ -18,7 +18,9 @@ from isal import isal_zlib
 from stages.read.files import Window
 
 STEP = 1 << 15  # stored bytes decoded at once; gzip makes at most 1,032 times as many of them
+ZSTD_BLOCK = 1 << 17  # the format's largest block
 TRIAL = 1 << 18  # stored bytes looked at to believe in a member
+PARTLY_READ = "damaged members read in part: {} (rows from them that look whole may be wrong)"
 
 
 class MemberError(ValueError):
@@ -51,7 +53,7 @@ class Damage:
 class Gzip:
     """RFC 1952."""
 
-    magic = b"\x1f\x8b\x08"
+    magic = b"\x1f\x8b\x08"  # gzip, deflate
 
     def at_start(self, head: bytes) -> bool:
         """True if a member can start so."""
@@ -131,6 +133,8 @@ class Zstd:
                 head = _exactly(window, 3)
                 bits = int.from_bytes(head, "little")
                 last, kind, size = bits & 1, bits >> 1 & 3, bits >> 3
+                if kind == 3 or size > ZSTD_BLOCK:
+                    raise zstandard.ZstdError("no such block")
                 out = decoder.decompress(head + _exactly(window, 1 if kind == 1 else size))
                 if out:
                     yield out
@@ -148,9 +152,12 @@ class Zstd:
             _exactly(window, min(size, 1))
             return
         data = _exactly(window, size)
-        if data.startswith(self.magic):
-            data = _decompressor(None).decompress(data, max_output_size=1 << 30)
-        self.decompressor = _decompressor(zstandard.ZstdCompressionDict(data))
+        try:
+            if data.startswith(self.magic):
+                data = _decompressor(None).decompress(data, max_output_size=1 << 30)
+            self.decompressor = _decompressor(zstandard.ZstdCompressionDict(data))
+        except zstandard.ZstdError:
+            raise MemberError("the zstd dictionary is damaged") from None
 
     def salvage(self, window: Window, given: int, end: int) -> bytes:
         """Nothing: a block decodes as a whole or not at all, and `member` gave the ones before."""
@@ -187,10 +194,10 @@ def _exactly(window: Window, size: int) -> bytes:
 
 def codec_of(window: Window, name: str) -> Codec | None:
     """The codec by the file's suffix, else by its first bytes; None for a plain file."""
-    head = window.peek(4)
-    if name.endswith(".gz") or Gzip().at_start(head):
-        return Gzip()
-    return Zstd() if name.endswith(".zst") or Zstd().at_start(head) else None
+    for suffix, codec in ((".gz", Gzip()), (".zst", Zstd())):
+        if name.lower().endswith(suffix):
+            return codec
+    return next((codec for codec in (Gzip(), Zstd()) if codec.at_start(window.peek(4))), None)
 
 
 def decode(window: Window, codec: Codec, starts: bytes, notes: list[str]) -> Iterator[Piece | Damage]:
@@ -206,6 +213,8 @@ def decode(window: Window, codec: Codec, starts: bytes, notes: list[str]) -> Ite
         window.seek(start)
         given = 0
         try:
+            if len(head) < len(codec.magic) and codec.magic.startswith(head):
+                raise TruncatedError(f"the file ends inside a {type(codec).__name__.lower()} header")
             if not codec.at_start(head):
                 raise MemberError(f"no {type(codec).__name__.lower()} member starts here")
             for data in codec.member(window):

@@ -3,11 +3,13 @@
 import io
 import re
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import zstandard
 from fastwarc.stream_io import BrotliReader
 
+from stages.read.compressed import MemberError, TruncatedError, Zstd
+from stages.read.files import Window
 from stages.read.records import parse_head
 
 _STATUS = re.compile(rb"HTTP/[\d.]+[ \t]+(\d{3})(?!\d)")
@@ -108,11 +110,11 @@ def _decode(body: bytes, encoding: str, limit: int, cut: bool) -> bytes:
         zlib_head = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return body if looks_like_html(body) else _inflate(body, 15 if zlib_head else -15, encoding, limit, cut)
     if encoding == "br":
-        return body if looks_like_html(body) else _read(BrotliReader(io.BytesIO(body)), encoding, limit)
+        return body if looks_like_html(body) else _collect(_brotli(body), encoding, limit, cut)
     if encoding == "zstd":
         if not body.startswith(b"\x28\xb5\x2f\xfd"):
             return _as_is(body, encoding)
-        return _read(zstandard.ZstdDecompressor().stream_reader(io.BytesIO(body), read_across_frames=True), encoding, limit)
+        return _collect(Zstd().member(Window(io.BytesIO(body))), encoding, limit, cut)
     return body  # `identity`, and the many wrong values such as `utf-8`
 
 
@@ -135,14 +137,26 @@ def _inflate(body: bytes, window_bits: int, encoding: str, limit: int, cut: bool
     return out
 
 
-def _read(reader: "BrotliReader | zstandard.ZstdDecompressionReader", encoding: str, limit: int) -> bytes:
-    parts, size = [], 0
+def _brotli(body: bytes) -> Iterator[bytes]:
+    reader = BrotliReader(io.BytesIO(body))
     try:
         while part := reader.read(1 << 16):
-            parts.append(part)
+            yield part
+    except OSError as error:  # the reader does not tell an early end from damage
+        raise MemberError(str(error)) from None
+
+
+def _collect(parts: Iterator[bytes], encoding: str, limit: int, cut: bool) -> bytes:
+    out, size = [], 0
+    try:
+        for part in parts:
+            out.append(part)
             size += len(part)
             if size > limit:
                 raise ValueError(f"the body has more than {limit} bytes when decoded")
-    except (OSError, zstandard.ZstdError):
+    except TruncatedError:
+        if not cut:
+            raise ValueError(f"Content-Encoding {encoding} ends early") from None
+    except MemberError:
         raise ValueError(f"Content-Encoding {encoding} is broken") from None
-    return b"".join(parts)
+    return b"".join(out)

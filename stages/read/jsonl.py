@@ -39,8 +39,10 @@ def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[p
             offset = item.offset
             for line in item.lines:
                 size = len(line)
+                if offset == 0:
+                    line = line.removeprefix(BOM)
                 try:
-                    _add(rows, offset, line.removeprefix(BOM) if offset == 0 else line, config)
+                    _add(rows, offset, line, config)
                 except ValueError as error:
                     if line.strip() and not (resumed and not isinstance(error, FieldError)):
                         rows.dead(offset, str(error), line)

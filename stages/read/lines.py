@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stages.read.compressed import Codec, Damage, decode
+from stages.read.compressed import PARTLY_READ, Codec, Damage, decode
 from stages.read.files import Window
 
 BLOCK = 1 << 18  # 225 MB/s of web text; blocks of 1 MiB gave 183
@@ -54,7 +54,20 @@ def plain_lines(window: Window, start: int, end: int | None, limit: int) -> Iter
 
 def compressed_lines(window: Window, codec: Codec, limit: int, notes: list[str]) -> Iterator[Lines | Bad]:
     """All lines of a compressed file; offsets count decoded bytes, those lost to damage not counted."""
-    return _cut((e if isinstance(e, Damage) else e.data for e in decode(window, codec, b"", notes)), 0, limit)
+    return _cut(_decoded(window, codec, notes), 0, limit)
+
+
+def _decoded(window: Window, codec: Codec, notes: list[str]) -> Iterator[bytes | Damage]:
+    member, partly_read = -1, 0
+    for event in decode(window, codec, b"", notes):
+        if isinstance(event, Damage):
+            partly_read += event.member == member and not event.truncated
+            yield event
+        else:
+            member = event.member
+            yield event.data
+    if partly_read:
+        notes.append(PARTLY_READ.format(partly_read))
 
 
 def _plain(window: Window) -> Iterator[bytes]:
@@ -66,7 +79,7 @@ def _cut(blocks: Iterator[bytes | Damage], offset: int, limit: int) -> Iterator[
     """`offset` is that of the first byte. A line of more than `limit` bytes is dropped as it passes by."""
     parts: list[bytes] = []  # the unfinished line
     size = 0
-    kept = limit + 1
+    kept = max(limit + 1, 200)
     for block in blocks:
         if isinstance(block, Damage):
             start = b"".join(parts)[:200]
@@ -77,24 +90,37 @@ def _cut(blocks: Iterator[bytes | Damage], offset: int, limit: int) -> Iterator[
         cut = block.rfind(b"\n") + 1
         if cut:
             first = block.find(b"\n")
+            lines = block[: cut - 1].split(b"\n")
             if size + first > limit:
-                yield Bad(offset, f"the line has {size + first} bytes, more than {limit}", _first(parts, block), False)
+                yield Bad(offset, _too_long(size + first, limit), _first(parts, block[:first]), False)
                 offset += size + first + 1
-                lines = block[first + 1 : cut - 1].split(b"\n") if cut > first + 1 else []
-            else:
-                lines = (b"".join(parts) + block[: cut - 1]).split(b"\n")
-            if lines:
+                del lines[0]
+            elif parts:
+                lines[0] = b"".join(parts) + lines[0]
+            if cut <= limit:  # no line can be longer
                 yield Lines(offset, lines)
-                offset += sum(map(len, lines)) + len(lines)
+            else:
+                yield from _within(offset, lines, limit)
+            offset += sum(map(len, lines)) + len(lines)
             parts, size, block = [], 0, block[cut:]
         if block:
             if size < kept:
                 parts.append(block)
             size += len(block)
     if size > limit:
-        yield Bad(offset, f"the line has {size} bytes, more than {limit}", _first(parts, b""), False)
+        yield Bad(offset, _too_long(size, limit), _first(parts, b""), False)
     elif size:
         yield Lines(offset, [b"".join(parts)])
+
+
+def _within(offset: int, lines: list[bytes], limit: int) -> Iterator[Lines | Bad]:
+    for line in lines:
+        yield Bad(offset, _too_long(len(line), limit), line[:200], False) if len(line) > limit else Lines(offset, [line])
+        offset += len(line) + 1
+
+
+def _too_long(size: int, limit: int) -> str:
+    return f"the line has {size} bytes, more than {limit}"
 
 
 def _first(parts: list[bytes], block: bytes) -> bytes:

@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stages.read.compressed import Damage, Piece
+from stages.read.compressed import PARTLY_READ, Damage, Piece
 from stages.read.files import Window
 
 HEAD_BYTES = 1 << 16  # longest header of a record
 FIRST_BYTES = 200
+SUSPECT_BYTES = 1 << 20  # read behind a record that something else follows, to see whether its member is damaged
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEADER = re.compile(rb"WARC/\d\.\d+[ \t]*\r?\n(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\r?\n")
@@ -89,9 +90,10 @@ class Feed:
         self.damage, self.blamed, self._ended = None, False, False
         return going_on
 
-    def damaged_member_was_read(self) -> bool:
-        """True if the segment's last bytes come from the member that is damaged."""
-        return self.damage is not None and bool(self._members) and self._members[-1][1] == self.damage.member
+    def member_at(self, index: int) -> int | None:
+        """Stored offset of the member that buffer[index] comes from; -1 is the last byte that was there."""
+        members = (stored for position, stored in reversed(self._members) if position <= self._position + index)
+        return next(members, None)
 
     def rewind(self, offset: int) -> bool:
         """Go back to a stored offset; False in a compressed file, which cannot."""
@@ -116,22 +118,29 @@ def read_records(feed: Feed, limit: int, notes: list[str]) -> Iterator[Record | 
     `offset` is the stored byte of the record: exact in a plain file, that of its member in a compressed one. Further
     records of the same member count up from there by one, so that offsets are unique and rise.
     """
-    last = -1
+    last = member = -1
+    partly_read = 0
     while True:
         _drop_newlines(feed)
         if feed.fill(1):
-            last = max(feed.offset(), last + 1)
-            yield _one(feed, last, limit)
+            stored = feed.offset()
+            last = max(stored, last + 1)
+            record = _one(feed, last, limit)
+            member = stored if isinstance(record, Record) else member
+            yield record
             continue
         damage = feed.damage
+        partly_read += damage is not None and not damage.truncated and damage.member == member
         if damage and not feed.blamed:
-            if damage.truncated and feed.damaged_member_was_read():
+            if damage.truncated and feed.member_at(-1) == damage.member:
                 notes.append(f"{damage.reason} (byte {damage.member}), behind its last record")
             else:
                 last = max(damage.member, last + 1)
                 yield Lost(last, damage.reason, damage.raw)
         if not feed.next_segment():
-            return
+            break
+    if partly_read:
+        notes.append(PARTLY_READ.format(partly_read))
 
 
 def _drop_newlines(feed: Feed) -> None:
@@ -163,10 +172,8 @@ def _one(feed: Feed, offset: int, limit: int) -> Record | Lost:
         return _lost(feed, offset, reason, first_bytes, len(head))
     if not _leads_on(feed, size):
         return _lost(feed, offset, f"Content-Length {length} is wrong", first_bytes, len(head))
-    if feed.damage and not feed.damage.truncated and feed.damaged_member_was_read() and not _more(feed, size):
-        feed.blamed = True
-        feed.drop(len(feed.buffer))
-        return Lost(offset, feed.damage.reason, first_bytes)
+    if _is_suspect(feed, size):
+        return _lost(feed, offset, "the record's member is damaged", first_bytes, len(head))
     with memoryview(feed.buffer) as view:
         block = bytes(view[len(head) : size])
     feed.drop(size)
@@ -197,12 +204,28 @@ def _leads_on(feed: Feed, size: int) -> bool:
     return not feed.fill(at + 1) or (feed.fill(at + 5) and feed.buffer[at : at + 5] == b"WARC/")
 
 
-def _more(feed: Feed, size: int) -> bool:
-    return bool(feed.buffer[size:].strip(b"\r\n"))
+def _is_suspect(feed: Feed, size: int) -> bool:
+    """True if the member that the record ends in turns out damaged and no other record of it comes between.
+
+    A damaged member often decodes to its end, or beyond, into something that looks like a record.
+    """
+    behind = bytes(feed.buffer[size : size + 16]).lstrip(b"\r\n")[:5]
+    if behind and b"WARC/".startswith(behind):
+        return False
+    if behind:
+        feed.fill(size + SUSPECT_BYTES)
+    damage = feed.damage
+    return damage is not None and damage.member == feed.member_at(size - 1) and (bool(behind) or not damage.truncated)
 
 
 def _lost(feed: Feed, offset: int, reason: str, first_bytes: bytes, search_from: int) -> Lost:
-    """Go to the next record of the segment, or to its end; damage that ended the segment is then the reason."""
+    """Go to the next record of the segment, or to its end; damage that ended the segment is then the reason.
+
+    What a damaged member decodes to behind a record of its own is not believed, even where it looks like one.
+    """
+    feed.fill(search_from + SUSPECT_BYTES)
+    if feed.damage and not feed.damage.truncated and feed.damage.member == feed.member_at(0):
+        search_from = len(feed.buffer)
     if not _resync(feed, search_from) and feed.damage:
         feed.blamed = True
         reason = feed.damage.reason

@@ -11,6 +11,7 @@ from schemas.columns import READ_SCHEMA, schema_of
 from schemas.shards import document_id
 from stages.read.config import ReadConfig
 
+DERIVED = ("id", "source", "dead_stage")
 DEAD_BYTES = 200  # of the record, kept in `dead_bytes`
 
 

@@ -43,7 +43,7 @@ def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa
     if len(rows):
         yield rows.take()
     if replaced := skipped.pop("replaced", 0):
-        notes.append(f"invalid UTF-8 replaced in {replaced} texts")
+        notes.append(f"texts with invalid UTF-8 replaced: {replaced}")
     if skipped:
         # The number of media types has no bound, a note has.
         counts = [f"{count} {what}" for what, count in skipped.most_common(20)]

@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.plan import place_decisions
+from pipelines.plan import output_schemas, place_decisions
 from pipelines.recipe import RecipeError, check_recipe, load_recipe, shipped_recipes
 
 
@@ -59,3 +59,11 @@ def test_the_hash_changes_with_what_changes_the_output_alone():
     base = load_recipe("web")
     assert base.sha256() == load_recipe("web", ["description=other"]).sha256()
     assert base.sha256() != load_recipe("web", ["stages.language.min_score=0.25"]).sha256()
+
+
+def test_carried_columns_may_be_judged_and_are_written():
+    recipe = check_recipe(
+        "x", {"read": {"carry": ["language"]}, "decide": [{"name": "l", "column": "language", "in": ["en"]}]}, "x"
+    )
+    schemas = output_schemas(recipe.read, place_decisions(recipe))
+    assert "language" in schemas["kept"].names

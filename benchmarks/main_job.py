@@ -1,0 +1,167 @@
+"""The main job against its floor, side by side in one run: `python benchmarks/main_job.py --data DIR [--parts jsonl,warc,...]`.
+
+`ours` is the command `curricle run`, one worker, everything kept, measured from outside: CPU seconds of all its processes, the
+largest process's peak memory. `floor` is one bare loop over the same libraries in one process: orjson, fastText, our student's
+kernel on batches of 256, Python normalising, SentencePiece, `kenlm` twice, one Parquet file. Both read the same files.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+import pyarrow.parquet as pq
+
+CURRICLE = str(Path(sys.executable).parent / "curricle")
+
+
+class Cost(NamedTuple):
+    """What a command cost."""
+
+    wall: float  # seconds
+    cpu: float  # seconds, of all its processes
+    peak_mb: float  # of its largest process
+
+    def row(self, name: str, megabytes: float) -> str:
+        """One line of the table."""
+        return (
+            f"| {name} | {megabytes:.1f} | {self.wall:.1f} | {self.cpu:.1f} | {megabytes / self.cpu:.2f} "
+            f"| {megabytes / self.wall:.2f} | {self.peak_mb:.0f} |"
+        )
+
+
+def measure(*command: str) -> Cost:
+    """Run a command and account for it and its children."""
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    stderr = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)}\n{stderr.decode()[-2000:]}")
+    largest = max(usage.ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, largest / 1024)
+
+
+def curricle(output: Path, *inputs: Path, workers: int = 1) -> Cost:
+    """The main job, everything kept."""
+    named = [argument for path in inputs for argument in ("--input", str(path))]
+    options = ["--output", str(output), "--workers", str(workers), "--set", "decide=[]", "--quiet"]
+    return measure(CURRICLE, "run", "web", *named, *options)
+
+
+def stage_shares(output: Path) -> str:
+    """CPU seconds by stage, from run.json."""
+    seconds = orjson.loads((output / "run.json").read_bytes())["stage_cpu_seconds"]
+    return ", ".join(f"{stage} {value:.1f} s" for stage, value in sorted(seconds.items(), key=lambda item: -item[1]))
+
+
+def write_jsonl(data: Path, path: Path, repeat: int = 1) -> float:
+    """All web pages as JSONL; megabytes of text."""
+    size = 0
+    with path.open("wb") as file:
+        for source in sorted((data / "web_text").glob("web-*.parquet")) * repeat:
+            for row in pq.read_table(source, columns=["id", "url", "text"]).to_pylist():
+                size += len(row["text"].encode())
+                file.write(orjson.dumps(row) + b"\n")
+    return size / 1e6
+
+
+def floor(source: Path, output: Path) -> None:
+    """The bare loop."""
+    import fasttext
+    import pyarrow as pa
+    import sentencepiece
+
+    from models.catalog import STARTER, model_folder, starter_models
+    from models.kenlm.model import load
+    from models.kenlm.profiles import normalise_text
+    from models.raters import student
+
+    lid = fasttext.load_model(str(STARTER / "lid.176/lid.176.ftz"))
+    rater = student.load(model_folder("student"))
+    scorers = {
+        name: (model := load(model_folder(name)), sentencepiece.SentencePieceProcessor(model_file=str(model.folder / "sp.model")))
+        for name in starter_models()
+        if name.endswith(("-clean", "-harmful"))
+    }
+    rows = []
+    with source.open("rb") as file:
+        for line in file:
+            row = orjson.loads(line)
+            labels = lid.f.predict(row["text"][:1000].replace("\n", " ") + "\n", 1, 0.0, "strict")
+            row["language"] = labels[0][1].removeprefix("__label__") if labels else "und"
+            for role in ("clean", "harmful"):
+                if entry := scorers.get(f"{row['language']}-{role}"):
+                    model, pieces = entry
+                    tokens = pieces.encode(normalise_text(model.card.rules, row["text"]), out_type=str)
+                    row[f"ppl_{role}"] = 10 ** (-model.kenlm.score(" ".join(tokens)) / (len(tokens) + 1))
+            rows.append(row)
+    table = pa.Table.from_pylist(rows)
+    columns: dict[str, list[pa.Array]] = {}
+    for batch in table.to_batches(max_chunksize=256):
+        text, language = batch.column("text"), batch.column("language")
+        for name, values in {**rater.rate(text, language), **rater.tag(text)}.items():
+            columns.setdefault(name, []).append(values)
+    for name, chunks in columns.items():
+        table = table.append_column(name, pa.chunked_array(chunks))
+    pq.write_table(table, output, compression="zstd")
+
+
+def main() -> None:
+    """Print the tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--parts", default="jsonl,warc,workers,empty,memory")
+    parser.add_argument("--floor", nargs=2, type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.floor:
+        floor(*arguments.floor)
+        return
+    parts = arguments.parts.split(",")
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        source = scratch / "web.jsonl"
+        megabytes = write_jsonl(arguments.data, source)
+        print("| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|")
+        if "jsonl" in parts:
+            print(curricle(scratch / "warm", source).row("ours, first time", megabytes))
+            print(curricle(scratch / "ours", source).row("ours", megabytes))
+            command = [sys.executable, __file__, "--data", "", "--floor", str(source), str(scratch / "floor.parquet")]
+            print(measure(*command).row("floor", megabytes))
+            print(f"\nby stage: {stage_shares(scratch / 'ours')}\n")
+        if "workers" in parts:
+            pieces = [scratch / f"piece-{number}.jsonl" for number in range(8)]
+            lines = source.read_bytes().splitlines(keepends=True)
+            for number, piece in enumerate(pieces):
+                piece.write_bytes(b"".join(lines[number::8]))
+            for workers in (1, 2):
+                print(curricle(scratch / f"w{workers}", *pieces, workers=workers).row(f"8 files, {workers} workers", megabytes))
+        if "empty" in parts:
+            folder = scratch / "empty"
+            folder.mkdir()
+            for number in range(40):
+                (folder / f"{number}.jsonl").touch()
+            one, all_ = curricle(scratch / "e1", folder / "0.jsonl"), curricle(scratch / "e40", folder)
+            print(f"\nan empty shard in a warm worker: {(all_.wall - one.wall) / 39 * 1000:.0f} ms\n")
+        if "warc" in parts:
+            pages = sorted((arguments.data / "web_html/warc").glob("pages-*.warc.gz"))
+            cost = curricle(scratch / "warc", *pages)
+            count = orjson.loads((scratch / "warc/run.json").read_bytes())["counts"]["records"]
+            print(f"WARC: {count} pages, {count / cost.cpu:.0f} pages per CPU second, peak {cost.peak_mb:.0f} MB")
+            print(f"by stage: {stage_shares(scratch / 'warc')}\n")
+        if "memory" in parts:
+            for repeat in (1, 26):
+                size = write_jsonl(arguments.data, source, repeat)
+                subprocess.run(["rm", "-rf", str(scratch / "memory")], check=True)
+                print(curricle(scratch / "memory", source).row(f"{size:.0f} MB in one file", size))
+
+
+if __name__ == "__main__":
+    main()

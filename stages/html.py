@@ -1,0 +1,181 @@
+"""One HTML page to its title and main text, with a bound on what a page may cost.
+
+Two extractors: resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff et al. 2023, SIGIR) and
+trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). Neither can be stopped from outside, and both meet
+pages of some kilobytes that cost gigabytes or minutes, so a page is looked over before it is parsed.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.html import HTMLTree
+
+MAX_ELEMENTS: Final = 1_000_000
+"""Elements a page may have, those included that the parser adds for unclosed `<b>`, `<font>`, ...: 350 bytes and 2 us each."""
+
+MAX_TRAFILATURA_ELEMENTS: Final = 10_000
+"""justext, on which trafilatura falls back, compares all paragraphs: 4,000 list items take 1.7 s, 20,000 more than 60 s."""
+
+MAX_DIV_STEPS: Final = 25_000_000
+"""Sum over all `<div>` and `<article>` of the tags inside: resiliparse walks each one's subtree, 40 ns a node."""
+
+MAX_ATTRIBUTE_STEPS: Final = 250_000_000
+"""Attributes of a tag times different ones among them, summed over long tags: both parsers compare all pairs, 2 to 4 ns each."""
+
+_FEW_TAGS: Final = 2_000
+"""Start tags that cannot make `MAX_ELEMENTS`: at worst half of them stand open and are opened again for the other half."""
+
+_LONG_TAG: Final = 2_000
+"""Characters without `>` from which attributes are counted: 9 MB of shorter tags took 11 s and 0.6 GB, the worst page known."""
+
+_MANY_VALUES: Final = 20_000
+"""`=` in a page from which its tags are found by a slower expression that knows quotes."""
+
+_TAG = re.compile(r"<[a-zA-Z!/?]")
+_DIV = re.compile(r"<(/?)(?:div|article)(?=[\s/>])", re.IGNORECASE)
+_FORMATTING = re.compile(r"<(/?)(?=[bcefistuBCEFISTU])((?i:b|big|code|em|font|i|s|small|strike|strong|tt|u))(?=[\s/>])([^>]*)")
+_FORMATTING_START = re.compile(r"<(?=[bcefistuBCEFISTU])(?i:b|big|code|em|font|i|s|small|strike|strong|tt|u)[\s/>]")
+_ATTRIBUTE = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s/>=\"']+")
+_WHOLE_TAG = re.compile(r"</?[a-zA-Z](?:[^>\"']|\"[^\"]*\"|'[^']*')*+")
+_START = re.compile(r"</?[a-zA-Z]")
+
+
+class Page(NamedTuple):
+    """What is kept of a page: `title` None if it has none, `text` empty if no main text was found."""
+
+    title: str | None
+    text: str
+
+
+class PageCostError(ValueError):
+    """The page would cost too much memory or time to parse."""
+
+
+Reader = Callable[[str], Page]
+"""Makes a page of HTML."""
+
+
+def read_page(html: str, reader: Reader) -> Page:
+    """`reader(html)`, or the text as it is where there is no tag in it.
+
+    Raises PageCostError, and whatever the reader raises.
+    """
+    if not _TAG.search(html):
+        return Page(None, html.replace("\r\n", "\n").replace("\r", "\n").strip())
+    check_cost(html)
+    return reader(html)
+
+
+def read_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = False, comments: bool = False) -> Page:
+    """Title and main text from one parse; block elements and list items begin lines, an item's line begins with a bullet.
+
+    The options are resiliparse's; docs/extraction.md has the figures that the defaults come from.
+    """
+    tree = HTMLTree.parse(html)
+    text = extract_plain_text(tree, preserve_formatting=True, main_content=main_content, alt_texts=alt_texts, comments=comments)
+    return Page(_one_line(tree.title), text)
+
+
+def read_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -> Page:
+    """Title and main text from one parse; paragraphs, headings and list items are lines.
+
+    Raises PageCostError.
+    """
+    import trafilatura  # 0.5 s, and only where it is asked for
+
+    elements = html.count("<") - html.count("</")
+    if elements > MAX_TRAFILATURA_ELEMENTS:
+        raise PageCostError(f"about {elements} elements, over trafilatura's limit of {MAX_TRAFILATURA_ELEMENTS}")
+    logging.getLogger("trafilatura").setLevel(logging.ERROR)  # it warns of every page without main text
+    tree = trafilatura.load_html(html)
+    if tree is None:
+        return Page(None, "")
+    title = tree.findtext(".//title")
+    return Page(_one_line(title), trafilatura.extract(tree, include_comments=comments, fast=fast) or "")
+
+
+READERS: Final[dict[str, Reader]] = {"resiliparse": read_resiliparse, "trafilatura": read_trafilatura}
+"""Extractors by the name they have in a recipe."""
+
+
+def check_cost(html: str) -> None:
+    """Raise PageCostError where parsing or extraction would cost far more than a page of its size should.
+
+    Estimates from the tags as written, in linear time: comments and scripts count as if they were markup. docs/extraction.md has
+    what was measured on hostile pages, and how far real pages stay below.
+    """
+    tags = html.count("<")
+    if tags > _FEW_TAGS:
+        elements = tags * (1 + len(_FORMATTING_START.findall(html)))  # most pages need no closer look
+        if elements > MAX_ELEMENTS:
+            elements = (tags - html.count("</")) * (1 + _open_formatting(html))
+        if elements > MAX_ELEMENTS:
+            raise PageCostError(f"about {elements} elements, over the limit of {MAX_ELEMENTS}")
+        steps = _div_steps(html) if tags * tags > 2 * MAX_DIV_STEPS else 0
+        if steps > MAX_DIV_STEPS:
+            raise PageCostError(f"nested too deep: {steps} steps through <div> and <article>, over the limit of {MAX_DIV_STEPS}")
+    steps = 0
+    for piece in _long_tags(html):
+        names = _ATTRIBUTE.findall(piece)
+        steps += len(names) * len(set(names))
+        if steps > MAX_ATTRIBUTE_STEPS:
+            raise PageCostError(f"{len(names)} attributes in one tag, or nearly so many in several")
+
+
+def _open_formatting(html: str) -> int:
+    """Most formatting elements that stand open at once.
+
+    The parser opens all of them again in every block that follows; of equal ones (name and attributes) it keeps three (HTML
+    standard, 13.2.4.3, "Noah's Ark clause").
+    """
+    equal: dict[str, Counter[str]] = {}
+    stacks: dict[str, list[str]] = {}
+    now = most = 0
+    for end, name, attributes in _FORMATTING.findall(html):
+        name = name.lower()
+        stack, counts = stacks.setdefault(name, []), equal.setdefault(name, Counter())
+        if not end:
+            if counts[attributes] < 3:
+                counts[attributes] += 1
+                stack.append(attributes)
+                now += 1
+                most = max(most, now)
+        elif stack:
+            counts[stack.pop()] -= 1
+            now -= 1
+    return most
+
+
+def _div_steps(html: str) -> int:
+    """Sum over the tags of the number of `<div>` and `<article>` around them."""
+    steps = depth = start = 0
+    for found in _DIV.finditer(html):
+        steps += depth * html.count("<", start, found.start())
+        start = found.start()
+        depth = max(0, depth - 1) if found[1] else depth + 1
+    return steps + depth * html.count("<", start)
+
+
+def _long_tags(html: str) -> Iterator[str]:
+    """Tags of `_LONG_TAG` or more characters, and what follows the first tag in as long a stretch without `>`."""
+    if html.count("=") > _MANY_VALUES:  # only here may a bomb hide behind `>` in quotes
+        yield from (tag[0] for tag in _WHOLE_TAG.finditer(html) if len(tag[0]) >= _LONG_TAG)
+    start = 0
+    while len(html) - start >= _LONG_TAG:
+        end = html.rfind(">", start, start + _LONG_TAG)
+        if end < 0:
+            end = html.find(">", start + _LONG_TAG)
+            end = len(html) if end < 0 else end
+            tag = _START.search(html, start, end)
+            if tag:
+                yield html[tag.start() : end]
+        start = end + 1
+
+
+def _one_line(title: str | None) -> str | None:
+    """White space runs as one space; None if nothing is left."""
+    return " ".join((title or "").split()) or None

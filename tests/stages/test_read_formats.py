@@ -1,0 +1,102 @@
+"""What a file is: the name says it and the content must agree."""
+
+import gzip
+
+import pytest
+import zstandard
+
+from stages.read.formats import format_of
+
+WARC = b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"
+JSONL = b'{"text":"a"}\n'
+PARQUET = b"PAR1\x15\x04"
+
+
+def gz(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "expected"),
+    [
+        ("x.warc", WARC, "warc"),
+        ("x.WARC.GZ", gz(WARC), "warc"),
+        ("x.warc.zst", zstd(WARC), "warc"),
+        ("x.warc.wet.gz", gz(WARC), "warc"),
+        ("x.wet", b"\r\n" + WARC, "warc"),
+        ("x.jsonl", JSONL, "jsonl"),
+        ("x.jsonl", b"\xef\xbb\xbf\n " + JSONL, "jsonl"),
+        ("x.ndjson.gz", gz(JSONL), "jsonl"),
+        ("x.jsonl.zst", zstd(JSONL), "jsonl"),
+        ("c4-train.00000-of-01024.json.gz", gz(JSONL), "jsonl"),
+        ("x.parquet", PARQUET, "parquet"),
+        ("x.pq", PARQUET, "parquet"),
+        ("no suffix", WARC, "warc"),
+        ("x.json", JSONL, "jsonl"),
+        ("x.warc.gz.bad", gz(WARC), "warc"),
+        ("x.dat", PARQUET, "parquet"),
+        ("x.txt.zst", zstd(JSONL), "jsonl"),
+        ("x.jsonl", b"", "jsonl"),
+        ("x.parquet", b"", "parquet"),
+        ("x.jsonl.gz", gz(b""), "jsonl"),
+    ],
+)
+def test_name_and_content_agree(name: str, head: bytes, expected: str) -> None:
+    assert format_of(name, head) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "expected"),
+    [
+        pytest.param("x.jsonl", b"broken line\n" + JSONL, "jsonl", id="first-line"),
+        pytest.param("x.jsonl", b"[1,2,3]\n" + JSONL, "jsonl", id="first-line-an-array"),
+        pytest.param("x.warc", b"junk" * 100 + WARC, "warc", id="first-record"),
+        pytest.param("x.warc.gz", gz(WARC)[:10] + b"\x07" * 30, "warc", id="first-member"),
+        pytest.param("x.warc.gz", b"junk" + gz(WARC), "warc", id="before-the-first-member"),
+        pytest.param("x.jsonl.zst", zstd(JSONL)[:9], "jsonl", id="cut-frame"),
+    ],
+)
+def test_damage_at_the_start_is_left_to_the_reader(name: str, head: bytes, expected: str) -> None:
+    assert format_of(name, head) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "message"),
+    [
+        ("x.jsonl", WARC, "not what its name says: the content is WARC"),
+        ("x.jsonl", PARQUET, "not what its name says: the content is Parquet"),
+        ("x.warc", JSONL, "not what its name says: the content is JSON lines"),
+        ("x.parquet", JSONL, "not what its name says: the content is JSON lines"),
+        ("x.parquet", b"PK\3\4", "not what its name says: the content is a zip archive"),
+        ("x.parquet", b"data", "not what its name says: no Parquet, it begins with b'data'"),
+        ("x.warc.gz", WARC, "not what its name says: the content is not compressed"),
+        ("x.warc", gz(WARC), "not what its name says: the content is gzip"),
+        ("x.jsonl.gz", zstd(JSONL), "not what its name says: the content is zstd"),
+        ("x.jsonl.gz", gz(WARC), "not what its name says: the content is WARC"),
+        ("x.jsonl.gz", gz(gz(JSONL)), "not what its name says: the content is compressed twice"),
+        ("x.jsonl.gz", b"\x1f\x8b", "not what its name says: the content is not compressed"),
+        ("x.warc.gz", gz(b"a" * 300), "not what its name says: no WARC, it begins with b'aaaaaaaaaaaaaaaa'"),
+        ("x.jsonl", b"plain text\n", "not what its name says: no JSON lines, it begins with b'plain text\\n'"),
+        ("x.jsonl", b'[\n{"text":"a"}]', "not what its name says: the content is one JSON array, not JSON lines"),
+        ("x.jsonl", b'[{"text":"a"}]', "not what its name says: the content is one JSON array, not JSON lines"),
+        (
+            "x.jsonl",
+            b'{\n "text":"a"}',
+            "not what its name says: the content is one JSON document over several lines, not JSON lines",
+        ),
+        ("x.jsonl", b"<!DOCTYPE html>{", "not what its name says: the content is HTML or XML"),
+        ("x.jsonl", "{}".encode("utf-16"), "not what its name says: the content is UTF-16 text"),
+        ("x.jsonl.gz", gz(b"\0" * 257 + b"ustar"), "not what its name says: the content is a tar archive"),
+        ("x.txt", b"plain", "not a known kind of file (WARC, JSON lines, Parquet): it begins with b'plain'"),
+        ("x.bz2", b"BZh9", "not a known kind of file (WARC, JSON lines, Parquet): bzip2"),
+        ("x.txt", b"", "the file is empty and its name does not say what it is"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused(name: str, head: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=r".") as raised:
+        format_of(name, head)
+    assert str(raised.value) == message
