@@ -36,6 +36,7 @@ def print_summary(plan: Plan, result: RunResult, output: Path, console: Console 
     console.print(f"  curricle verify {output}")
     console.print(
         '  python -c "import pyarrow.parquet as pq; '
-        f"print(pq.read_table('{output}/rejected', columns=['url', 'language', 'reject_reason', 'reject_value']).to_pandas())\"",
+        f"t = pq.read_table('{output}/rejected', columns=['url', 'language', 'reject_reason', 'reject_value']); "
+        "print(*t.to_pylist(), sep='\\n')\"",
     )
     console.print("  curricle run web --input YOUR.warc.gz --input YOUR.jsonl.zst --output OUT")

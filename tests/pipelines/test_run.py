@@ -30,7 +30,26 @@ def demo(tmp_path_factory):
     output = tmp_path_factory.mktemp("demo") / "out"
     done = curricle("demo", "--output", output, "--workers", 2)
     assert done.returncode == 0, done.stderr
+    (output.parent / "stdout").write_text(done.stdout, "utf-8")
     return output
+
+
+def test_the_readme_shows_what_the_demo_prints(demo):
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    shown = [line for line in readme.splitlines() if line.startswith("│")]
+    printed = (demo.parent / "stdout").read_text("utf-8").splitlines()
+    assert shown == [line for line in printed if line.startswith("│")]
+
+
+def test_datasets_and_duckdb_and_pandas_read_the_output_as_it_is(demo, tmp_path):
+    import datasets
+    import duckdb
+    import pandas as pd
+
+    kept = orjson.loads((demo / "run.json").read_bytes())["counts"]["kept"]
+    assert datasets.load_dataset(str(demo), "kept", split="train", cache_dir=str(tmp_path)).num_rows == kept
+    assert duckdb.sql(f"select count(*) from '{demo}/kept/*.parquet'").fetchall() == [(kept,)]
+    assert len(pd.read_parquet(demo / "kept")) == kept
 
 
 def test_the_demo_balances_and_verifies(demo):
