@@ -1,6 +1,6 @@
 """HTML to main text and title.
 
-Source: resiliparse or trafilatura (see `stages.html`, which also bounds what a page may cost), after a decoding that follows
+Source: resiliparse or trafilatura (see `stages.markup`, which also bounds what a page may cost), after a decoding that follows
 the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
@@ -16,8 +16,8 @@ from schemas.batches import append_columns, mark_dead, scatter
 from schemas.columns import EXTRACT, PAYLOAD, Column
 from schemas.config import Config
 from stages.charset import decode_html, header_codec
-from stages.html import READERS, Page, Reader, read_page
 from stages.kernel import RunKernel
+from stages.markup import READERS, Page, Reader, read_page
 
 _MAGIC: Final = {
     b"%PDF-": "PDF",

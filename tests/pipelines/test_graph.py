@@ -11,13 +11,17 @@ from pipelines.cli.demo import SAMPLE
 from pipelines.graph import build
 from pipelines.plan import make_plan
 from pipelines.recipe import load_recipe, shipped_recipes
+from pipelines.work import local_options
 from stages.write import Sink
 
+CHECKED = PipelineOptions([], runner="FnApiRunner")
 
-@pytest.fixture(scope="module", params=shipped_recipes())
+
+@pytest.fixture(scope="module", params=[(name, options) for name in shipped_recipes() for options in (CHECKED, local_options())])
 def graph(request):
-    plan = make_plan(load_recipe(request.param), [str(SAMPLE)])
-    pipeline = beam.Pipeline(options=PipelineOptions([], runner="FnApiRunner"))
+    name, options = request.param
+    plan = make_plan(load_recipe(name), [str(SAMPLE)])
+    pipeline = beam.Pipeline(options=options)
     build(pipeline, plan.shards[:1], plan.recipe.read, plan.steps, Sink(output="/o", schemas=plan.schemas, fingerprint="f"))
     return pipeline, pipeline.to_runner_api(default_environment=environments.EmbeddedPythonEnvironment.default())
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA, schema_of
 from stages.charset import codec_of, decode_html
 from stages.extract import ExtractConfig, ExtractText, binary_kind, extract_text, extract_with
-from stages.html import Page
+from stages.markup import Page
 
 CONFIG = ExtractConfig()
 PAGE = "<html><head><title> A &amp;\n b </title></head><body><p>Çok güzel – naïve</p><p>two</p></body></html>"
