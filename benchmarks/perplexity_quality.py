@@ -20,9 +20,9 @@ from models.kenlm.scorer import score_all
 Numbers = npt.NDArray[np.float64]
 
 
-def log10_per_token(texts: pa.Array) -> tuple[Numbers, Numbers]:
-    """Clean and harmful log10 perplexity of each text."""
-    scores = score_all([load(model_folder("en-clean")), load(model_folder("en-harmful"))], texts)
+def log10_per_token(names: tuple[str, str], texts: pa.Array) -> tuple[Numbers, Numbers]:
+    """Clean and harmful log10 perplexity of each text, under the models of these names."""
+    scores = score_all([load(model_folder(name)) for name in names], texts)
     clean, harmful = (-score.log10 / np.maximum(score.tokens, 1) for score in scores)
     return clean, harmful
 
@@ -38,18 +38,20 @@ def main() -> None:
     """The table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    data = parser.parse_args().data
+    parser.add_argument("--models", nargs=2, default=("en-clean", "en-harmful"), help="clean and harmful: names or folders")
+    arguments = parser.parse_args()
+    data, names = arguments.data, arguments.models
     files = sorted((data / "web_text").glob("web-*.parquet"))
     pages = pq.read_table(files, columns=["text", "cld2_lang"], filters=[("cld2_lang", "=", "en")])["text"]
     pages = pages.filter(pc.greater(pc.utf8_length(pages), 200)).combine_chunks()
-    ordinary = log10_per_token(pages)
+    ordinary = log10_per_token(names, pages)
     test = pq.read_table(data / "harmful/harmful-test.parquet", columns=["lang", "category", "text"])
     print(f"{len(pages)} ordinary English pages\n")
     print("| category | documents | score | AUC | recall at 1 % false positives |\n|---|---|---|---|---|")
     for category in ("adult", "spam", "hate", "offensive"):
         keep = pc.and_(pc.equal(test["lang"], "en"), pc.equal(test["category"], category))
         texts = test.filter(keep)["text"].combine_chunks()
-        found = log10_per_token(texts)
+        found = log10_per_token(names, texts)
         views = {
             "harmful only": (ordinary[1], found[1]),
             "clean only": (-ordinary[0], -found[0]),

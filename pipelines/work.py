@@ -53,7 +53,7 @@ class ShardResult:
 
 
 def local_options() -> PipelineOptions:
-    """FnApiRunner in this process. The graph is the same for every shard, so its types are checked by a test (50 ms a shard saved)."""
+    """FnApiRunner in this process. The graph is the same for every shard, so a test checks its types: 50 ms a shard saved."""
     return PipelineOptions([], runner="FnApiRunner", direct_running_mode="in_memory", pipeline_type_check=False)
 
 

@@ -22,6 +22,8 @@ from models.kenlm.card import WORDS, KenlmCard
 from models.kenlm.table import ProbingTable, map_table
 from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 
+COMPACT = ".compact"
+
 
 @dataclass(frozen=True, eq=False)
 class Kenlm:
@@ -68,6 +70,8 @@ def load(folder: Path) -> Kenlm:
 def model_path(folder: Path, card: KenlmCard) -> Path:
     """A file that can be mapped: the model itself, or what it was unpacked to."""
     packed = folder / card.model
+    if card.model.endswith(COMPACT):
+        return _unpacked(packed, card.files[card.model], "model.bin", _uncompact)
     if card.model.endswith(".gz"):
         return _unpacked(packed, card.files[card.model], "model.arpa", _gunzip)
     return packed
@@ -96,6 +100,12 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
     except OSError as error:
         raise ModelError(f"cannot unpack {packed} into {folder}: {error.strerror or error}") from None
     return path
+
+
+def _uncompact(packed: Path, path: Path) -> None:
+    from models.kenlm.compact import unpack
+
+    unpack(packed, path)
 
 
 def _gunzip(packed: Path, path: Path) -> None:

@@ -157,3 +157,23 @@ def test_plan_and_models_say_what_there_is():
 def test_help_loads_neither_beam_nor_a_model_library():
     code = "import sys, pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_model_trained_from_documents_scores_them_in_a_recipe(tmp_path):
+    lines = [orjson.dumps({"text": f"Gece yarısı {number} numaralı kapı çaldı ve herkes sustu."}) for number in range(300)]
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
+    folder = tmp_path / "tr-own"
+    options = ["--order", 3, "--pieces", 200, "--licence", "none"]
+    arguments = ["--language", "tr", "--role", "clean", "--input", tmp_path / "in.jsonl", "--output", folder, *options]
+    done = curricle("models", "train", "perplexity", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert curricle("models", "verify", folder).returncode == 0
+    settings = ["--set", "decide=[]", "--set", f"stages.perplexity={{clean: {{tr: {folder}}}, harmful: {{}}}}"]
+    done = curricle("run", "web", "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out", *settings, "--quiet")
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(tmp_path / "out/kept", columns=["language", "ppl_clean"]).to_pylist()
+    assert {row["language"] for row in table} == {"tr"}
+    assert max(row["ppl_clean"] for row in table) < 30
+    (folder / "model.compact").write_bytes(b"damaged")
+    done = curricle("models", "verify", folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

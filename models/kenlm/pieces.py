@@ -1,0 +1,37 @@
+"""Trains a SentencePiece model, the same bytes each time."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import sentencepiece
+
+COVERAGE = 0.9995  # of the characters, as in cc_net (arXiv 1911.00359)
+
+
+def train_pieces(sentences: Iterable[str], path: Path, size: int) -> int:
+    """Write a unigram model of at most `size` pieces; returns how many it has (a small text yields fewer).
+
+    One thread and no shuffling make it deterministic. It has no rules for normalising: the texts are normalised already.
+    Raises ValueError,
+    one line, where the text is too small for any model.
+    """
+    writer = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=writer,
+            vocab_size=size,
+            model_type="unigram",
+            character_coverage=COVERAGE,
+            normalization_rule_name="identity",
+            hard_vocab_limit=False,
+            shuffle_input_sentence=False,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        cause = str(error).strip().splitlines()[-1]
+        raise ValueError(f"SentencePiece cannot learn {size} pieces from this text: {cause}") from None
+    path.write_bytes(writer.getvalue())
+    return sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue()).get_piece_size()

@@ -1,0 +1,135 @@
+"""Trains a perplexity model from documents: normalise, SentencePiece, Kneser-Ney, held-out perplexity, a folder with its card."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from models.cards import file_sha256, write_card
+from models.kenlm.card import WORDS, KenlmCard
+from models.kenlm.compact import pack
+from models.kenlm.corpus import Numbering, Sample, held_out, split_units
+from models.kenlm.estimator import MEMORY_BYTES, check_prune, estimate
+from models.kenlm.model import COMPACT, load
+from models.kenlm.ngrams import U32, NgramModel
+from models.kenlm.pieces import train_pieces
+from models.kenlm.profiles import Profile, normalise, profile_named
+from models.kenlm.scorer import score
+from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
+from schemas.config import Config
+
+Documents = Callable[[], Iterable[pa.Array]]
+"""Gives the corpus from its start each time it is called: string arrays of whole documents."""
+
+
+class TrainConfig(Config):
+    """What to train; `prune` as lmplz's --prune, `pieces` the size of the SentencePiece vocabulary."""
+
+    name: str = Field(min_length=1)
+    language: str = Field(min_length=2)
+    role: Literal["clean", "harmful"]
+    source: str  # one line for the card
+    licence: str
+    profile: str = "curricle-v1"
+    unit: Literal["document", "line"] = "document"
+    order: int = 5
+    prune: tuple[int, ...] = (0,)
+    pieces: int = Field(default=16_000, ge=100)
+    sample_bytes: int = Field(default=20_000_000, ge=1)  # of normalised text, for SentencePiece
+    memory_bytes: int = Field(default=MEMORY_BYTES, ge=1 << 20)
+
+
+def train(documents: Documents, output: Path, config: TrainConfig, tokenizer: Path | Literal["words"] | None = None) -> KenlmCard:
+    """Make the model folder `output` (which must not exist), whole or not at all; its card.
+
+    `tokenizer` is a SentencePiece file to use, `words`, or None: one is trained. About every 100th document, by hash, is held
+    out. Raises ValueError, one line, for an empty corpus, a wrong setting or a folder that is there; SpillError for a full disk.
+    """
+    check_prune(config.prune, config.order)
+    profile = profile_named(config.profile)
+    if output.exists():
+        raise ValueError(f"{output} is there already")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
+        folder = Path(scratch) / "model"
+        folder.mkdir()
+        reader = _tokenizer(documents, folder, config, profile, tokenizer)
+        model = _estimate(documents, config, profile, reader)
+        name = f"model{COMPACT}"
+        pack(model, folder / name)
+        pieces = WORDS if tokenizer == WORDS else "sp.model"
+        card = KenlmCard(
+            name=config.name,
+            version="1",
+            licence=config.licence,
+            source=config.source,
+            languages=(config.language,),
+            files={file: file_sha256(folder / file) for file in {name, pieces} - {WORDS}},
+            role=config.role,
+            profile=config.profile,
+            tokenizer=pieces,
+            unit=config.unit,
+            model=name,
+            order=config.order,
+            ngrams=model.counts,
+            tokens=model.tokens,
+        )
+        write_card(folder, card)
+        card = card.model_copy(update=_held_out_figures(documents, folder))
+        write_card(folder, card)
+        folder.rename(output)
+    return card
+
+
+def _tokenizer(
+    documents: Documents, folder: Path, config: TrainConfig, profile: Profile, tokenizer: Path | Literal["words"] | None
+) -> Tokenizer:
+    if tokenizer == WORDS:
+        return Words()
+    path = folder / "sp.model"
+    if isinstance(tokenizer, Path):
+        shutil.copyfile(tokenizer, path)
+    else:
+        sample = Sample(config.sample_bytes)
+        for texts in _training(documents):
+            sample.add(normalise(profile, split_units(texts, config.unit)))
+        train_pieces(sample.sentences(), path, config.pieces)
+    return SentencePiece(path, per_word=profile.per_word)
+
+
+def _training(documents: Documents) -> Iterator[pa.Array]:
+    for texts in documents():
+        texts = texts.drop_null()
+        yield texts.filter(pa.array(~held_out(texts)))
+
+
+def _estimate(documents: Documents, config: TrainConfig, profile: Profile, tokenizer: Tokenizer) -> NgramModel:
+    numbering = Numbering()
+
+    def sentences() -> Iterator[U32]:
+        for texts in _training(documents):
+            yield numbering.number(tokenizer.joined(normalise(profile, split_units(texts, config.unit))))
+
+    # the ids come as the words do, so the vocabulary is complete only after the sentences: they are numbered in a first pass
+    numbered = [ids for ids in sentences() if len(ids)]
+    return estimate(numbered, list(numbering.ids), config.order, config.prune, True, config.memory_bytes)
+
+
+def _held_out_figures(documents: Documents, folder: Path) -> dict[str, float | None]:
+    model = load(folder)
+    log10, tokens, units, unknown = 0.0, 0, 0, 0
+    for texts in documents():
+        texts = texts.drop_null()
+        scores = score(model, texts.filter(pa.array(held_out(texts))))
+        log10 += float(scores.log10.sum())
+        tokens += int(scores.tokens.sum(dtype=np.int64))
+        units += int(scores.units.sum(dtype=np.int64))
+        unknown += int(scores.oov.sum(dtype=np.int64))
+    if not tokens:
+        return {"heldout_ppl": None, "heldout_oov_ratio": None}
+    return {"heldout_ppl": round(10 ** (-log10 / tokens), 2), "heldout_oov_ratio": round(unknown / max(1, tokens - units), 6)}

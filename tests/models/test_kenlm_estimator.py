@@ -1,0 +1,153 @@
+"""Our estimator, writers and readers against KenLM: lmplz's files byte for byte, kenlm's scores bit for bit."""
+
+import gzip
+from pathlib import Path
+
+import kenlm
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models.kenlm.arpa import ArpaError, read_arpa, write_arpa
+from models.kenlm.binary import write_probing
+from models.kenlm.compact import CompactError, pack, read_compact, unpack
+from models.kenlm.corpus import Numbering
+from models.kenlm.estimator import DiscountError, estimate
+from models.kenlm.ngrams import NgramModel
+from models.kenlm.spill import SpillError
+
+DATA = Path(__file__).parent / "data"
+LINES = (DATA / "udhr-en.txt").read_text("utf-8").splitlines()
+GOLDEN = {"o3": (3, (0,)), "o3-pruned": (3, (0, 0, 1)), "o5": (5, (0,))}
+
+
+def numbered(lines: list[str]) -> tuple[list[np.ndarray], list[str]]:
+    numbering = Numbering()
+    sentences = [numbering.number(pa.array([line])) for line in lines]
+    return sentences, list(numbering.ids)
+
+
+def model(order: int, prune: tuple[int, ...], **options: object) -> NgramModel:
+    sentences, words = numbered(LINES)
+    return estimate(sentences, words, order, prune, True, **options)
+
+
+def ngrams(arpa: bytes) -> dict[str, tuple[str, ...]]:
+    rows = (line.split("\t") for line in arpa.decode().splitlines() if "\t" in line)
+    return {row[1]: (row[0], *row[2:]) for row in rows}
+
+
+@pytest.fixture(params=GOLDEN)
+def golden(request, tmp_path):
+    order, prune = GOLDEN[request.param]
+    return model(order, prune), gzip.decompress((DATA / f"{request.param}.arpa.gz").read_bytes()), tmp_path
+
+
+def test_every_ngram_has_the_numbers_of_lmplz(golden):
+    ours, arpa, folder = golden
+    write_arpa(ours, folder / "m.arpa")
+    written = (folder / "m.arpa").read_bytes()
+    assert ngrams(written) == ngrams(arpa)
+    assert written.split(b"\n\n")[0] == arpa.split(b"\n\n")[0]
+
+
+def test_a_corpus_that_does_not_fit_in_memory_gives_the_same_model(tmp_path):
+    sentences, words = numbered(LINES * 40)
+    whole = estimate(sentences, words, 3, (0,), True)
+    spilled = estimate(sentences, words, 3, (0,), True, memory_bytes=1 << 12, spill_folder=tmp_path)
+    write_arpa(whole, tmp_path / "a")
+    write_arpa(spilled, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_kenlm_reads_our_binary_and_scores_as_from_the_arpa_file(golden):
+    ours, arpa, folder = golden
+    (folder / "lmplz.arpa").write_bytes(arpa)
+    write_probing(ours, folder / "m.bin")
+    from_arpa, from_binary = kenlm.Model(str(folder / "lmplz.arpa")), kenlm.Model(str(folder / "m.bin"))
+    for line in [*LINES, "", "everyone", "nobody knows this word", " ".join(reversed(LINES[3].split()))]:
+        assert from_binary.score(line) == from_arpa.score(line)
+        assert list(from_binary.full_scores(line)) == list(from_arpa.full_scores(line))
+
+
+def test_packing_rounds_nothing(golden):
+    ours, _, folder = golden
+    pack(ours, folder / "m.compact")
+    write_arpa(ours, folder / "a")
+    write_arpa(read_compact(folder / "m.compact"), folder / "b")
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+    write_probing(ours, folder / "direct.bin")
+    unpack(folder / "m.compact", folder / "unpacked.bin")
+    assert (folder / "direct.bin").read_bytes() == (folder / "unpacked.bin").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["arpa", "arpa.gz"])
+def test_an_arpa_file_is_read_back_whole(golden, suffix):
+    ours, _, folder = golden
+    path = folder / f"m.{suffix}"
+    write_arpa(ours, path)
+    write_arpa(read_arpa(path), folder / f"again.{suffix}")
+    assert path.read_bytes() == (folder / f"again.{suffix}").read_bytes()
+
+
+def test_a_model_from_an_arpa_file_cannot_be_packed(golden):
+    ours, _, folder = golden
+    write_arpa(ours, folder / "m.arpa")
+    with pytest.raises(ValueError, match="no counts"):
+        pack(read_arpa(folder / "m.arpa"), folder / "m.compact")
+
+
+BROKEN = {"empty": b"", "text": b"hello\n", "cut": b"\\data\\\nngram 1=2\nngram 2=1\n\n\\1-grams:\n-1\ta\n"}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_model_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "m"
+    path.write_bytes(content)
+    with pytest.raises(ArpaError) as error:
+        read_arpa(path)
+    assert "\n" not in str(error.value)
+    with pytest.raises(CompactError) as error:
+        read_compact(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_damaged_compact_file_is_refused(golden):
+    ours, _, folder = golden
+    path = folder / "m.compact"
+    pack(ours, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(CompactError):
+        read_compact(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"), [([], "empty"), (["", " "], "empty")], ids=["no document", "nothing but white space"]
+)
+def test_an_empty_corpus_is_refused(lines, message):
+    sentences, words = numbered(lines)
+    with pytest.raises(ValueError, match=message):
+        estimate(sentences, words, 3)
+
+
+def test_a_corpus_too_regular_for_discounts_needs_the_fallback():
+    sentences, words = numbered(["a b c"])
+    with pytest.raises(DiscountError, match="order"):
+        estimate(sentences, words, 3)
+    assert estimate(sentences, words, 3, discount_fallback=True).counts[0] == 6
+
+
+@pytest.mark.parametrize("prune", [(1,), (0, 2, 1), (0, -1), (0, 0, 0, 0)])
+def test_thresholds_that_lmplz_refuses_are_refused(prune):
+    sentences, words = numbered(["a b c"])
+    with pytest.raises(ValueError, match="prune"):
+        estimate(sentences, words, 3, prune, True)
+
+
+def test_no_room_for_temporary_files_is_one_line(tmp_path):
+    sentences, words = numbered(LINES * 40)
+    with pytest.raises(SpillError, match="cannot write temporary files"):
+        estimate(sentences, words, 3, memory_bytes=1 << 12, spill_folder=tmp_path / "not there")

@@ -1,0 +1,87 @@
+"""Training: a model folder that scores, the same bytes each time, whole or not at all."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from models.catalog import model_folder
+from models.kenlm.corpus import held_out
+from models.kenlm.model import load, verify
+from models.kenlm.scorer import score
+from models.kenlm.train import TrainConfig, train
+
+LINES = (Path(__file__).parent / "data/udhr-en.txt").read_text("utf-8").splitlines()
+TEXTS = pa.array([f"{number}. {line}" for number in range(20) for line in LINES])
+CONFIG = TrainConfig(name="t", language="en", role="clean", source="UDHR", licence="none", order=3, pieces=300)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CURRICLE_CACHE", str(tmp_path / "cache"))
+
+
+def documents():
+    yield TEXTS.slice(0, 300)
+    yield TEXTS.slice(300)
+
+
+def test_a_trained_folder_verifies_scores_and_says_what_it_is(tmp_path):
+    card = train(documents, tmp_path / "m", CONFIG)
+    assert verify(tmp_path / "m") == card
+    seen, unseen = score(load(tmp_path / "m"), pa.array([LINES[0], "zxq vvk jjw qqp"])).perplexity().to_pylist()
+    assert seen < unseen / 5
+    assert card.heldout_ppl > 1
+    assert card.tokens > 1000
+
+
+def test_training_twice_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        train(documents, tmp_path / name, CONFIG)
+    files = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b")]
+    assert files[0] == files[1]
+
+
+def test_another_models_pieces_or_words_can_be_used(tmp_path):
+    train(documents, tmp_path / "m", CONFIG)
+    again = train(documents, tmp_path / "again", CONFIG, tmp_path / "m/sp.model")
+    assert again.files["sp.model"] == load(tmp_path / "m").card.files["sp.model"]
+    words = train(documents, tmp_path / "words", CONFIG, "words")
+    assert (words.tokenizer, set(words.files)) == ("words", {"model.compact"})
+    assert score(load(tmp_path / "words"), pa.array(["everyone has the right"])).tokens.tolist() == [5]
+
+
+def test_an_empty_corpus_is_refused_and_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ValueError, match="SentencePiece cannot learn"):
+        train(lambda: [pa.array([], pa.string())], tmp_path / "m", CONFIG)
+    assert not list(tmp_path.glob("*m*"))
+
+
+def test_a_corpus_of_one_word_is_learned_with_the_fallback(tmp_path):
+    assert train(lambda: [pa.array(["a"])], tmp_path / "m", CONFIG).tokens == 2
+
+
+def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
+    (tmp_path / "m").mkdir()
+    with pytest.raises(ValueError, match="already"):
+        train(documents, tmp_path / "m", CONFIG)
+
+
+def test_about_one_document_in_100_is_held_out_whatever_its_neighbours():
+    texts = pa.array([f"document {number}" for number in range(20_000)])
+    whole = held_out(texts)
+    assert 150 < whole.sum() < 250
+    assert held_out(texts.slice(7, 100)).tolist() == whole[7:107].tolist()
+
+
+@pytest.mark.parametrize("name", ["en-clean", "en-harmful", "tr-clean"])
+def test_starter_models_are_whole_and_tell_language_apart(name):
+    folder = model_folder(name)
+    card = verify(folder)
+    texts = {
+        "en": "The committee will meet again next week to discuss the report.",
+        "tr": "Komisyon raporu görüşmek üzere toplanacak.",
+    }
+    other = {"en": "tr", "tr": "en"}[card.languages[0]]
+    own, foreign = score(load(folder), pa.array([texts[card.languages[0]], texts[other]])).perplexity().to_pylist()
+    assert own < foreign

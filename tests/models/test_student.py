@@ -1,0 +1,167 @@
+"""The student: features, scores, row independence, bounded reading, and what is refused."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.cards import ModelError, check_files
+from models.catalog import model_folder
+from models.raters import student
+from models.raters.features import HEAD, LIMIT, SLOTS, TAIL, character_table, extract
+from models.raters.student import CHARACTERS, HEADS, TABLE, Student
+from schemas.columns import DOMAIN, DOMAINS, QUALITY, QUALITY_CRITERIA
+
+GOOD = (
+    "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "
+    "arteries, while the atria fill again from the veins. In adults at rest this happens about seventy times a minute, and the "
+    "rate rises with exercise, fever or fear. Physicians listen to the valves with a stethoscope; a murmur may point to a "
+    "narrowed or leaking valve, which an ultrasound examination can confirm before surgery is considered."
+)
+BAD = "BUY NOW!!! $$$ CHEAP p1lls >>> click here <<< FREE FREE FREE\nCLICK HERE http://x.example/1\n" * 8
+
+
+@pytest.fixture(scope="session")
+def model() -> Student:
+    return student.load(model_folder("student"))
+
+
+def strings(*texts: str | None) -> pa.Array:
+    return pa.array(texts, pa.string())
+
+
+def all_columns(model: Student, texts: pa.Array) -> dict[str, list[object]]:
+    return {name: array.to_pylist() for name, array in {**model.rate(texts), **model.tag(texts)}.items()}
+
+
+def test_the_shipped_files_are_those_of_the_card(model: Student):
+    folder = model_folder("student")
+    check_files(folder, model.card)
+    assert {path.name for path in folder.iterdir()} == {"card.json", TABLE, HEADS, CHARACTERS}
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 8 << 20
+
+
+def test_columns_are_those_of_the_schema_and_ratings_lie_in_1_to_5(model: Student):
+    texts = strings(GOOD, BAD, "")
+    quality, domain = model.rate(texts), model.tag(texts)
+    assert {name: array.type for name, array in quality.items()} == {column.name: column.dtype for column in QUALITY}
+    assert {name: array.type for name, array in domain.items()} == {column.name: column.dtype for column in DOMAIN}
+    ratings = np.array([quality[f"quality_{name}"].to_pylist() for name in QUALITY_CRITERIA])
+    assert ratings.min() >= 1
+    assert ratings.max() <= 5
+    assert set(domain["domain"].to_pylist()) <= set(DOMAINS)
+
+
+def test_prose_is_rated_above_spam_and_its_subject_is_found(model: Student):
+    quality = model.rate(strings(GOOD, BAD), pa.array(["en", "en"]))
+    good, bad = quality["quality_overall_raw"].to_pylist()
+    assert good > bad + 1
+    assert quality["quality_sensitivity"].to_pylist()[0] == 5
+    assert quality["quality_status"].to_pylist() == ["ok", "ok"]
+    assert model.tag(strings(GOOD))["domain"].to_pylist() == ["Medicine"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        pytest.param("", "en", id="empty"),
+        pytest.param(" \n\t \n", "en", id="white-space"),
+        pytest.param("Too short to judge.", "en", id="short"),
+        pytest.param("😀🎉" * 300, "en", id="emoji"),
+        pytest.param("\x00\x01\x02\ufffd" * 400, "en", id="binary-like"),
+        pytest.param(GOOD, "is", id="language-not-trained"),
+        pytest.param(GOOD, None, id="language-unknown"),
+    ],
+)
+def test_a_text_unlike_the_training_documents_is_rated_but_out_of_domain(model: Student, text: str, language: str | None):
+    quality = model.rate(strings(text), pa.array([language], pa.string()))
+    assert quality["quality_status"].to_pylist() == ["out_of_domain"]
+    assert all(array.null_count == 0 for array in quality.values())
+    assert np.isfinite(quality["quality_overall_raw"].to_numpy()).all()
+    assert 0 < model.tag(strings(text))["domain_score"][0].as_py() <= 1
+
+
+def test_a_chinese_script_variant_counts_as_chinese(model: Student):
+    assert {"en", "de", "zh", "tr"} <= set(model.card.languages)
+
+
+def test_only_the_two_ends_of_a_long_text_are_read(model: Student):
+    head, tail = ("Öffentliche Straße. " * 70)[:HEAD], ("Конец главы 7. " * 50)[:TAIL]
+    cut = f"{head} [...] {tail}"
+    assert len(cut) <= LIMIT
+    long = head + "中文😀 x " * 300_000 + tail
+    assert all_columns(model, strings(long)) == all_columns(model, strings(cut))
+
+
+def test_a_text_of_the_limit_is_read_whole(model: Student):
+    table = character_table()
+    text = "ab c" * (LIMIT // 4)
+    whole, longer = extract(strings(text), table), extract(strings(text + "."), table)
+    assert np.isclose(np.expm1(whole[3][0, 0]), LIMIT)
+    assert np.isclose(np.expm1(longer[3][0, 0]), HEAD + TAIL + len(" [...] "))
+
+
+def test_a_batch_of_one_equals_a_batch_of_64_exactly(model: Student, shared_data: Path):
+    file = shared_data / "ratings" / "ratings.parquet"
+    texts = pq.read_table(file, columns=["text"])["text"].combine_chunks().cast(pa.string()).slice(100, 64)
+    together = all_columns(model, texts)
+    apart = [all_columns(model, texts.slice(n, 1)) for n in range(64)]
+    assert together == {name: [row[name][0] for row in apart] for name in together}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=300)), max_size=6), st.lists(st.text(max_size=3000), max_size=3))
+def test_a_row_does_not_see_its_neighbours_and_every_text_has_finite_features(first: list[str | None], second: list[str]):
+    table = character_table_once()
+    a, b, both = (extract(strings(*texts), table) for texts in (first, second, [*first, *second]))
+    assert np.array_equal(both[1], np.concatenate([a[1], b[1]]))
+    assert np.array_equal(both[2], np.concatenate([a[2], b[2]]))
+    assert np.array_equal(both[3], np.concatenate([a[3], b[3]]))
+    assert np.isfinite(both[3]).all()
+    assert np.isfinite(both[2]).all()
+    assert both[1].size == 0 or 0 <= both[1].min() <= both[1].max() < SLOTS
+
+
+_TABLE: list[np.ndarray] = []
+
+
+def character_table_once() -> np.ndarray:
+    if not _TABLE:
+        _TABLE.append(character_table())
+    return _TABLE[0]
+
+
+def test_the_models_character_table_is_this_pythons_for_common_scripts(model: Student):
+    assert np.array_equal(model.characters[:, :0x530], character_table()[:, :0x530])
+
+
+@pytest.mark.parametrize("name", [TABLE, HEADS, CHARACTERS])
+def test_a_missing_weight_file_is_named(tmp_path: Path, name: str):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        student.load(folder)
+
+
+def test_weights_of_a_wrong_shape_are_refused(tmp_path: Path):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    np.save(folder / TABLE, np.zeros((4, 28), np.int8))
+    with pytest.raises(ModelError, match=r"table\.npy holds int8 \(4, 28\)"):
+        student.load(folder)
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    np.save(folder / TABLE, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(ModelError):
+        student.load(folder)
+
+
+def test_another_kind_of_model_is_refused():
+    with pytest.raises(ModelError, match="kind"):
+        student.load(model_folder("lid.176"))
