@@ -2,8 +2,8 @@
 
 `ours` is the command `curricle run`, one worker, everything kept, measured from outside: CPU seconds of all its processes, the
 largest process's peak memory. `floor` is one bare loop over the same libraries in one process: orjson, fastText, our student's
-kernel on batches of 256, Python normalising, SentencePiece, `kenlm` twice, one Parquet file. Both read the same files. `datatrove` is
-its own executor over every eighth document: fewer stages than ours has, and none of the costly ones.
+kernel on batches of 256, Python normalising, SentencePiece, `kenlm` twice, one Parquet file. Both read the same files.
+`datatrove` is its own executor over every eighth document: fewer stages than ours has, and none of the costly ones.
 """
 
 import argparse
