@@ -1,6 +1,7 @@
 """docs/data-model.md, from the columns themselves: `python -m pipelines.data_model > docs/data-model.md`."""
 
-from schemas.columns import GROUPS, Column
+from schemas.column import Column
+from schemas.columns import GROUPS
 
 HEAD = """# Data model
 

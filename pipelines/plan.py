@@ -11,7 +11,8 @@ from pipelines.graph import Steps
 from pipelines.inputs import find_inputs, plan_shards
 from pipelines.recipe import Recipe, RecipeError
 from pipelines.stages import STAGES, StageConfig
-from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD, Column, schema_of
+from schemas.column import Column, schema_of
+from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
 from schemas.config import Config, did_you_mean
 from schemas.shards import Shard
 from stages.decide import DecideConfig

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipelines.stages import STAGES
 from schemas.config import Config, did_you_mean, explain_error
+from schemas.rule_sets import RuleSetError, expand
 from schemas.rules import Rule
 from stages.read.config import ReadConfig
 
@@ -90,7 +91,7 @@ def check_recipe(name: str, content: dict[str, Any], where: str) -> Recipe:
             raise RecipeError(f"{where}: stages.{stage}: unknown stage{did_you_mean(str(stage), STAGES)}")
         if values is not False:  # `--set stages.quality=false` leaves a stage out
             configs.append((stage, _checked(STAGES[stage].config, values or {}, f"{where}: stages.{stage}")))
-    decide = tuple(_checked(Rule, rule, f"{where}: decide.{number}") for number, rule in enumerate(rules))
+    decide = tuple(rule for number, entry in enumerate(rules) for rule in _rules(entry, f"{where}: decide.{number}"))
     names = [rule.name for rule in decide]
     for rule in names:
         if names.count(rule) > 1:
@@ -104,6 +105,24 @@ def _checked(kind: type[C], values: object, where: str) -> C:
         return kind.model_validate(values)
     except ValidationError as error:
         raise RecipeError(explain_error(error, kind, where)) from None
+
+
+def _rules(entry: object, where: str) -> list[Rule]:
+    """One rule, or those of a published set: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`."""
+    if not isinstance(entry, dict) or "use" not in entry:
+        return [_checked(Rule, entry, where)]
+    for key in entry:
+        if key not in ("use", "set", "without"):
+            raise RecipeError(f"{where}.{key}: unknown key{did_you_mean(str(key), ('use', 'set', 'without'))}")
+    try:
+        rules = {rule["name"]: rule for rule in expand(str(entry["use"]))}
+    except RuleSetError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    changes, without = entry.get("set") or {}, entry.get("without") or []
+    for name in (*changes, *without):
+        if name not in rules:
+            raise RecipeError(f"{where}: {entry['use']} has no rule {name!r}{did_you_mean(str(name), rules)}")
+    return [_checked(Rule, {**rule, **changes.get(name, {})}, where) for name, rule in rules.items() if name not in without]
 
 
 def _set(content: dict[str, Any], setting: str) -> None:

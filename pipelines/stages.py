@@ -6,10 +6,12 @@ from typing import ClassVar, Protocol
 
 import apache_beam as beam
 
-from schemas.columns import Column
+from schemas.column import Column
 from schemas.config import Config
 from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
+from stages.heuristics.config import HeuristicsConfig
+from stages.heuristics.tag import TagHeuristics
 from stages.language import LanguageConfig, TagLanguage
 from stages.perplexity import PerplexityConfig, ScorePerplexity
 from stages.quality import QualityConfig, RateQuality
@@ -41,6 +43,7 @@ class Stage:
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "language": Stage(LanguageConfig, TagLanguage),
+    "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),
     "quality": Stage(QualityConfig, RateQuality),
     "domain": Stage(DomainConfig, TagDomain),

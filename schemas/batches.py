@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.columns import Column
+from schemas.column import Column
 
 Mask = npt.NDArray[np.bool_]
 

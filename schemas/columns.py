@@ -1,9 +1,9 @@
 """Every fixed column: name, type, unit and what null means. Stages append these; docs/data-model.md is made from them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import pyarrow as pa
+
+from schemas.column import Column, schema_of
+from schemas.heuristic_columns import HEURISTICS
 
 QUALITY_CRITERIA = (
     "accuracy",
@@ -41,26 +41,6 @@ DOMAINS = (
     "Other",
 )
 """DataMan's 15 domains, letters A..O."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One output column: what it holds, and what a null in it says."""
-
-    name: str
-    dtype: pa.DataType
-    doc: str
-    null: str = "never null"
-
-    @property
-    def field(self) -> pa.Field:
-        """The Arrow field (always nullable: a dead row carries nulls)."""
-        return pa.field(self.name, self.dtype)
-
-
-def schema_of(columns: Iterable[Column]) -> pa.Schema:
-    """Arrow schema of these columns, in order."""
-    return pa.schema([column.field for column in columns])
 
 
 DOCUMENT = (
@@ -212,6 +192,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "dead": DEAD,
     "extract": EXTRACT,
     "language": LANGUAGE,
+    "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
     "quality": QUALITY,
     "domain": DOMAIN,

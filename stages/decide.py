@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.batches import Mask, append_columns
-from schemas.columns import DECISION, Column
+from schemas.column import Column
+from schemas.columns import DECISION
 from schemas.config import Config
 from schemas.languages import canonical
 from schemas.rules import DEFAULT, Bound, Rule

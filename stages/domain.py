@@ -14,7 +14,8 @@ from models.catalog import model_folder
 from models.raters import student
 from models.raters.student import Student
 from schemas.batches import append_columns, living_rows, scatter
-from schemas.columns import DOMAIN, Column
+from schemas.column import Column
+from schemas.columns import DOMAIN
 from schemas.config import Config
 from stages.kernel import RunKernel
 

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from schemas.batches import append_columns, mark_dead, scatter
-from schemas.columns import EXTRACT, PAYLOAD, Column
+from schemas.column import Column
+from schemas.columns import EXTRACT, PAYLOAD
 from schemas.config import Config
 from stages.charset import decode_html, header_codec
 from stages.kernel import RunKernel

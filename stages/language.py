@@ -18,7 +18,8 @@ from models import language_id
 from models.catalog import model_folder
 from models.language_id import LanguageId
 from schemas.batches import append_columns
-from schemas.columns import LANGUAGE, Column
+from schemas.column import Column
+from schemas.columns import LANGUAGE
 from schemas.config import Config
 from schemas.languages import UNDETERMINED
 from stages.kernel import RunKernel

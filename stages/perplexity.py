@@ -22,7 +22,8 @@ from models.kenlm.card import KenlmCard
 from models.kenlm.model import Kenlm, load
 from models.kenlm.scorer import Scores, score_all
 from schemas.batches import append_columns, null_columns, scatter
-from schemas.columns import PERPLEXITY, Column
+from schemas.column import Column
+from schemas.columns import PERPLEXITY
 from schemas.config import Config
 from schemas.languages import canonical
 from stages.kernel import RunKernel

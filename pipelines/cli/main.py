@@ -11,6 +11,7 @@ COMMANDS = {
     "plan": "Show stages, columns, shards and models of a run; starts nothing.",
     "verify": "Check an output folder: hashes, rows, schemas, reasons.",
     "models": "List, check and train the models that recipes can name.",
+    "rules": "List and show the published rule sets that recipes can use.",
     "demo": "Run the demo recipe over the sample of real web pages in this package.",
 }
 
@@ -55,7 +56,7 @@ def main() -> None:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
     except ValueError as error:
-        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError"):
+        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError", "RuleSetError"):
             raise
         click.echo(f"curricle: {error}", err=True)
         sys.exit(2)

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA, Column
+from schemas.column import Column
+from schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
 from schemas.config import Config, did_you_mean
 
 

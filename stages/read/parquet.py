@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.batches import null_columns
-from schemas.columns import DOCUMENT, schema_of
+from schemas.column import schema_of
+from schemas.columns import DOCUMENT
 from schemas.shards import Shard, document_id
 from stages.read.arrays import is_text, json_objects, text_of, texts
 from stages.read.config import ReadConfig

@@ -7,7 +7,8 @@ import orjson
 import pyarrow as pa
 
 from schemas.batches import null_columns
-from schemas.columns import READ_SCHEMA, schema_of
+from schemas.column import schema_of
+from schemas.columns import READ_SCHEMA
 from schemas.shards import document_id
 from stages.read.config import ReadConfig
 

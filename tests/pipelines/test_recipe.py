@@ -67,3 +67,28 @@ def test_carried_columns_may_be_judged_and_are_written():
     )
     schemas = output_schemas(recipe.read, place_decisions(recipe))
     assert "language" in schemas["kept"].names
+
+
+def recipe_with(*rules):
+    return check_recipe("x", {"stages": {"heuristics": {"language": "en"}}, "decide": list(rules)}, "x")
+
+
+def test_a_published_set_expands_and_each_threshold_can_be_changed_or_left_out():
+    changes = {"use": "fineweb@datatrove", "set": {"list_ratio": {"max": 0.5}}, "without": ["char_dup_ratio"]}
+    rules = {rule.name: rule for rule in recipe_with(changes).decide}
+    assert rules["list_ratio"].max == 0.5
+    assert set(rules) == {"line_punct_ratio", "short_line_ratio", "list_ratio"}
+    assert place_decisions(recipe_with({"use": "gopher_quality@datatrove"}))[0][0] == "heuristics"
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"use": "gopher@datatrove"}, "no rule set named 'gopher@datatrove'"),
+        ({"use": "c4@datatrove", "without": ["curly"]}, "has no rule 'curly'"),
+        ({"use": "c4@datatrove", "sett": {}}, "did you mean 'set'"),
+    ],
+)
+def test_a_wrong_use_of_a_set_is_one_line(rule, message):
+    with pytest.raises(RecipeError, match=message):
+        recipe_with(rule)

@@ -11,7 +11,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA, schema_of
+from schemas.column import schema_of
+from schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
 from stages.charset import codec_of, decode_html
 from stages.extract import ExtractConfig, ExtractText, binary_kind, extract_text, extract_with
 from stages.markup import Page

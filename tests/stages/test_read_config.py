@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from schemas.columns import COLUMNS, READ_SCHEMA, schema_of
+from schemas.column import schema_of
+from schemas.columns import COLUMNS, READ_SCHEMA
 from stages.read.config import ReadConfig
 
 

@@ -3,7 +3,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.columns import DEAD, DECISION, DOCUMENT, schema_of
+from schemas.column import schema_of
+from schemas.columns import DEAD, DECISION, DOCUMENT
 from schemas.shards import Envelope, Shard
 from stages.write import ShardWriter, Sink, manifest_path
 

@@ -1,0 +1,154 @@
+"""Runs the kernels over batches of texts and turns their counts into columns."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stages.heuristics import ngrams, segments, tokens, words
+from stages.heuristics.lexicon import special_table, stop_tables
+from stages.heuristics.unicode_tables import tables
+
+GROUP_BYTES = 1 << 18
+"""Documents are measured in groups of about this size, so that their words stay in the processor's cache."""
+
+SPARE = 16
+"""Bytes after the text that kernels may read: they take eight at a time."""
+
+Counts = npt.NDArray[np.int64]
+
+
+class Texts(NamedTuple):
+    """Some documents: UTF-8 bytes with SPARE more at the end, and where each document starts and the last one ends."""
+
+    data: npt.NDArray[np.uint8]
+    offsets: Counts
+
+
+def text_groups(texts: pa.StringArray) -> Iterator[tuple[int, int, Texts]]:
+    """(first row, one past the last, bytes) of groups of `texts`, which has no nulls."""
+    if len(texts) == 0:
+        return
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    buffer = texts.buffers()[2]
+    data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.zeros(0, np.uint8)
+    start = 0
+    while start < len(texts):
+        end = int(np.searchsorted(offsets, offsets[start] + GROUP_BYTES, side="right")) - 1
+        end = min(max(end, start + 1), len(texts))
+        padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
+        padded[:-SPARE] = data[offsets[start] : offsets[end]]
+        yield start, end, Texts(padded, offsets[start : end + 1] - offsets[start])
+        start = end
+
+
+def count_lines(texts: Texts, out: Counts) -> tuple[Counts, Texts, Counts]:
+    """Fill out[d] with the measures of `segments`; returns the lines that C4 keeps: (start, end, document) rows in
+    `texts.data`, then the lines without their citations and the document of each.
+    """
+    table = tables()
+    size, rows = len(texts.data), len(texts.offsets) - 1
+    kept, cited, state = np.empty((size + rows, 3), np.int64), np.empty(size, np.uint8), np.empty(3, np.int64)
+    segments.measure_lines(texts.data, texts.offsets, *table, out, kept, cited, state)
+    plain = kept[: state[0]]
+    bracketed = kept[len(kept) - state[1] :][::-1]
+    ends = np.concatenate([np.zeros(1, np.int64), bracketed[:, 1]])
+    return plain, Texts(np.append(cited[: state[2]], np.zeros(SPARE, np.uint8)), ends), bracketed[:, 2]
+
+
+def split(texts: Texts, english: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64], Counts]:
+    """(words, first word of each document) by our own splitter; `english`: 1 where contractions like `im` are cut."""
+    found, first = np.empty((len(texts.data), 3), np.uint64), np.empty(len(texts.offsets), np.int64)
+    tokens.split_words(texts.data, texts.offsets, english, *tables(), special_table(), found, first)
+    return found[: first[-1]], first
+
+
+NGRAMS = 9
+"""Top 2- to 4-grams, then repeated 5- to 10-grams."""
+
+
+class Measured(NamedTuple):
+    """Counts of each document, shape (documents, measures)."""
+
+    lines: Counts  # columns: `segments`
+    words: Counts  # columns: `words`
+    ngrams: Counts  # columns: NGRAMS
+    sentences: Counts  # shape (documents,): in the lines that C4 keeps
+
+
+def count(texts: pa.StringArray, languages: Sequence[str | None]) -> Measured:
+    """Counts of `texts` (no nulls); `languages[d]` chooses the stop words and whether English contractions are cut."""
+    numbers, lists = stop_tables()
+    which = np.array([numbers.get(language or "", -1) for language in languages], np.int64)
+    english = np.array([language == "en" for language in languages], np.uint8)
+    parts = [_count(group, english[start:end], which[start:end], lists) for start, end, group in text_groups(texts)]
+    if not parts:
+        empty = np.zeros((0, 1), np.int64)
+        return Measured(empty.repeat(segments.MEASURES, 1), empty.repeat(6, 1), empty.repeat(NGRAMS, 1), empty[:, 0])
+    return Measured(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: npt.NDArray[np.uint64]) -> Measured:
+    rows = len(texts.offsets) - 1
+    out = Measured(
+        np.zeros((rows, segments.MEASURES), np.int64),
+        np.zeros((rows, 6), np.int64),
+        np.zeros((rows, NGRAMS), np.int64),
+        np.zeros(rows, np.int64),
+    )
+    plain, cited, cited_rows = count_lines(texts, out.lines)
+    found, first = split(texts, english)
+    words.count_words(found, first, lists, which, out.words)
+    ngrams.count_ngrams(texts.data, found, first, out.ngrams)
+    for data, word, starts, ends, owners in (
+        (texts.data, found, plain[:, 0], plain[:, 1], plain[:, 2]),
+        (cited.data, split(cited, english[cited_rows])[0], cited.offsets[:-1], cited.offsets[1:], cited_rows),
+    ):
+        sentences = np.empty(len(owners), np.int64)
+        words.count_sentences(data, word, np.ascontiguousarray(starts), np.ascontiguousarray(ends), sentences)
+        np.add.at(out.sentences, owners, sentences)
+    return out
+
+
+def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:
+    """The columns of `schemas.heuristic_columns.HEURISTICS`; a ratio whose denominator is 0 is null."""
+    s, w = segments, words
+    line, word = counts.lines.T, counts.words.T
+    known = stop_tables()[0]
+    no_list = np.array([language not in known for language in languages], bool)
+    values = {
+        "char_count": pa.array(line[s.CHARS]),
+        "word_count": pa.array(word[w.WORDS]),
+        "nonsymbol_word_count": pa.array(word[w.NOT_SYMBOLS]),
+        "mean_word_chars": _ratio(word[w.NOT_SYMBOL_CHARS], word[w.NOT_SYMBOLS]),
+        "hash_per_word": _ratio(line[s.HASHES], word[w.WORDS]),
+        "ellipsis_per_word": _ratio(line[s.ELLIPSES], word[w.WORDS]),
+        "alpha_word_ratio": _ratio(word[w.ALPHA_WORDS], word[w.WORDS]),
+        "stop_word_kinds": pa.array(word[w.STOP_KINDS]),
+        "language_stop_word_kinds": pa.array(word[w.LANGUAGE_STOP_KINDS], mask=no_list),
+        "bullet_line_ratio": _ratio(line[s.BULLET_LINES], line[s.LINES]),
+        "ellipsis_line_ratio": _ratio(line[s.ELLIPSIS_LINES], line[s.LINES]),
+        "terminal_line_ratio": _ratio(line[s.TERMINAL_LINES], line[s.FULL_LINES]),
+        "short_line_ratio": _ratio(line[s.SHORT_LINES], line[s.FULL_LINES]),
+        "dup_text_line_chars_ratio": _ratio(
+            line[s.DUP_FULL_LINE_CHARS], np.where(line[s.FULL_LINES] > 0, line[s.CHARS] - line[s.NEWLINES], 0)
+        ),
+        "newline_per_word": _ratio(line[s.NEWLINES], word[w.WORDS]),
+        "dup_paragraph_ratio": _ratio(line[s.DUP_PARAGRAPHS], line[s.PARAGRAPHS]),
+        "dup_paragraph_chars_ratio": _ratio(line[s.DUP_PARAGRAPH_CHARS], line[s.CHARS]),
+        "dup_line_ratio": _ratio(line[s.DUP_RUN_LINES], line[s.RUN_LINES]),
+        "dup_line_chars_ratio": _ratio(line[s.DUP_RUN_LINE_CHARS], line[s.CHARS]),
+        "c4_kept_lines": pa.array(line[s.KEPT_LINES]),
+        "c4_sentences": pa.array(counts.sentences),
+        "c4_lorem_lines": pa.array(line[s.LOREM_LINES]),
+        "c4_curly_lines": pa.array(line[s.CURLY_LINES]),
+    }
+    for n, chars in zip((2, 3, 4, 5, 6, 7, 8, 9, 10), counts.ngrams.T, strict=True):
+        values[f"{'top' if n < 5 else 'dup'}_{n}gram_chars_ratio"] = _ratio(chars, line[s.CHARS])
+    return values
+
+
+def _ratio(part: Counts, whole: Counts) -> pa.Array:
+    return pa.array(part / np.maximum(whole, 1), mask=whole == 0)

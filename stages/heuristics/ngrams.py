@@ -1,0 +1,228 @@
+"""Repeated word n-grams of each document in linear time (Numba): hash tables of word positions, sized by the document.
+
+Source: Gopher (arXiv 2112.11446), table A1, as datatrove 0.10.1 counts it (gopher_repetition_filter.py): the most frequent
+2- to 4-gram, joined by spaces, and the characters of 5- to 10-grams that occurred before, joined by nothing, where a walk
+jumps over each repeated n-gram that it finds.
+
+Two observations make it fast. A repeated (n+1)-gram starts with two repeated n-grams, so only few positions are looked at for
+3 and 4. And two equal n-grams of five or more words either are shorter than 16 bytes or start with the same 16 bytes, so that
+one pass over those finds the positions that can matter for any n from 5 to 10 (a quarter of them in web text).
+"""
+
+import numpy as np
+from numba import njit, types
+
+from stages.heuristics.bytes64 import load64, low_bytes, step, store64
+
+SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
+LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
+WINDOW = 16
+
+Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.uint8[::1]
+
+
+@njit
+def table_bits(n):
+    """Bits of a table's size that is at least twice n."""
+    bits = 4
+    while (1 << bits) < 2 * n:
+        bits += 1
+    return bits
+
+
+@njit
+def mark(keys, m, once, twice):
+    """Bits of a filter in which bit `keys[i] >> shift` of `twice` is set if another of keys[:m] has the same; keys[i] becomes
+    its mixed form. `once` and `twice` hold m // 2 words or more.
+    """
+    bits = 6
+    while (1 << bits) < 16 * m:
+        bits += 1
+    shift, low = np.uint64(64 - bits), np.uint64(63)
+    once[: 1 << (bits - 6)] = 0
+    twice[: 1 << (bits - 6)] = 0
+    for i in range(m):
+        keys[i] *= SPREAD
+        slot = keys[i] >> shift
+        w, bit = np.int64(slot >> np.uint64(6)), np.uint64(1) << (slot & low)
+        old = once[w]
+        once[w] = old | bit
+        twice[w] |= old & bit
+    return bits
+
+
+@njit
+def is_marked(key, twice, bits):
+    """1 if the mixed key's bit is set, else 0."""
+    slot = key >> np.uint64(64 - bits)
+    return np.int64((twice[np.int64(slot >> np.uint64(6))] >> (slot & np.uint64(63))) & np.uint64(1))
+
+
+@njit
+def group(keys, positions, m, table, groups, counts, firsts):
+    """Number the distinct keys[p], p in positions[:m], in order of first occurrence; returns (highest count, its number): the
+    earliest number of those with that count, or (1, 0).
+
+    groups[p] is the number of p's key, counts[g] how often it occurs, firsts[g] where first.
+    """
+    bits = table_bits(m)
+    shift, mask = np.uint64(64 - bits), (1 << bits) - 1
+    table[: mask + 1] = 0
+    found, most, best = np.int64(0), np.int64(1), np.int64(0)
+    for j in range(m):
+        p = positions[j]
+        key = keys[p]
+        slot = np.int64((key * SPREAD_2) >> shift)
+        g = np.int64(table[slot]) - 1
+        while g >= 0 and keys[firsts[g]] != key:
+            slot = (slot + 1) & mask
+            g = np.int64(table[slot]) - 1
+        if g < 0:
+            g = found
+            found += 1
+            table[slot] = found
+            counts[g], firsts[g] = 1, p
+        else:
+            count = np.int64(counts[g]) + 1
+            counts[g] = count
+            if count > most or (count == most and g < best):
+                most, best = count, g
+        groups[p] = g
+    return most, best
+
+
+@njit
+def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, row):
+    """row[n - 2] = characters of the most frequent n-gram, spaces included, times its count, n = 2, 3, 4."""
+    for i in range(m - 1):
+        keys[i] = words[a + i, 0] * SPREAD_2 + words[a + i + 1, 0]
+    bits = mark(keys, m - 1, once, twice)
+    alive = np.int64(0)
+    for i in range(m - 1):
+        positions[alive] = i
+        alive += is_marked(keys[i], twice, bits)
+    for n in range(2, 5):
+        if m < n:
+            return
+        most, best = group(keys, positions, alive, table, groups, counts, firsts)
+        start = np.int64(firsts[best]) if most > 1 else 0
+        row[n - 2] = most * (ends[start + n] - ends[start] + n - 1)
+        # A repeated (n+1)-gram starts with two repeated n-grams.
+        kept, repeated = np.int64(0), alive > 0 and counts[groups[positions[0]]] > 1
+        for j in range(alive - 1):
+            i, next_repeated = positions[j], counts[groups[positions[j + 1]]] > 1
+            if repeated and next_repeated and positions[j + 1] == i + 1:
+                keys[i] = np.uint64(groups[i]) << BITS_32 | np.uint64(groups[i + 1])
+                positions[kept] = i
+                kept += 1
+            repeated = next_repeated
+        alive = kept
+
+
+@njit
+def copy_words(data, words, a, m, stream, starts):
+    """Write the words' bytes without gaps to `stream`, starts[i] is where word i begins."""
+    w = np.int64(0)
+    for i in range(m):
+        s, n = np.int64(words[a + i, 2] >> BITS_32), np.int64(words[a + i, 2] & LOW_32)
+        starts[i] = w
+        j = np.int64(0)
+        while j < n:
+            store64(stream, w + j, load64(data, s + j))
+            j += 8
+        w += n
+    starts[m] = w
+    store64(stream, w, np.uint64(0))
+    store64(stream, w + 8, np.uint64(0))
+
+
+@njit
+def candidates(stream, starts, m, keys, once, twice, positions):
+    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many."""
+    for i in range(m):
+        p = starts[i]
+        keys[i] = load64(stream, p) * SPREAD_2 ^ load64(stream, p + 8)
+    bits = mark(keys, m, once, twice)
+    found = np.int64(0)
+    for i in range(m - 4):
+        positions[found] = i
+        found += is_marked(keys[i], twice, bits) | (starts[i + 5] - starts[i] < WINDOW)
+    return found
+
+
+@njit
+def hash_ngrams(stream, starts, positions, c, n, states, reached, keys):
+    """keys[i] = hash of the bytes of the n-gram at i, i in positions[:c]. states[i] is the hash of its full blocks of eight up
+    to reached[i], carried from one n to the next.
+    """
+    for j in range(c):
+        i = positions[j]
+        h, p, e = states[i], reached[i], starts[i + n]
+        while e - p >= 8:
+            h = step(h, load64(stream, p))
+            p += 8
+        states[i], reached[i] = h, p
+        h ^= np.uint64(e - starts[i]) * SPREAD_2
+        keys[i] = step(h, low_bytes(load64(stream, p), e - p)) if e > p else step(h, np.uint64(0))
+
+
+@njit
+def repeated_chars(keys, positions, c, n, ends, table):
+    """Characters in n-grams that a walk over positions[:c] has met before; keys[i] is the n-gram at position i."""
+    bits = table_bits(c)
+    shift, mask = np.uint64(64 - bits), (1 << bits) - 1
+    table[: mask + 1] = 0
+    total, j, free = np.int64(0), np.int64(0), np.int64(0)
+    for j in range(c):
+        i = positions[j]
+        if i < free:
+            continue
+        key = keys[i]
+        slot = np.int64((key * SPREAD) >> shift)
+        p = np.int64(table[slot]) - 1
+        while p >= 0 and keys[p] != key:
+            slot = (slot + 1) & mask
+            p = np.int64(table[slot]) - 1
+        if p >= 0:
+            total += ends[i + n] - ends[i]
+            free = i + n
+        else:
+            table[slot] = i + 1
+    return total
+
+
+@njit([types.void(Bytes, Pairs, Offsets, types.int64[:, ::1])], cache=True, nogil=True)
+def count_ngrams(data, words, first, out):
+    """out[d, j] for j = 0..2: characters of the most frequent 2-, 3-, 4-gram times its count (the earliest wins a tie; spaces
+    count); for j = 3..8: characters in repeated 5- to 10-grams. 0 where the document has too few words.
+    """
+    longest = np.int64(0)
+    for d in range(len(first) - 1):
+        longest = max(longest, first[d + 1] - first[d])
+    table = np.empty(1 << table_bits(longest), np.int32)
+    once, twice = np.empty(longest // 2 + 2, np.uint64), np.empty(longest // 2 + 2, np.uint64)
+    keys, positions = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
+    ends, starts = np.zeros(longest + 1, np.int64), np.zeros(longest + 1, np.int64)
+    states, reached = np.empty(longest, np.uint64), np.empty(longest, np.int64)
+    groups, counts, firsts = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
+    stream = np.empty(len(data) + 32, np.uint8)
+    for d in range(len(first) - 1):
+        a, m = first[d], first[d + 1] - first[d]
+        out[d, :] = 0
+        if m < 2:
+            continue
+        for i in range(m):
+            ends[i + 1] = ends[i] + np.int64(words[a + i, 1] >> BITS_8)
+        top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, out[d])
+        copy_words(data, words, a, m, stream, starts)
+        c = candidates(stream, starts, m, keys, once, twice, positions) if m >= 5 else 0
+        for j in range(c):
+            states[positions[j]] = 0
+            reached[positions[j]] = starts[positions[j]]
+        for n in range(5, 11):
+            while c > 0 and positions[c - 1] > m - n:
+                c -= 1
+            if c == 0:
+                break
+            hash_ngrams(stream, starts, positions, c, n, states, reached, keys)
+            out[d, n - 2] = repeated_chars(keys, positions, c, n, ends, table)

@@ -1,0 +1,124 @@
+"""What each Unicode code point is to the heuristics: one 32-bit word of flags, in a two-level table that a kernel can read.
+
+Sources: the interpreter's `unicodedata` for categories, `str.isspace` and `str.splitlines` for white space; the sets of
+punctuation, quotation marks and currency signs that spaCy 3.8's English tokenizer splits off (`spacy/lang/char_classes.py`);
+datatrove 0.10.1's symbol and terminal punctuation sets (`datatrove/utils/text.py`).
+"""
+
+import sys
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SPACE = 1 << 0  # str.isspace
+ALPHA = 1 << 1  # str.isalpha
+LOWER = 1 << 2  # lower case, or a letter without case
+UPPER = 1 << 3  # upper case, or a letter without case
+SYMBOL = 1 << 4  # datatrove's PUNCTUATION_SET: a word of these alone is a "symbol"
+TERMINAL = 1 << 5  # ends a line or a sentence
+PUNCTUATION = 1 << 6  # Unicode category P*
+BREAK = 1 << 7  # str.splitlines breaks here
+AFFIX = 1 << 8  # split off at either end of a word
+PREFIX = 1 << 9  # split off at the start only
+QUOTE = 1 << 10
+BEFORE_STOP = 1 << 11  # a full stop after this is split off
+ICON = 1 << 12  # category So: split off anywhere
+CURRENCY = 1 << 13  # split off after a digit
+ACTIVE = 1 << 14  # any of the above, or a joiner such as - / : . that may split a word
+MARK = 1 << 15  # category M*
+DIGIT = 1 << 16  # ASCII 0-9
+HAN = 1 << 17
+KANA = 1 << 18
+THAI = 1 << 19  # Thai and Lao
+KHMER = 1 << 20  # Khmer and Myanmar
+DECIMAL = 1 << 21  # category Nd
+UNSPACED = HAN | KANA | THAI | KHMER  # scripts that are written without spaces
+
+_SPACY_PUNCTUATION = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
+_SPACY_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
+_SPACY_CURRENCY = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿"
+_JOINERS = ".-+*^:<>=/~—–"
+
+_DATATROVE_SYMBOLS = "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»"
+_CONTROLS = (range(0, 9), range(11, 13), range(13, 32), range(127, 160))
+
+# Sentence terminals of 90 scripts (Unicode Sentence_Terminal as datatrove and spaCy list them), as ranges of code points.
+_TERMINALS = (
+    "21 2e 3f 589 61d-61f 6d4 700-702 7f9 837 839 83d-83e 964-965 104a-104b 1362 1367-1368 166e 1735-1736 17d4-17d6 "
+    "17d9-17da 1803 1809 1944-1945 1aa8-1aab 1b5a-1b5b 1b5e-1b5f 1b7d-1b7e 1c3b-1c3c 1c7e-1c7f 203c-203d 2047-2049 2e2e "
+    "2e3c 2e53-2e54 3002 a4ff a60e-a60f a6f3 a6f7 a876-a877 a8ce-a8cf a92f a9c8-a9c9 aa5d-aa5f aaf0-aaf1 abeb fe52 "
+    "fe56-fe57 ff01 ff0e ff1f ff61 10a56-10a57 10f55-10f59 10f86-10f89 11047-11048 110be-110c1 11141-11143 111c5-111c6 "
+    "111cd 111de-111df 11238-11239 1123b-1123c 112a9 1144b-1144c 115c2-115c3 115c9-115d7 11641-11642 1173c-1173e 11944 "
+    "11946 11a42-11a43 11a9b-11a9c 11c41-11c42 11ef7-11ef8 11f43-11f44 16a6e-16a6f 16af5 16b37-16b38 16b44 16e98 1bc9f 1da88"
+)
+
+# Blocks of the scripts that are written without spaces between words.
+_UNSPACED_BLOCKS = (
+    (HAN, "3005-3007 3021-3029 3400-4dbf 4e00-9fff f900-faff 20000-323af"),
+    (KANA, "3041-3096 309d-309f 30a1-30fa 30fc-30ff 31f0-31ff ff66-ff9f"),
+    (THAI, "e01-e3a e40-e4e e81-ecf"),
+    (KHMER, "1780-17d3 1000-1049 1050-109d"),
+)
+
+
+class Tables(NamedTuple):
+    """`flags[pages[c >> 8] * 256 + (c & 255)]` are the flags of code point c; pages uint16 (4352,), flags uint32."""
+
+    pages: npt.NDArray[np.uint16]
+    flags: npt.NDArray[np.uint32]
+
+
+def _ranges(text: str) -> list[int]:
+    """Code points of a list such as "21 2e 61d-61f"."""
+    points: list[int] = []
+    for part in text.split():
+        first, _, last = part.partition("-")
+        points.extend(range(int(first, 16), int(last or first, 16) + 1))
+    return points
+
+
+def _category_flags() -> npt.NDArray[np.uint32]:
+    """Flags that follow from the category, for all code points; planes 4 to 13 are unassigned and are not asked for."""
+    meaning = {"Ll": ALPHA | LOWER, "Lu": ALPHA | UPPER, "So": ICON | AFFIX, "Nd": DECIMAL}
+    meaning |= dict.fromkeys(("Lt", "Lm", "Lo"), ALPHA | LOWER | UPPER)
+    meaning |= dict.fromkeys(("Mn", "Mc", "Me"), MARK | LOWER | UPPER)
+    meaning |= dict.fromkeys(("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"), PUNCTUATION)
+    flags = np.zeros(sys.maxunicode + 1, np.uint32)
+    for start, end in ((0, 0x40000), (0xE0000, 0xE1000)):
+        flags[start:end] = [meaning.get(unicodedata.category(chr(c)), 0) for c in range(start, end)]
+    return flags
+
+
+@lru_cache(maxsize=1)
+def tables() -> Tables:
+    """The table of this interpreter's Unicode version; takes about 60 ms on the first call."""
+    flags = _category_flags()
+
+    def mark(characters: str | list[int], flag: int) -> None:
+        points = [ord(c) for c in characters] if isinstance(characters, str) else characters
+        flags[points] |= np.uint32(flag)
+
+    mark([c for c in range(0x3001) if chr(c).isspace()], SPACE)
+    mark([c for c in range(0x202A) if chr(c) in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"], BREAK)
+    mark(_ranges(_TERMINALS), TERMINAL | SYMBOL)
+    mark(_DATATROVE_SYMBOLS, SYMBOL)
+    mark([c for block in _CONTROLS for c in block], SYMBOL)
+    mark(_SPACY_PUNCTUATION + _SPACY_QUOTES + "—–", AFFIX)
+    mark(_SPACY_QUOTES, QUOTE)
+    mark(_SPACY_CURRENCY, CURRENCY | PREFIX)
+    mark("§%=", PREFIX)
+    mark("0123456789", DIGIT)
+    mark("0123456789%²-+|?:()" + _SPACY_PUNCTUATION + _SPACY_QUOTES, BEFORE_STOP)
+    flags[0x590:0xE00][(flags[0x590:0xE00] & MARK) != 0] |= np.uint32(LOWER | UPPER)  # vowel signs inside a word
+    flags[[ord("ª"), ord("º")]] = ALPHA
+    flags[(flags & LOWER) != 0] |= np.uint32(BEFORE_STOP)
+    mark(_JOINERS, ACTIVE)
+    flags[(flags & (AFFIX | PREFIX | CURRENCY)) != 0] |= np.uint32(ACTIVE)
+    for script, blocks in _UNSPACED_BLOCKS:
+        mark(_ranges(blocks), script)
+    numbers: dict[bytes, int] = {}  # a distinct block of 256 code points -> its page
+    pages = [numbers.setdefault(block.tobytes(), len(numbers)) for block in flags.reshape(-1, 256)]
+    return Tables(np.array(pages, np.uint16), np.frombuffer(b"".join(numbers), np.uint32))
