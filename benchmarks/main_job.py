@@ -166,17 +166,19 @@ def main() -> None:
             print(f"\nby stage: {stage_shares(scratch / 'ours')}\n")
         if "workers" in parts:
             pieces = [scratch / f"piece-{number}.jsonl" for number in range(8)]
+            size = write_jsonl(arguments.data, source, 4)
             lines = source.read_bytes().splitlines(keepends=True)
             for number, piece in enumerate(pieces):
                 piece.write_bytes(b"".join(lines[number::8]))
             for workers in (1, 2):
-                print(curricle(scratch / f"w{workers}", *pieces, workers=workers).row(f"8 files, {workers} workers", megabytes))
+                print(curricle(scratch / f"w{workers}", *pieces, workers=workers).row(f"8 files, {workers} workers", size))
         if "empty" in parts:
             folder = scratch / "empty"
             folder.mkdir()
             for number in range(40):
                 (folder / f"{number}.jsonl").touch()
             one, all_ = curricle(scratch / "e1", folder / "0.jsonl"), curricle(scratch / "e40", folder)
+            print(f"\none empty file, from the command to its commit: {one.wall:.1f} s")
             print(f"\nan empty shard in a warm worker: {(all_.wall - one.wall) / 39 * 1000:.0f} ms\n")
         if "warc" in parts:
             pages = sorted((arguments.data / "web_html/warc").glob("pages-*.warc.gz"))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 import orjson
@@ -52,9 +52,22 @@ class ShardResult:
     cpu_us: dict[str, int]
 
 
+V = TypeVar("V", bound=PipelineOptions)
+
+
+class _LocalOptions(PipelineOptions):
+    """Beam asks for a view of the options some 150 times a graph, and each builds an argument parser: kept, by class."""
+
+    def view_as(self, cls: type[V]) -> V:
+        views: dict[type[PipelineOptions], Any] = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+
 def local_options() -> PipelineOptions:
     """FnApiRunner in this process. The graph is the same for every shard, so a test checks its types: 50 ms a shard saved."""
-    return PipelineOptions([], runner="FnApiRunner", direct_running_mode="in_memory", pipeline_type_check=False)
+    return _LocalOptions([], runner="FnApiRunner", direct_running_mode="in_memory", pipeline_type_check=False)
 
 
 def run_shard(task: ShardTask, report: Callable[[int, int, int], None]) -> ShardResult:

@@ -56,7 +56,7 @@ SPAM = [
     "3c573decff308158",
     "58327e8414e55b2d",
 ]
-"""Spam and (the last four) advance-fee scams, each read: none of it sexual, hateful or with a private person's address."""
+"""Spam and (the last four) advance-fee scams, screened by word lists and by their opening lines for sexual and hateful content."""
 
 REFUSED = {
     "86ae6e277679cbf6",

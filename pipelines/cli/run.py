@@ -10,10 +10,16 @@ inputs = click.option("--input", "inputs", multiple=True, required=True, help="F
 settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
 
 
+def _local(_context: click.Context, _option: click.Parameter, value: str) -> Path:
+    if "://" in value:
+        raise click.BadParameter(f"{value}: only local folders can be written in this version")
+    return Path(value)
+
+
 @click.command()
 @click.argument("recipe")
 @inputs
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder to write; a run that was stopped goes on.")
+@click.option("--output", required=True, callback=_local, help="Folder to write; a run that was stopped goes on.")
 @click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
 @settings
 @click.option("--runner", default="local", show_default=True, help="Where to run; only 'local' so far.")

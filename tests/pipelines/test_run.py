@@ -131,6 +131,7 @@ MISTAKES = {
     "a file that is not what its name says": (["run", "web", "--input", "{tmp}/x.parquet", "--output", "{tmp}/o"], "begins with"),
     "an unknown recipe": (["run", "wob", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o"], "did you mean 'web'"),
     "another runner": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"], "local"),
+    "an output that is not local": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "s3://b/o"], "only local folders"),
     "a folder of something else": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}"], "not an output"),
 }
 
