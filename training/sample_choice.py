@@ -56,7 +56,7 @@ SPAM = [
     "3c573decff308158",
     "58327e8414e55b2d",
 ]
-"""Spam and (the last four) advance-fee scams, screened by word lists and by their opening lines for sexual and hateful content."""
+"""Spam and (the last four) advance-fee scams; word lists and their opening lines showed nothing sexual or hateful."""
 
 REFUSED = {
     "86ae6e277679cbf6",
