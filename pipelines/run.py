@@ -58,6 +58,8 @@ def output_folder(output: Path) -> Iterator[None]:
             (output / "_manifest").mkdir(exist_ok=True)
             shutil.rmtree(temporary_folder(output), ignore_errors=True)
             yield
+        except OSError as error:
+            raise OutputError(f"{output}: {error.strerror or error}") from None
         finally:
             shutil.rmtree(temporary_folder(output), ignore_errors=True)
 

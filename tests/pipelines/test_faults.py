@@ -1,5 +1,6 @@
 """Killed, stopped, out of space: the same command again ends in the bytes of an undisturbed run, and nothing is left behind."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -109,7 +110,7 @@ def test_stopped_it_leaves_no_process_and_no_temporary_file(inputs, tmp_path, nu
 def small_disk(tmp_path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], capture_output=True, check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "none", str(disk)], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("needs the right to mount a tmpfs")
     yield disk
@@ -119,12 +120,20 @@ def small_disk(tmp_path) -> Iterator[Path]:
 def test_a_full_disk_fails_the_shards_and_says_why(inputs, small_disk):
     (small_disk / "out").mkdir()
     with (small_disk / "filler").open("wb") as filler:
-        filler.write(bytes(40_000))
+        filler.write(bytes(84_000))
     code, out, err = finish(inputs, small_disk / "out")
     assert code == 1
     assert "No space left on device" in out + err
     assert "Traceback" not in out + err
     assert list((small_disk / "out").rglob("*.parquet")) == []
+
+
+def test_a_disk_without_room_for_the_recipe_is_one_line(inputs, small_disk):
+    with (small_disk / "filler").open("wb") as filler:
+        filler.write(bytes(116_000))
+    code, _, err = finish(inputs, small_disk / "out")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "No space left on device" in err
 
 
 def test_an_output_that_cannot_be_written_is_one_line(inputs, tmp_path):
@@ -135,11 +144,10 @@ def test_an_output_that_cannot_be_written_is_one_line(inputs, tmp_path):
 
 
 def test_two_runs_at_once_into_one_output_are_refused(inputs, tmp_path):
-    run = start(inputs, tmp_path / "out")
-    temporary = tmp_path / "out" / "_tmp"
-    wait_until(lambda: temporary.is_dir() and any(temporary.iterdir()), "a shard is being written")
-    code, _, err = finish(inputs, tmp_path / "out")
+    (tmp_path / "out" / "_manifest").mkdir(parents=True)
+    with (tmp_path / "out" / "_lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, _, err = finish(inputs, tmp_path / "out")
     assert code == 2
     assert "another run is writing here" in err
-    assert run.communicate(timeout=200) is not None
-    assert run.returncode == 0
+    assert finish(inputs, tmp_path / "out")[0] == 0
