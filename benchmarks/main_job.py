@@ -90,7 +90,7 @@ def floor(source: Path, output: Path) -> None:
     scorers = {
         name: (model := load(model_folder(name)), sentencepiece.SentencePieceProcessor(model_file=str(model.folder / "sp.model")))
         for name in starter_models()
-        if name.endswith(("-clean", "-harmful"))
+        if name.endswith(("-clean", "-adult", "-spam", "-hate"))
     }
     rows = []
     with source.open("rb") as file:
@@ -98,7 +98,7 @@ def floor(source: Path, output: Path) -> None:
             row = orjson.loads(line)
             labels = lid.f.predict(row["text"][:1000].replace("\n", " ") + "\n", 1, 0.0, "strict")
             row["language"] = labels[0][1].removeprefix("__label__") if labels else "und"
-            for role in ("clean", "harmful"):
+            for role in ("clean", "adult", "spam", "hate"):
                 if entry := scorers.get(f"{row['language']}-{role}"):
                     model, pieces = entry
                     tokens = pieces.encode(normalise_text(model.card.rules, row["text"]), out_type=str)

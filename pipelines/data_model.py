@@ -15,6 +15,7 @@ WRITERS = {
     "payload": "Readers of HTML give, and `extract` takes away",
     "dead": "Dead letters",
     "decision": "`decide`",
+    "paragraphs": "Stage `perplexity` with `paragraphs: {}`",
 }
 
 

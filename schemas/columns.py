@@ -113,7 +113,7 @@ PERPLEXITY = (
     Column(
         name="ppl_harmful",
         dtype=pa.float64(),
-        doc="the same under the harmful-trained model: low means harmful-like",
+        doc="the same under the harmful-trained model (the lowest, where the language has several): low means harmful-like",
         null="no text, or no harmful model for the language",
     ),
     Column(
@@ -121,6 +121,15 @@ PERPLEXITY = (
         dtype=pa.float64(),
         doc="log10(ppl_harmful) - log10(ppl_clean): low means harmful-like",
         null="one of the two is null",
+    ),
+    *(
+        Column(
+            name=f"ppl_logratio_{category}",
+            dtype=pa.float64(),
+            doc=f"the same of the model trained on {kind}",
+            null="no text, or the language lacks a clean model or one of this category",
+        )
+        for category, kind in (("adult", "adult pages"), ("spam", "spam and scam"), ("hate", "hateful posts"))
     ),
     Column(
         name="ppl_tokens",
@@ -135,6 +144,31 @@ PERPLEXITY = (
         null="no model scored the row, or no token",
     ),
 )
+
+PARAGRAPHS = (
+    Column(
+        name="ppl_logratio_mean",
+        dtype=pa.float64(),
+        doc="mean over the paragraphs of their `ppl_logratio`, weighted by bytes",
+        null="no paragraph has one",
+    ),
+    Column(
+        name="ppl_logratio_worst",
+        dtype=pa.float64(),
+        doc="mean `ppl_logratio` of the `worst` paragraphs with the lowest: one bad paragraph in a clean page shows",
+        null="no paragraph has one",
+    ),
+    *(
+        Column(
+            name=f"ppl_logratio_{category}_worst",
+            dtype=pa.float64(),
+            doc=f"the same of `ppl_logratio_{category}`",
+            null="no paragraph has one",
+        )
+        for category in ("adult", "spam", "hate")
+    ),
+)
+"""Written by the perplexity stage with `paragraphs`."""
 
 QUALITY = (
     *(
@@ -194,6 +228,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
+    "paragraphs": PARAGRAPHS,
     "quality": QUALITY,
     "domain": DOMAIN,
     "decision": DECISION,

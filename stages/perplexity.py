@@ -1,8 +1,9 @@
 """Perplexity under KenLM models trained on clean and on harmful text, chosen by the row's language.
 
 Clean: CCNet (arXiv 1911.00359). Harmful: Perplexed by Quality (arXiv 2212.10440), low perplexity is harmful-like. The log-ratio
-of the two is ours: comparable across lengths, and it finds far more than either alone (docs/perplexity.md). Deviations: text is
-normalised by the profile in the model's card and never otherwise, and log10 probabilities are added up in float64.
+of the two is ours: comparable across lengths, and it finds far more than either alone; so are one harmful model for each category
+and the paragraph view (docs/perplexity.md). Deviations: text is normalised by the profile in the model's card and never
+otherwise, and log10 probabilities are added up in float64.
 """
 
 from collections.abc import Mapping
@@ -18,47 +19,75 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from models.cards import ModelError, read_card
 from models.catalog import model_folder, starter_models
-from models.kenlm.card import KenlmCard
+from models.kenlm.card import CATEGORIES, KenlmCard
 from models.kenlm.model import Kenlm, load
+from models.kenlm.paragraphs import mean_and_worst, paragraphs
 from models.kenlm.scorer import Scores, score_all
 from schemas.batches import append_columns, null_columns, scatter
 from schemas.column import Column
-from schemas.columns import PERPLEXITY
+from schemas.columns import PARAGRAPHS, PERPLEXITY
 from schemas.config import Config
 from schemas.languages import canonical
 from stages.kernel import RunKernel
 
-Pairs = tuple[tuple[str, str], ...]
+Named = tuple[tuple[str, str], ...]
+NamedLists = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def _pairs(value: Any) -> Any:
     return tuple(value.items()) if isinstance(value, Mapping) else value
 
 
-def _canonical(pairs: Pairs) -> Pairs:
+def _lists(value: Any) -> Any:
+    return tuple((code, (names,) if isinstance(names, str) else names) for code, names in dict(_pairs(value)).items())
+
+
+def _canonical(pairs: Any) -> Any:
     codes = [canonical(code) for code, _ in pairs]
     for code in codes:
         if codes.count(code) > 1:
             raise ValueError(f"language {code!r} is named twice")
-    return tuple(sorted(zip(codes, (name for _, name in pairs), strict=True)))
+    return tuple(sorted(zip(codes, (names for _, names in pairs), strict=True)))
 
 
-ModelOf = Annotated[Pairs, BeforeValidator(_pairs), AfterValidator(_canonical), PlainSerializer(dict)]
+ModelOf = Annotated[Named, BeforeValidator(_pairs), AfterValidator(_canonical), PlainSerializer(dict)]
 """A mapping, language code to model (a starter model's name or a folder's path), as sorted pairs: hashable."""
 
+ModelsOf = Annotated[NamedLists, BeforeValidator(_lists), AfterValidator(_canonical), PlainSerializer(dict)]
+"""The same with a list of models (or one) for each language."""
 
-def _starters(role: str) -> Pairs:
-    names = (name for name in starter_models() if name.endswith(f"-{role}"))
-    return tuple((name.removesuffix(f"-{role}"), name) for name in names)
+
+def _clean_starters() -> Named:
+    return tuple((name.removesuffix("-clean"), name) for name in starter_models() if name.endswith("-clean"))
+
+
+def _harmful_starters() -> NamedLists:
+    names: dict[str, list[str]] = {}
+    for name in starter_models():
+        code, _, category = name.partition("-")
+        if category in CATEGORIES:
+            names.setdefault(code, []).append(name)
+    return tuple((code, tuple(of_code)) for code, of_code in names.items())
+
+
+class ParagraphsConfig(Config):
+    """A paragraph is a run of whole lines with at least `min_bytes` bytes (1: each line); `worst`: how many make the worst."""
+
+    min_bytes: int = Field(default=600, ge=1)
+    worst: int = Field(default=1, ge=1)
 
 
 class PerplexityConfig(Config):
-    """`clean` and `harmful`: which model scores which language; the starter models where left out, none for `{}`."""
+    """`clean` and `harmful`: which models score which language; the starter models where left out, none for `{}`.
+
+    `harmful` may name several models for a language, one for each category. `paragraphs: {}` scores paragraphs too.
+    """
 
     expensive: ClassVar[bool] = False
 
-    clean: ModelOf = Field(default_factory=lambda: _starters("clean"))
-    harmful: ModelOf = Field(default_factory=lambda: _starters("harmful"))
+    clean: ModelOf = Field(default_factory=_clean_starters)
+    harmful: ModelsOf = Field(default_factory=_harmful_starters)
+    paragraphs: ParagraphsConfig | None = None
 
     def reads(self) -> tuple[str, ...]:
         """Columns that must be there."""
@@ -66,43 +95,63 @@ class PerplexityConfig(Config):
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
-        return PERPLEXITY
+        return PERPLEXITY if self.paragraphs is None else (*PERPLEXITY, *PARAGRAPHS)
 
     def models(self) -> tuple[Path, ...]:
-        """The models' folders, each once. Raises ModelError where there is none, or its role or language is another."""
+        """The models' folders, each once. Raises ModelError where there is none, or its role, category or language is another."""
         folders: dict[Path, None] = {}
-        for role, pairs in (("clean", self.clean), ("harmful", self.harmful)):
-            for code, name in pairs:
+        clean = dict(self.clean)
+        for role, code, names in (
+            *(("clean", code, (name,)) for code, name in self.clean),
+            *(("harmful", code, names) for code, names in self.harmful),
+        ):
+            categories: dict[str, str] = {}
+            for name in names:
                 folder = model_folder(name)
                 card = read_card(folder, KenlmCard)
                 if card.role != role:
                     raise ModelError(f"{name} is a {card.role} model, and is named as the {role} one for {code!r}")
                 if card.languages != ("*",) and code not in card.languages:
                     raise ModelError(f"{name} is a model of {', '.join(card.languages)}, and is named for {code!r}")
+                if role == "harmful" and card.weight < 1:
+                    _check_mixture(name, card, clean.get(code))
+                if card.category in categories:
+                    what = f"of the category {card.category}" if card.category else "without a category"
+                    raise ModelError(f"{categories[card.category]} and {name} are both {what}, and are named for {code!r}")
+                categories[card.category] = name
                 folders[folder] = None
         return tuple(folders)
 
 
+def _check_mixture(name: str, card: KenlmCard, clean: str | None) -> None:
+    if clean is None:
+        raise ModelError(f"{name} is scored in a mixture with a clean model, and {card.languages[0]!r} has none: name one")
+    if read_card(model_folder(clean), KenlmCard).reads_like != card.reads_like:
+        raise ModelError(f"{name} is scored in a mixture with {clean}, which has another profile, tokeniser or unit")
+
+
 @dataclass(frozen=True)
-class Pair:
+class Models:
     """The models of one language."""
 
     clean: Kenlm | None = None
-    harmful: Kenlm | None = None
+    harmful: tuple[Kenlm, ...] = ()
 
 
-def load_models(config: PerplexityConfig) -> dict[str, Pair]:
+def load_models(config: PerplexityConfig) -> dict[str, Models]:
     """The models of each language that has one; those that two configurations share are loaded once."""
     config.models()
-    clean, harmful = ({code: load(model_folder(name)) for code, name in pairs} for pairs in (config.clean, config.harmful))
-    return {code: Pair(clean.get(code), harmful.get(code)) for code in sorted(clean.keys() | harmful.keys())}
+    clean = {code: load(model_folder(name)) for code, name in config.clean}
+    harmful = {code: tuple(load(model_folder(name)) for name in names) for code, names in config.harmful}
+    return {code: Models(clean.get(code), harmful.get(code, ())) for code in sorted(clean.keys() | harmful.keys())}
 
 
-def tag_perplexity(batch: pa.RecordBatch, models: Mapping[str, Pair], config: PerplexityConfig) -> pa.RecordBatch:
-    """Append the columns of `schemas.columns.PERPLEXITY`, computed by the models of the row's `language`.
+def tag_perplexity(batch: pa.RecordBatch, models: Mapping[str, Models], config: PerplexityConfig) -> pa.RecordBatch:
+    """Append the columns of `schemas.columns.PERPLEXITY` (and PARAGRAPHS), computed by the models of the row's `language`.
 
     All are null where `text` or `language` is null, the text has no token (empty, white space), or the language has no model.
     """
+    columns = config.writes()
     texts, languages = batch.column("text"), batch.column("language")
     parts: list[dict[str, pa.Array]] = []
     places: list[np.ndarray[Any, Any]] = []
@@ -110,39 +159,68 @@ def tag_perplexity(batch: pa.RecordBatch, models: Mapping[str, Pair], config: Pe
         if code not in models:
             continue
         mask = pc.and_(pc.equal(languages, code), texts.is_valid()).fill_null(False)
-        parts.append(_measure(models[code], texts.filter(mask)))
+        parts.append(_measure(models[code], texts.filter(mask), config.paragraphs))
         places.append(np.flatnonzero(mask))
     if not parts:
-        return append_columns(batch, PERPLEXITY, null_columns(PERPLEXITY, batch.num_rows))
+        return append_columns(batch, columns, null_columns(columns, batch.num_rows))
     order = np.concatenate(places)
     mask = np.zeros(batch.num_rows, bool)
     mask[order] = True
     back = pa.array(np.argsort(order, kind="stable"))
     values = {
-        column.name: scatter(pa.concat_arrays([part[column.name] for part in parts]).take(back), mask) for column in PERPLEXITY
+        column.name: scatter(pa.concat_arrays([part[column.name] for part in parts]).take(back), mask) for column in columns
     }
-    return append_columns(batch, PERPLEXITY, values)
+    return append_columns(batch, columns, values)
 
 
-def _measure(pair: Pair, texts: pa.Array) -> dict[str, pa.Array]:
+def _measure(models: Models, texts: pa.Array, pieces: ParagraphsConfig | None) -> dict[str, pa.Array]:
     """Columns for rows of one language, none of them null."""
-    models = [model for model in (pair.clean, pair.harmful) if model is not None]
-    scores = dict(zip(models, score_all(models, texts), strict=True))
-    clean, harmful = (_perplexity(model, scores) for model in (pair.clean, pair.harmful))
-    first = scores[models[0]]
+    scored = _score(models, texts)
+    harmful = [_perplexity(model, scored) for model in models.harmful]
+    ratios = _ratios(models, scored)
+    first = next(iter(scored.values()))
     nothing = pa.nulls(len(texts), pa.float64())
-    ratio = nothing if clean is None or harmful is None else pc.subtract(pc.log10(harmful), pc.log10(clean))
-    return {
-        "ppl_clean": nothing if clean is None else clean,
-        "ppl_harmful": nothing if harmful is None else harmful,
-        "ppl_logratio": ratio,
+    values = {
+        "ppl_clean": _perplexity(models.clean, scored) if models.clean else nothing,
+        "ppl_harmful": pc.min_element_wise(nothing, *harmful),
+        "ppl_logratio": pc.min_element_wise(nothing, *ratios.values()),
+        **{f"ppl_logratio_{category}": ratios.get(category, nothing) for category in CATEGORIES},
         "ppl_tokens": pa.array(first.tokens, pa.int32(), mask=first.tokens == 0),
         "ppl_oov_ratio": first.oov_ratio(),
     }
+    return values if pieces is None else values | _of_paragraphs(models, texts, pieces)
 
 
-def _perplexity(model: Kenlm | None, scores: Mapping[Kenlm, Scores]) -> pa.Array | None:
-    return None if model is None else scores[model].perplexity(model.card.rules.decimals)
+def _score(models: Models, texts: pa.Array) -> dict[Kenlm, Scores]:
+    """Under each model, the clean one first."""
+    every = (*((models.clean,) if models.clean else ()), *models.harmful)
+    return dict(zip(every, score_all(every, texts, models.clean), strict=True))
+
+
+def _perplexity(model: Kenlm, scored: Mapping[Kenlm, Scores]) -> pa.Array:
+    return scored[model].perplexity(model.card.rules.decimals)
+
+
+def _ratios(models: Models, scored: Mapping[Kenlm, Scores]) -> dict[str, pa.Array]:
+    """log10 of harmful over clean perplexity, by category; none without a clean model."""
+    if models.clean is None:
+        return {}
+    return {model.card.category: scored[model].log10_ratio(scored[models.clean]) for model in models.harmful}
+
+
+def _of_paragraphs(models: Models, texts: pa.Array, config: ParagraphsConfig) -> dict[str, pa.Array]:
+    pieces, rows = paragraphs(texts, config.min_bytes)
+    sizes = pc.binary_length(pieces).to_numpy()
+    ratios = _ratios(models, _score(models, pieces))
+    nothing = pa.nulls(len(pieces), pa.float64())
+
+    def mean_and_lowest(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+        return mean_and_worst(values.to_numpy(zero_copy_only=False), sizes, rows, len(texts), config.worst)
+
+    mean, worst = mean_and_lowest(pc.min_element_wise(nothing, *ratios.values()))
+    return {"ppl_logratio_mean": mean, "ppl_logratio_worst": worst} | {
+        f"ppl_logratio_{category}_worst": mean_and_lowest(ratios.get(category, nothing))[1] for category in CATEGORIES
+    }
 
 
 class ScorePerplexity(beam.PTransform):

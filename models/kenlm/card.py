@@ -8,6 +8,8 @@ from models.cards import Card
 from models.kenlm.profiles import PROFILES, Profile, profile_named
 
 WORDS = "words"
+CATEGORIES = ("adult", "spam", "hate")
+"""What a harmful model may be a model of; each has its own column in the perplexity stage."""
 
 
 class KenlmCard(Card):
@@ -15,7 +17,8 @@ class KenlmCard(Card):
 
     kind: Literal["perplexity"] = "perplexity"
     role: Literal["clean", "harmful"]
-    category: str = ""  # what kind of harmful text: adult, spam, hate
+    category: Literal["", "adult", "spam", "hate"] = ""  # what kind of harmful text; empty: clean, or several kinds
+    weight: float = Field(default=1, gt=0, le=1)  # scored as this share of a mixture with the language's clean model; 1: alone
     profile: str = Field(description=f"one of {', '.join(PROFILES)}")
     tokenizer: str  # name of the SentencePiece file, or `words`: separated by white space
     unit: Literal["document", "line"] = "document"  # what is scored as one sentence

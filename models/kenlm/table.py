@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,17 @@ _MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0"
 _SANITY = _MAGIC.ljust(56, b"\0") + struct.pack("<fffIIIQ", 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
 _PROBING = 0
 _BLOCK = 1024
+
+
+class Scored(NamedTuple):
+    """Of each sentence: log10 p, its end included, and how many tokens are unknown; and log10 p of each token, if asked for.
+
+    `each`: all tokens in order, every sentence's end after its tokens; float32.
+    """
+
+    log10: npt.NDArray[np.float64]
+    unknown: npt.NDArray[np.int64]
+    each: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -52,20 +63,14 @@ class ProbingTable:
         begin, end = self.ids(np.array([hash_token(b"<s>"), hash_token(b"</s>")], np.uint64)).tolist()
         return begin, end
 
-    def score(
-        self, tokens: Ids, offsets: npt.NDArray[np.int64], ids: Ids
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Each row `tokens[offsets[i]:offsets[i + 1]]` as one sentence; `ids[token]` is a token's word id.
-
-        Returns log10 p with begin and end of the sentence, and the number of unknown tokens.
-        """
+    def score(self, tokens: Ids, offsets: npt.NDArray[np.int64], ids: Ids, each: bool = False) -> Scored:
+        """Each row `tokens[offsets[i]:offsets[i + 1]]` as one sentence; `ids[token]` is a token's word id."""
         rows = len(offsets) - 1
-        total, unknown = np.zeros(rows, np.float64), np.zeros(rows, np.int64)
-        begin, end = self.marks
-        _score(
-            self.words, self.order, self.unigrams, self.offsets, self.buckets, tokens, offsets, ids, begin, end, total, unknown
+        out = Scored(
+            np.zeros(rows, np.float64), np.zeros(rows, np.int64), np.zeros((len(tokens) + rows) if each else 0, np.float32)
         )
-        return total, unknown
+        _score(self.words, self.order, self.unigrams, self.offsets, self.buckets, tokens, offsets, ids, *self.marks, *out)
+        return out
 
 
 def map_table(path: Path) -> ProbingTable | None:
@@ -207,6 +212,7 @@ def _score(
     end: Any,
     total: Any,
     unknown: Any,
+    each: Any,
 ) -> None:
     """Position 0 of a block is the token before it (the begin of the sentence, or the last token of the block before).
 
@@ -290,9 +296,12 @@ def _score(
                         open_right[here, p] = words[at + 3] != no_extension
                 right_last[n] = open_right[here, block]
             for p in range(1, block + 1):
-                score -= abs(np.float64(prob[p]))
+                log10 = -abs(np.float64(prob[p]))
                 for k in range(length[p], min(length[p - 1], order - 1) + 1):
-                    score += np.float64(backoff[k - 1, p - 1])
+                    log10 += np.float64(backoff[k - 1, p - 1])
+                score += log10
+                if len(each):
+                    each[rows[row] + row + done + p - 1] = log10
             done += block
             for k in range(order + 1):
                 history[k] = history[block + k]

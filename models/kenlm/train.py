@@ -33,6 +33,8 @@ class TrainConfig(Config):
     name: str = Field(min_length=1)
     language: str = Field(min_length=2)
     role: Literal["clean", "harmful"]
+    category: Literal["", "adult", "spam", "hate"] = ""  # of a harmful model
+    weight: float = Field(default=1, gt=0, le=1)  # for the card: its share when a harmful model is scored
     source: str  # one line for the card
     licence: str
     profile: str = "curricle-v1"
@@ -71,6 +73,8 @@ def train(documents: Documents, output: Path, config: TrainConfig, tokenizer: Pa
             languages=(config.language,),
             files={file: file_sha256(folder / file) for file in {name, pieces} - {WORDS}},
             role=config.role,
+            category=config.category,
+            weight=config.weight,
             profile=config.profile,
             tokenizer=pieces,
             unit=config.unit,

@@ -51,6 +51,8 @@ def train() -> None:
 @train.command()
 @click.option("--language", required=True, help="Code of the language, such as tr.")
 @click.option("--role", required=True, type=click.Choice(["clean", "harmful"]), help="What the text is.")
+@click.option("--category", default="", type=click.Choice(["", "adult", "spam", "hate"]), help="Of harmful text: its kind.")
+@click.option("--weight", default=1.0, show_default=True, help="Of a harmful model, scored in a mixture with the clean one.")
 @inputs
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder to make.")
 @click.option("--order", default=5, show_default=True, help="Length of the longest n-grams.")
@@ -67,6 +69,8 @@ def train() -> None:
 def perplexity(
     language: str,
     role: str,
+    category: str,
+    weight: float,
     inputs: tuple[str, ...],
     output: Path,
     order: int,
@@ -96,6 +100,8 @@ def perplexity(
                 "name": output.name,
                 "language": canonical(language),
                 "role": role,
+                "category": category,
+                "weight": weight,
                 "source": source or ", ".join(inputs),
                 "licence": licence,
                 "profile": profile,

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from models.cards import ModelError, file_sha256, write_card
 from models.catalog import model_folder, starter_models
 from models.kenlm.card import KenlmCard
-from schemas.columns import PERPLEXITY
+from schemas.columns import PARAGRAPHS, PERPLEXITY
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.perplexity import Pair, PerplexityConfig, ScorePerplexity, load_models, tag_perplexity
+from stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, ScorePerplexity, load_models, tag_perplexity
 
 ARPA = """\\data\\
 ngram 1=5
@@ -60,11 +60,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> PerplexityConfig:
     root = tmp_path_factory.mktemp("kenlm")
     clean, german = make_model(root / "clean", -0.2), make_model(root / "de", -0.5, languages=("de",))
     harmful = make_model(root / "harmful", -0.1, role="harmful")
-    return PerplexityConfig(clean={"en": clean, "de": german}, harmful={"en": harmful})  # type: ignore[arg-type]
+    spam = make_model(root / "spam", -0.4, role="harmful", category="spam", weight=0.25)
+    return PerplexityConfig(clean={"en": clean, "de": german}, harmful={"en": [harmful, spam]})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def models(config: PerplexityConfig) -> dict[str, Pair]:
+def models(config: PerplexityConfig) -> dict[str, Models]:
     return load_models(config)
 
 
@@ -87,15 +88,11 @@ def test_the_row_s_language_chooses_the_models_and_the_values_are_kenlm_s_by_han
     rows = [{key: value for key, value in row.items() if key.startswith("ppl")} for row in out.to_pylist()]
     nothing = dict.fromkeys(column.name for column in PERPLEXITY)
     ab = {"ppl_clean": 10**0.3, "ppl_harmful": 10 ** (0.8 / 3), "ppl_logratio": -0.1 / 3, "ppl_tokens": 3, "ppl_oov_ratio": 0.0}
-    assert rows[0] == pytest.approx(ab, abs=1e-6)
+    # the spam model is a quarter of a mixture, and differs in the first token only: 10 ** -0.4 where the clean one has 10 ** -0.2
+    spam = -math.log10(0.25 * 10**-0.2 + 0.75) / 3
+    assert rows[0] == pytest.approx(nothing | ab | {"ppl_logratio_spam": spam}, abs=1e-6)
     assert round(rows[0]["ppl_clean"], 4) == 1.9953
-    assert rows[1] == {
-        "ppl_clean": pytest.approx(10**0.4),
-        "ppl_harmful": None,
-        "ppl_logratio": None,
-        "ppl_tokens": 3,
-        "ppl_oov_ratio": 0,
-    }
+    assert rows[1] == nothing | {"ppl_clean": pytest.approx(10**0.4), "ppl_tokens": 3, "ppl_oov_ratio": 0}
     assert rows[2:7] == [nothing] * 5
     # an unknown word: back-off of <s>, then <unk>, then the sentence end
     assert rows[7]["ppl_clean"] == pytest.approx(10 ** ((0.1 + 1.5 + 1) / 2), rel=1e-6)
@@ -123,21 +120,28 @@ def test_a_row_does_not_see_its_neighbours(config, models, rows, cut):
 def test_the_configuration_reads_yaml_is_hashable_travels_and_goes_back_to_yaml(config):
     read = PerplexityConfig(**yaml.safe_load("clean: {eng: x/en, tr: x/tr}\nharmful: {}"))
     assert (read.clean, read.harmful) == ((("en", "x/en"), ("tr", "x/tr")), ())
+    several = PerplexityConfig(**yaml.safe_load("harmful: {en: [a, b], tr: c}"))
+    assert several.harmful == (("en", ("a", "b")), ("tr", ("c",)))
+    assert PerplexityConfig(**several.model_dump(mode="json")) == several
     assert read == PerplexityConfig(clean={"tr": "x/tr", "en": "x/en"}, harmful={})
     assert len({read, pickle.loads(pickle.dumps(read))}) == 1
-    assert read.model_dump(mode="json") == {"clean": {"en": "x/en", "tr": "x/tr"}, "harmful": {}}
+    assert read.model_dump(mode="json") == {"clean": {"en": "x/en", "tr": "x/tr"}, "harmful": {}, "paragraphs": None}
     assert PerplexityConfig(**read.model_dump()) == read
 
 
 def test_the_planner_learns_columns_and_models(config):
     assert (config.reads(), config.writes(), config.expensive) == (("text", "language"), PERPLEXITY, False)
-    assert [folder.name for folder in config.models()] == ["de", "clean", "harmful"]
+    assert [folder.name for folder in config.models()] == ["de", "clean", "harmful", "spam"]
 
 
 def test_left_out_it_is_the_starter_models():
-    names = [name for _, name in PerplexityConfig().clean + PerplexityConfig().harmful]
-    assert names == [name for role in ("clean", "harmful") for name in starter_models() if name.endswith(f"-{role}")]
-    assert [model_folder(name) for name in names] == list(PerplexityConfig().models())
+    config = PerplexityConfig()
+    assert dict(config.harmful) == {
+        "en": ("en-adult", "en-hate", "en-spam"), "de": ("de-hate",), "pt": ("pt-hate",), "tr": ("tr-hate",)
+    }  # fmt: skip
+    names = [name for _, name in config.clean] + [name for _, names in config.harmful for name in names]
+    assert sorted(names) == [name for name in starter_models() if name not in ("lid.176", "student")]
+    assert [model_folder(name) for name in names] == list(config.models())
 
 
 @pytest.mark.parametrize(
@@ -174,6 +178,41 @@ def test_a_model_of_an_unknown_profile_is_refused(tmp_path: Path):
     card.write_text(card.read_text().replace("oscar-harmful", "oscar"))
     with pytest.raises(ModelError, match="profile: Value error, no profile named 'oscar'"):
         load_models(PerplexityConfig(clean={"en": name}, harmful={}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("harmful", "clean", "message"),
+    [
+        ([{}, {}], {}, "are both without a category, and are named for 'en'"),
+        ([{"category": "spam"}, {"category": "spam"}], {}, "are both of the category spam, and are named for 'en'"),
+        ([{"weight": 0.5}], None, "is scored in a mixture with a clean model, and 'en' has none"),
+        ([{"weight": 0.5}], {"profile": "edugp"}, "which has another profile, tokeniser or unit"),
+    ],
+)
+def test_harmful_models_that_do_not_go_together_are_refused(tmp_path: Path, harmful: Any, clean: Any, message: str):
+    names = [make_model(tmp_path / f"h{i}", -0.2, role="harmful", **fields) for i, fields in enumerate(harmful)]
+    pairs = {} if clean is None else {"en": make_model(tmp_path / "clean", -0.2, **clean)}
+    with pytest.raises(ModelError, match=message):
+        PerplexityConfig(clean=pairs, harmful={"en": names}).models()  # type: ignore[arg-type]
+
+
+def test_paragraphs_show_one_bad_paragraph_in_a_clean_page(config, models):
+    lines = config.model_copy(update={"paragraphs": ParagraphsConfig(min_bytes=1)})
+    assert [column.name for column in lines.writes()] == [column.name for column in (*PERPLEXITY, *PARAGRAPHS)]
+    page = "b b b b b b\n\na b\n"  # under the harmful model `a` at the start is likelier, `b` is not
+    rows = [(page, "en"), ("a b", "en"), (" \n", "en"), (None, "en"), ("a b", "de"), ("a b", None)]
+    out = tag_perplexity(batch_of(rows), models, lines).to_pylist()
+    single = tag_perplexity(batch_of([("b b b b b b", "en"), ("a b", "en")]), models, config).to_pylist()
+    b, ab = (row["ppl_logratio"] for row in single)
+    assert ab < out[0]["ppl_logratio"] == b == 0, "the page as a whole begins with b: not seen"
+    assert (out[0]["ppl_logratio_worst"], out[0]["ppl_logratio_spam_worst"]) == (ab, single[0]["ppl_logratio_spam"])
+    # 12 and 4 bytes: a line has its newline, and the empty one no score
+    assert out[0]["ppl_logratio_mean"] == pytest.approx((12 * b + 4 * ab) / 16)
+    assert out[1]["ppl_logratio_worst"] == out[1]["ppl_logratio_mean"] == ab
+    assert all(row[column.name] is None for row in out[2:] for column in PARAGRAPHS)
+    assert out[0]["ppl_logratio_adult_worst"] is None
+    two = config.model_copy(update={"paragraphs": ParagraphsConfig(min_bytes=1, worst=2)})
+    assert tag_perplexity(batch_of(rows[:1]), models, two).to_pylist()[0]["ppl_logratio_worst"] == pytest.approx((b + ab) / 2)
 
 
 def values(batch: pa.RecordBatch) -> list[tuple[str | None, float | None, float | None]]:
