@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def list_models() -> None:
     """Every model's name, state, kind, languages, hash and licence.
 
-    States: starter (in the package), pulled and added (in the cache; damaged: no card), known (`pull` gets it; {lang} is one of its languages).
+    States: starter (in the package), pulled and added (in the cache; damaged: its card cannot be read), known (`pull` gets it;
+    {lang} is one of its languages).
     """
     import orjson
 
