@@ -125,7 +125,7 @@ def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout:
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "curricle", **headers})
         with urllib.request.urlopen(request, timeout=timeout) as answer:
-            start = _begin(url, answer, part, start, size)
+            _begin(url, answer, part, start, size)
             _copy(answer, part, url, progress)
     except urllib.error.HTTPError as error:
         error.close()
@@ -138,11 +138,11 @@ def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout:
         raise _CutError(str(getattr(error, "reason", None) or error or type(error).__name__)) from None
 
 
-def _begin(url: str, answer: http.client.HTTPResponse, part: _Part, start: int, size: int | None) -> int:
-    """Make `part` ready for the answer's body; where it begins."""
+def _begin(url: str, answer: http.client.HTTPResponse, part: _Part, start: int, size: int | None) -> None:
+    """Make `part` ready for the answer's body, which was asked for from `start` on."""
     if answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
         _check_room(part, answer.length or 0)
-        return start
+        return
     if answer.status != 200:
         part.drop()
         raise _CutError(f"HTTP {answer.status} with another range than was asked for")
@@ -153,7 +153,6 @@ def _begin(url: str, answer: http.client.HTTPResponse, part: _Part, start: int, 
     tag = answer.headers.get("ETag") or ""
     modified = answer.headers.get("Last-Modified") or ""
     part.begin(tag if tag.startswith('"') else modified, answer.length, _day(modified))
-    return 0
 
 
 def _check_room(part: _Part, needed: int) -> None:

@@ -28,7 +28,10 @@ def pull(name: str, offline: bool, force: bool) -> None:
                 tasks[file] = bars.add_task(file, total=total)
             bars.update(tasks[file], completed=done, total=total)
 
-        folder = pull_model(entry, offline=offline, force=force, progress=progress, say=_say)
+        def say(line: str) -> None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)  # above the bars
+
+        folder = pull_model(entry, offline=offline, force=force, progress=progress, say=say)
     click.echo(f"{folder}: ready; licence: {entry.licence}")
 
 
@@ -70,9 +73,5 @@ def add(file: Path, sentencepiece: Path | None, words: bool, output: Path | None
     if output is None and config.name in starter_models():
         raise click.UsageError(f"--name {config.name}: a starter model has this name")
     folder = output or model_cache() / config.name
-    card = add_model(file, folder, config, sentencepiece, _say)
+    card = add_model(file, folder, config, sentencepiece, lambda line: click.echo(line, err=True))
     click.echo(f"{folder}: order {card.order}, n-grams {', '.join(f'{count:,}' for count in card.ngrams)}")
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
