@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from models.cards import CARD, ModelError
+from models.known import known_names
 
 STARTER = Path(__file__).parent / "starter"
 
@@ -14,6 +15,16 @@ def cache_folder() -> Path:
     if home := os.environ.get("CURRICLE_CACHE"):
         return Path(home)
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "curricle"
+
+
+def model_cache() -> Path:
+    """Where pulled and added models lie, a folder each."""
+    return cache_folder() / "models"
+
+
+def cached_models() -> list[str]:
+    """Names of the models in the cache, sorted; folders that are being made begin with a dot."""
+    return sorted(card.parent.name for card in model_cache().glob(f"[!.]*/{CARD}"))
 
 
 def starter_models() -> list[str]:
@@ -31,8 +42,10 @@ def model_folder(name: str) -> Path:
         if not (folder / CARD).is_file():
             raise ModelError(f"{name} is not a model folder: it has no {CARD}")
         return folder
-    for folder in (STARTER / name, cache_folder() / "models" / name):
+    for folder in (STARTER / name, model_cache() / name):
         if (folder / CARD).is_file():
             return folder
-    near = get_close_matches(name, starter_models(), n=1)
+    if name in known_names():
+        raise ModelError(f"the model {name!r} is not here yet: `curricle models pull {name}` gets it")
+    near = get_close_matches(name, [*starter_models(), *cached_models(), *known_names()], n=1)
     raise ModelError(f"no model named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))

@@ -85,8 +85,17 @@ def known_codes(folder: Path) -> frozenset[str]:
     They are in its card, or in the model (which is then loaded) where the card says ("*",). Raises ModelError as `load`.
     """
     file, languages = _model_file(folder)
-    labels = _open(file).getLabels("strict")[0] if languages == ("*",) else languages
-    return frozenset(short_code(label.removeprefix(PREFIX)) for label in labels)
+    found = _labels(file) if languages == ("*",) else languages
+    return frozenset(short_code(label.removeprefix(PREFIX)) for label in found)
+
+
+def labels(folder: Path) -> tuple[str, ...]:
+    """The labels in the model itself, which is loaded, sorted and without their prefix. Raises ModelError as `load`."""
+    return _labels(_model_file(folder)[0])
+
+
+def _labels(file: Path) -> tuple[str, ...]:
+    return tuple(sorted(label.removeprefix(PREFIX) for label in _open(file).getLabels("strict")[0]))
 
 
 def _model_file(folder: Path) -> tuple[Path, tuple[str, ...]]:

@@ -10,7 +10,7 @@ COMMANDS = {
     "run": "Run a recipe over input files and commit scored, decided Parquet shards.",
     "plan": "Show stages, columns, shards and models of a run; starts nothing.",
     "verify": "Check an output folder: hashes, rows, schemas, reasons.",
-    "models": "List, check and train the models that recipes can name.",
+    "models": "List, get, check and train the models that recipes can name.",
     "rules": "List and show the published rule sets that recipes can use.",
     "demo": "Run the demo recipe over the sample of real web pages in this package.",
 }

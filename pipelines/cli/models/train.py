@@ -1,4 +1,4 @@
-"""`curricle models`."""
+"""`curricle models train`."""
 
 from pathlib import Path
 
@@ -8,42 +8,6 @@ from pipelines.cli.run import inputs
 
 
 @click.group()
-def command() -> None:
-    """List, check and train the models that recipes can name."""
-
-
-@command.command("list")
-def list_models() -> None:
-    """Name, kind, languages, licence and hash of every starter model."""
-    import orjson
-
-    from models.cards import CARD
-    from models.catalog import model_folder, starter_models
-    from pipelines.fingerprint import model_sha256
-
-    for name in starter_models():
-        card = orjson.loads((model_folder(name) / CARD).read_bytes())
-        languages = ",".join(card["languages"]) if len(card["languages"]) < 9 else f"{len(card['languages'])} languages"
-        click.echo(f"{name}\t{card['kind']}\t{languages}\t{model_sha256(model_folder(name))[:12]}\t{card['licence']}")
-
-
-@command.command()
-@click.argument("name")
-def verify(name: str) -> None:
-    """Check the files of the model NAME (or of a model folder) against its card."""
-    import orjson
-
-    from models.cards import CARD, Card, check_files
-    from models.catalog import model_folder
-
-    folder = model_folder(name)
-    fields = orjson.loads((folder / CARD).read_bytes())
-    card = Card.model_validate({key: fields[key] for key in Card.model_fields})
-    check_files(folder, card)
-    click.echo(f"{folder}: {len(card.files)} files, all hashes match")
-
-
-@command.group()
 def train() -> None:
     """Train a model; needs no compiler."""
 

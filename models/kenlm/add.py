@@ -1,0 +1,207 @@
+"""Foreign KenLM files: what their header says, whether tokeniser and profile fit them, and the folder with its card.
+
+Formats: kpu/kenlm lm/binary_format.hh (probing, trie, quantised trie; one header for all) and ARPA, plain or gzip.
+"""
+
+import gzip
+import mmap
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import sentencepiece
+from pydantic import Field, ValidationError
+
+from models.cards import ModelError, file_sha256, write_card
+from models.kenlm.binary import hash_words
+from models.kenlm.card import WORDS, KenlmCard
+from models.kenlm.model import Kenlm, load
+from models.kenlm.table import _SANITY
+from models.known import MODEL_NAME
+from schemas.config import Config, explain_error
+
+NEEDS_PIECES = frozenset({"ccnet", "edugp", "datatrove"})
+NEEDS_WORDS = frozenset({"oscar-harmful"})
+
+FOREIGN_PIECES = 0.3
+"""Under this share of its pieces in the model, a SentencePiece file is another model's. Eleven starter models with each other's
+files: the right file 0.86 to 1, that of another language 0.02 to 0.25.
+"""
+DOUBTFUL_PIECES = 0.8
+
+_MAGIC = b"mmap lm http://kheafield.com/code format version "
+_HEADER = struct.Struct("<B3xfIB3xI")  # order, buckets per entry, model type, whether it has its words, version of the type
+_MODEL_TYPES = 6
+_HEAD_BYTES = 1 << 16
+
+Say = Callable[[str], None]
+
+
+class AddConfig(Config):
+    """What is said of a foreign model; the fields are those of its card."""
+
+    name: str = Field(pattern=f"^{MODEL_NAME}$")
+    language: str
+    role: Literal["clean", "harmful"]
+    profile: str
+    category: Literal["", "adult", "spam", "hate"] = ""
+    unit: Literal["document", "line"] = "document"
+    licence: str = "not stated"
+    source: str = ""
+
+
+def file_name(path: Path) -> str:
+    """What a KenLM file is called in a model folder, told by its first bytes; ModelError where it is none."""
+    with path.open("rb") as file:
+        first = file.read(_HEAD_BYTES)
+    if first.startswith(_MAGIC):
+        return "model.bin"
+    if first.startswith(b"\x1f\x8b"):
+        return "model.arpa.gz"
+    if b"\\data\\" in first:
+        return "model.arpa"
+    raise ModelError(f"{path} is no KenLM file: neither a binary (probing, trie) nor ARPA (plain or gzip)")
+
+
+def ngram_counts(path: Path) -> tuple[int, ...]:
+    """N-grams of each order, as a KenLM file's header says; its order is their number. ModelError where that cannot be read."""
+    kind = file_name(path)
+    try:
+        if kind == "model.bin":
+            return _binary_counts(path)
+        opened = cast(IO[bytes], gzip.open(path, "rb") if kind.endswith(".gz") else path.open("rb"))  # noqa: SIM115  closed below
+        with opened as file:
+            return _arpa_counts(path, file.read(_HEAD_BYTES))
+    except (EOFError, OSError, zlib.error, struct.error) as error:
+        raise ModelError(f"{path} is damaged or cut short: {error}") from None
+
+
+def _binary_counts(path: Path) -> tuple[int, ...]:
+    with path.open("rb") as file:
+        if file.read(len(_SANITY)) != _SANITY:
+            raise ModelError(f"{path}: a KenLM binary of another version or kind of machine: make it again with build_binary")
+        order, _, kind, _, _ = _HEADER.unpack(file.read(_HEADER.size))
+        if order < 2 or kind >= _MODEL_TYPES:
+            raise ModelError(f"{path}: order {order} and model type {kind} are not KenLM's")
+        return struct.unpack(f"<{order}Q", file.read(8 * order))
+
+
+def _check_words(path: Path, count: int) -> None:
+    """ModelError where the words at the end of a binary, <unk> first, are cut short: KenLM does not read them."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        if not _HEADER.unpack_from(mapped, len(_SANITY))[3]:
+            return  # made without its words
+        at, found = len(mapped), 0
+        while found < count and (at := mapped.rfind(b"<unk>\0", 0, at)) >= 0:
+            found = mapped[at:].count(0)
+        if found != count or mapped[-1] != 0:
+            raise ModelError(f"{path} is cut short: it does not end in its {count:,} words")
+
+
+def _arpa_counts(path: Path, head: bytes) -> tuple[int, ...]:
+    _, found, rest = head.partition(b"\\data\\")
+    counts: list[int] = []
+    for line in rest.decode(errors="replace").split("\n")[1:]:
+        if line.startswith("ngram ") and line.partition("=")[2].strip().isdigit():
+            counts.append(int(line.partition("=")[2]))
+        elif line.strip():
+            break
+    if not found or len(counts) < 2:
+        raise ModelError(f"{path} is no ARPA file of order 2 or more")
+    return tuple(counts)
+
+
+def check_profile(profile: str, tokenizer: str) -> None:
+    """ModelError where models of this profile never read such tokens."""
+    if profile in NEEDS_PIECES and tokenizer == WORDS:
+        raise ModelError(f"models of the profile {profile} read SentencePiece pieces, not words: name their .sp.model file")
+    if profile in NEEDS_WORDS and tokenizer != WORDS:
+        raise ModelError(f"models of the profile {profile} read words, not SentencePiece pieces")
+
+
+def finish_folder(folder: Path, card: KenlmCard, say: Say) -> None:
+    """Write `card` into `folder`, load the model, hold tokeniser and vocabulary against each other; ModelError where wrong."""
+    check_profile(card.profile, card.tokenizer)
+    write_card(folder, card)
+    try:
+        model = load.__wrapped__(folder)  # not the cached one: another model may have been in this folder
+        has = _vocabulary(model)
+        if card.model == "model.bin":
+            _check_words(folder / card.model, card.ngrams[0])
+    except (EOFError, OSError, zlib.error) as error:
+        raise ModelError(f"{folder / card.model} is damaged or cut short: {error}") from None
+    if card.tokenizer == WORDS:
+        if has(["▁"])[0]:
+            raise ModelError(f"{card.name} was trained on SentencePiece pieces (it knows ▁), not on words")
+        return
+    pieces = _pieces(folder / card.tokenizer)
+    share = float(np.mean(has(pieces))) if pieces else 0.0
+    if share < FOREIGN_PIECES:
+        raise ModelError(
+            f"{card.name} knows {share:.0%} of the pieces of {card.tokenizer}: it was trained with another tokeniser"
+        )
+    if share < DOUBTFUL_PIECES:
+        say(f"{card.name} knows only {share:.0%} of the pieces of {card.tokenizer}: is it the file it was trained with?")
+
+
+def _vocabulary(model: Kenlm) -> Callable[[list[str]], list[bool]]:
+    if (table := model.table) is not None:
+        return lambda words: list(table.ids(hash_words(pa.array(words, pa.string()))) != 0)
+    return lambda words: [word in model.kenlm for word in words]
+
+
+def _pieces(path: Path) -> list[str]:
+    model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    special = (model.is_control, model.is_unknown, model.is_unused, model.is_byte)
+    return [model.id_to_piece(i) for i in range(model.get_piece_size()) if not any(test(i) for test in special)]
+
+
+def add(file: Path, output: Path, config: AddConfig, sentencepiece_file: Path | None, say: Say = lambda _: None) -> KenlmCard:
+    """Make the model folder `output` (which must not exist) of a KenLM file, whole or not at all; its card.
+
+    `sentencepiece_file` None: the model reads words. `say` is told what is doubtful. Raises ModelError, one line.
+    """
+    tokenizer = WORDS if sentencepiece_file is None else "sp.model"
+    check_profile(config.profile, tokenizer)
+    if output.exists():
+        raise ModelError(f"{output} is there already")
+    name, counts = file_name(file), ngram_counts(file)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
+            folder = Path(scratch) / "model"
+            folder.mkdir()
+            shutil.copyfile(file, folder / name)
+            if sentencepiece_file is not None:
+                shutil.copyfile(sentencepiece_file, folder / tokenizer)
+            card = KenlmCard(
+                name=config.name,
+                version="1",
+                licence=config.licence,
+                source=config.source or file.name,
+                languages=(config.language,),
+                files={part: file_sha256(folder / part) for part in sorted({name, tokenizer} - {WORDS})},
+                role=config.role,
+                category=config.category,
+                profile=config.profile,
+                tokenizer=tokenizer,
+                unit=config.unit,
+                model=name,
+                order=len(counts),
+                ngrams=counts,
+            )
+            finish_folder(folder, card, say)
+            folder.rename(output)
+    except ModelError as error:
+        raise ModelError(str(error).replace(f"{folder}/{name}", str(file))) from None
+    except ValidationError as error:
+        raise ModelError(explain_error(error, KenlmCard, "add")) from None
+    except OSError as error:
+        raise ModelError(f"cannot make {output}: {error.strerror or error}") from None
+    return card

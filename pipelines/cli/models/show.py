@@ -1,0 +1,116 @@
+"""`curricle models list`, `info` and `verify`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from models.known import AnyKnown
+
+
+@click.command("list")
+def list_models() -> None:
+    """Every model's name, state, kind, languages, hash and licence.
+
+    States: starter (in the package), pulled and added (in the cache; damaged: its card cannot be read), known (`pull` gets it;
+    {lang} is one of its languages).
+    """
+    import orjson
+
+    from models.cards import CARD
+    from models.catalog import cached_models, model_folder, starter_models
+    from models.known import known_models, known_names
+    from pipelines.fingerprint import model_sha256
+
+    starters, cached, known = starter_models(), cached_models(), known_names()
+    for name in [*starters, *(name for name in cached if name not in starters)]:
+        folder = model_folder(name)
+        state = "starter" if name in starters else "pulled" if name in known else "added"
+        try:
+            card = orjson.loads((folder / CARD).read_bytes())
+            _row(name, state, card["kind"], card["languages"], model_sha256(folder)[:12], card["licence"])
+        except (ValueError, KeyError, TypeError):
+            _row(name, "damaged", "-", ("-",), "-", "-")
+    for name, entry in known_models().items():
+        if name not in cached:
+            _row(name, "known", entry.kind, entry.per_language or entry.languages, "-", entry.licence)
+
+
+def _row(name: str, state: str, kind: str, languages: Sequence[str], sha256: str, licence: str) -> None:
+    click.echo("\t".join((name, state, kind, _languages(languages), sha256, licence)))
+
+
+def _languages(codes: Sequence[str]) -> str:
+    if tuple(codes) == ("*",):
+        return "its labels"
+    return ",".join(codes) if len(codes) < 9 else f"{len(codes)} languages"
+
+
+@click.command()
+@click.argument("name")
+def info(name: str) -> None:
+    """All that is known of the model NAME: its card, and where it comes from."""
+    import orjson
+
+    from models.cards import CARD, ModelError
+    from models.catalog import model_folder
+    from models.known import find_known, known_models
+
+    try:
+        folder = model_folder(name)
+    except ModelError:
+        _print({"name": name, "state": "not here", **_entry(known_models().get(name) or find_known(name))})
+        return
+    card = orjson.loads((folder / CARD).read_bytes())
+    files = {file: f"SHA-256 {sha256}, {_bytes((folder / file).stat().st_size)}" for file, sha256 in card.pop("files").items()}
+    _print({"name": name, "folder": folder, **{key: value for key, value in card.items() if key != "name"}, "files": files})
+
+
+def _entry(entry: "AnyKnown") -> dict[str, Any]:
+    fields = entry.model_dump(exclude={"name", "files", "hub", "revision", "languages", "per_language"})
+    fields["languages"] = entry.per_language or entry.languages
+    if entry.hub:
+        fields["hub"] = f"https://huggingface.co/{entry.hub}, revision {entry.revision}"
+    fields["files"] = {
+        name: f"{file.url or file.path}, {_bytes(file.size)}, SHA-256 {file.sha256 or 'not published'}"
+        for name, file in entry.files.items()
+    } or "all of the repository"
+    return fields
+
+
+def _bytes(size: int | None) -> str:
+    return "size not known" if size is None else f"{size:,} bytes"
+
+
+def _print(fields: dict[str, Any]) -> None:
+    for key, value in fields.items():
+        for label, text in _lines(key, value):
+            click.echo(f"{label:<17} {text}")
+
+
+def _lines(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    """A field as one line, a mapping as a line for each entry."""
+    if isinstance(value, dict):
+        for name, text in value.items():
+            yield key, f"{name}: {text}"
+    elif isinstance(value, list | tuple):
+        yield key, " ".join(map(str, value))
+    elif value is not None and value != "":
+        yield key, str(value)
+
+
+@click.command()
+@click.argument("name")
+def verify(name: str) -> None:
+    """Check the files of the model NAME (or of a model folder) against its card."""
+    import orjson
+
+    from models.cards import CARD, Card, check_files
+    from models.catalog import model_folder
+
+    folder = model_folder(name)
+    fields = orjson.loads((folder / CARD).read_bytes())
+    card = Card.model_validate({key: fields[key] for key in Card.model_fields})
+    check_files(folder, card)
+    click.echo(f"{folder}: {len(card.files)} files, all hashes match")
