@@ -4,12 +4,16 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli.calibrate import command as calibrate
 from pipelines.cli.run import inputs
 
 
 @click.group()
 def command() -> None:
     """List, check and train the models that recipes can name."""
+
+
+command.add_command(calibrate, "calibrate")
 
 
 @command.command("list")
