@@ -24,7 +24,7 @@ class Calibration:
     """The file, or None where no language has a threshold; its plot; what to tell the user."""
 
     thresholds: Thresholds | None
-    svg: str
+    svg: str  # empty where no language has enough documents
     figures: dict[str, Figures]
     warnings: tuple[str, ...]
 
@@ -47,7 +47,7 @@ def calibrate(outputs: Sequence[Path], name: str, kind: str, method: Method, com
         elif len(relevant.score):
             warnings.append(f"{language}: no threshold: {len(relevant.score)} documents, fewer than {method.min_documents}")
     axis = f"log10 {method.column}" if method.column in PERPLEXITIES else method.column
-    svg = draw([one.panel for one in found.values()], axis)
+    svg = draw([one.panel for one in found.values()], axis) if found else ""
     figures = {language: one.figures for language, one in found.items()}
     chosen = {language: one for language, one in found.items() if one.bounds}
     if not chosen:
@@ -79,7 +79,7 @@ def _rules(method: Method, chosen: dict[str, Found], name: str) -> tuple[Rule, .
 
 def write_calibration(calibration: Calibration, path: Path) -> list[Path]:
     """Write the thresholds file, where there are thresholds, and its plot beside it; each is there whole or not at all."""
-    content = {path.with_suffix(".svg"): calibration.svg}
+    content = {path.with_suffix(".svg"): calibration.svg} if calibration.svg else {}
     if calibration.thresholds:
         plain = calibration.thresholds.model_dump(mode="json", by_alias=True, exclude_none=True)
         content[path] = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=130)

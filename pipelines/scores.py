@@ -28,6 +28,9 @@ from schemas.thresholds import ModelUse
 UNLABELLED = "unlabelled"
 """The label of a document that has none."""
 
+FIELD = "metadata."
+"""What a label's name begins with if it is a field of the input, and no column."""
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -49,7 +52,7 @@ class Scores:
 
 
 def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) -> Scores:
-    """All living rows of finished runs, kept and rejected; `label` is a column or, else, a field of `metadata`.
+    """All living rows of finished runs, kept and rejected; `label` is a column, or `metadata.FIELD`: a field of the input.
 
     Raises OutputError, one line: no finished run, no such numeric column, no label anywhere, two runs that scored a language with
     different models.
@@ -82,7 +85,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
     scores.warnings = list(dict.fromkeys(scores.warnings))  # two roles, or two outputs, may say the same
     table = pa.concat_tables(tables)
     if label and pc.all(pc.equal(table["label"], UNLABELLED)).as_py():
-        raise OutputError(f"no document has a label {label!r}: it is no column, and no field of the input")
+        raise OutputError(f"no document has a label in {label!r}")
     table = table.filter(pc.and_(pc.is_finite(table[column]), pc.not_equal(table["language"], UNDETERMINED)))
     for code in sorted(pc.unique(table["language"]).to_pylist()):
         rows = table.filter(pc.equal(table["language"], code))
@@ -127,24 +130,15 @@ def _spaceless(place: str, path: str) -> list[str]:
 
 def _read(output: Path, column: str, label: str | None) -> pa.Table:
     """Columns language, `column` (float64), rejected, and with a label: label, host (strings)."""
+    wanted = ["language", column]
+    if label:
+        wanted += ["id", "url", "metadata" if label.startswith(FIELD) else label]
     tables = []
     for manifest in read_manifests(output):
         for part in ("kept", "rejected"):
-            path = output / manifest["files"][part]["path"]
-            try:
-                with pq.ParquetFile(path) as file:
-                    schema = file.schema_arrow
-                    for name in (column, "language"):
-                        if name not in schema.names:
-                            raise OutputError(f"{output}: no column {name!r}{did_you_mean(name, schema.names)}")
-                    if not (pa.types.is_floating(schema.field(column).type) or pa.types.is_integer(schema.field(column).type)):
-                        raise OutputError(f"{output}: column {column!r} is {schema.field(column).type}, no number")
-                    names = ["language", column]
-                    if label:
-                        names += ["id", "url", label if label in schema.names else "metadata"]
-                    rows = file.read(names)
-            except (OSError, pa.ArrowException) as error:
-                raise OutputError(f"{path}: {str(error).splitlines()[0]}") from None
+            rows = _read_file(output, manifest["files"][part]["path"], wanted)
+            if not (pa.types.is_floating(rows[column].type) or pa.types.is_integer(rows[column].type)):
+                raise OutputError(f"{output}: column {column!r} is {rows[column].type}, no number")
             columns = {
                 "language": rows["language"],
                 column: rows[column].cast(pa.float64()),
@@ -159,15 +153,27 @@ def _read(output: Path, column: str, label: str | None) -> pa.Table:
     return pa.concat_tables(tables)
 
 
+def _read_file(output: Path, path: str, columns: list[str]) -> pa.Table:
+    try:
+        with pq.ParquetFile(output / path) as file:
+            for name in columns:
+                if name not in file.schema_arrow.names:
+                    raise OutputError(f"{output}: no column {name!r}{did_you_mean(name, file.schema_arrow.names)}")
+            return file.read(columns)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{output / path}: {str(error).splitlines()[0]}") from None
+
+
 def _labels(rows: pa.Table, label: str) -> pa.Array:
-    if label in rows.schema.names:
-        values = rows[label].to_pylist()
+    if label.startswith(FIELD):
+        texts, name = rows["metadata"].to_pylist(), label.removeprefix(FIELD)
+        values = [None if text is None else orjson.loads(text).get(name) for text in texts]
     else:
-        values = [None if text is None else orjson.loads(text).get(label) for text in rows["metadata"].to_pylist()]
-    return pa.array([label_text(value) for value in values], pa.string())
+        values = rows[label].to_pylist()
+    return pa.array(map(_label_text, values), pa.string())
 
 
-def label_text(value: object) -> str:
+def _label_text(value: object) -> str:
     """A label as a user types it: text as it is, anything else as JSON (`1`, `true`)."""
     if value is None:
         return UNLABELLED

@@ -17,7 +17,7 @@ import click
 @click.option("--keep", type=click.Choice(["below", "above", "between"]), help="Side to keep  [default: by the column]")
 @click.option("--min-documents", type=click.IntRange(1), help="Languages with fewer get no threshold.  [default: 100]")
 @click.option("--quantile", "quantiles", type=float, multiple=True, help="quantiles: between 0 and 1; once or twice.")
-@click.option("--label", help="labels: the column, or field of the input, that holds the label.")
+@click.option("--label", help="labels: the column with the label; metadata.FIELD: a field of the input.")
 @click.option("--positive", "positives", multiple=True, help="labels: a label of what is to be rejected; repeatable.")
 @click.option("--negative", "negatives", multiple=True, help="labels: a label of what is to be kept; `unlabelled`: documents "
               "without one; repeatable.  [default: all other labels]")  # fmt: skip
