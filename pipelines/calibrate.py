@@ -66,7 +66,7 @@ def calibrate(outputs: Sequence[Path], name: str, kind: str, method: Method, com
 
 
 def _rules(method: Method, chosen: dict[str, Found], name: str) -> tuple[Rule, ...]:
-    documents = sum(int(str(one.figures["documents"])) for one in chosen.values())
+    documents = sum(len(values) for one in chosen.values() for _, values in one.panel.series)
     source = f"{name}: {method.objective}, calibrated on {documents:,} documents"
     rules = []
     for kind, part in RULES.items():
@@ -102,7 +102,9 @@ def figures_table(figures: dict[str, Figures]) -> str:
     return "\n".join(lines)
 
 
-def _cell(value: int | float | list[float] | str | None) -> str:
+def _cell(value: int | float | list[float] | None) -> str:
     if isinstance(value, list):
         return f"{value[0]:.4g} ({value[1]:.4g} to {value[2]:.4g})"
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else f"{value:,}"

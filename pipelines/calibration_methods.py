@@ -17,7 +17,7 @@ from pipelines.scores import UNLABELLED, Scored
 from schemas.config import Config
 
 Numbers = npt.NDArray[np.float64]
-Figures = dict[str, int | float | list[float] | str]
+Figures = dict[str, int | float | list[float]]
 
 PERPLEXITIES = ("ppl_clean", "ppl_harmful")
 """Columns whose logarithm is looked at: clusters and histograms are of log10."""

@@ -67,7 +67,7 @@ def find_valley(values: Numbers) -> Valley | str:
     places = centres[[at for at in bottoms if left < at < right]]
     stable = len(places) / RESAMPLES
     if stable < STABLE:
-        return f"a valley at {place:.4g}, but only {stable:.0%} of {RESAMPLES} resamples have it"
+        return f"a valley, but only {stable:.0%} of {RESAMPLES} resamples have it"
     first, last = np.quantile(places, [0.025, 0.975])
     depth = float(density[bottom] / min(density[left], density[right]))
     modes = (float(centres[left]), float(centres[right]))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -54,10 +56,10 @@ CHEAP = ("stages.quality=false", "stages.domain=false")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """`all`: the sample, nothing rejected; `rules`: the same under the web recipe's rules; `other`: a word model of our own."""
+    """`all`: the sample, nothing rejected; `rules`: a part of which a rule rejects some; `other`: a word model of our own."""
     root = tmp_path_factory.mktemp("calibrate")
     run("web", SAMPLE, root / "all", *CHEAP, "decide=[]")
-    run("web", SAMPLE, root / "rules", *CHEAP, "decide=[{name: short, column: text_chars, min: 200}]")
+    run("web", SAMPLE / "web.jsonl.zst", root / "rules", *CHEAP, "decide=[{name: short, column: text_chars, min: 2000}]")
     for language in ("en", "zh"):
         model = root / language
         model.mkdir()
@@ -184,12 +186,14 @@ def test_another_model_no_model_and_no_stage_are_refused_with_names_and_hashes(s
         f"en-clean ({expected}) as perplexity.clean.en, and the recipe has no model there": {"perplexity": False},
     }
     for message, stages in refused.items():
-        done = curricle("plan", recipe(folder, [{"use": "spam.yaml"}], **stages), "--input", SAMPLE)
-        assert done.returncode == 2
-        assert done.stderr.count("\n") == 1
-        assert message in done.stderr
-    tail = done.stderr  # of the last: the entry is named
-    assert f"{folder}/recipe.yaml: decide.0: spam.yaml: " in tail
+        with pytest.raises(RecipeError) as error:
+            make_plan(load_recipe(str(recipe(folder, [{"use": "spam.yaml"}], **stages))), [str(SAMPLE)])
+        assert message in str(error.value)
+        assert str(error.value).startswith(f"{folder}/recipe.yaml: decide.0: spam.yaml: ")
+        assert "\n" not in str(error.value)
+    done = curricle("run", folder / "recipe.yaml", "--input", SAMPLE, "--output", folder / "refused")
+    assert (done.returncode, done.stderr) == (2, f"curricle: {error.value}\n")
+    assert not (folder / "refused").exists()
 
 
 FILES = {
@@ -224,13 +228,19 @@ def test_quantiles_of_a_language_and_what_is_said_of_the_others(folder):
 
 
 def test_rejected_rows_count_and_are_told(folder):
-    options = ["--column", "ppl_clean", "--method", "quantiles", "--quantile", 0.3, "--keep", "below"]
+    options = ["--column", "ppl_clean", "--method", "quantiles", "--quantile", 0.3, "--min-documents", 20]
     done = calibrate(folder, "rules", *options, "--output", "r.yaml")
-    assert "documents were rejected by its rules, " in done.stderr
-    assert "--set 'decide=[]'" in done.stderr
-    assert calibrate(folder, "all", *options, "--output", "a.yaml").returncode == 0
-    rules = [yaml.safe_load((folder / name).read_text("utf-8"))["rules"][0] for name in ("r.yaml", "a.yaml")]
-    assert rules[0]["max"] == rules[1]["max"]
+    kept, rejected = (pq.read_table(folder / "rules" / part, columns=["language", "ppl_clean"]) for part in ("kept", "rejected"))
+    documents = f"rules: {len(rejected)} of {len(kept) + len(rejected)} documents were rejected by its rules, "
+    assert (
+        f"warning: {documents}{rejected['ppl_clean'].null_count} of them without ppl_clean; for calibration run with"
+        in done.stderr
+    )
+    assert len(rejected)
+    both = pa.concat_tables([kept, rejected])
+    english = both.filter(pc.equal(both["language"], "en"))["ppl_clean"].drop_null().to_numpy()
+    maximum = yaml.safe_load((folder / "r.yaml").read_text("utf-8"))["rules"][0]["max"]["en"]
+    assert maximum == np.quantile(english, 0.3)
 
 
 def test_a_score_that_is_the_wrong_way_round_gives_no_threshold(folder):
