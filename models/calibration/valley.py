@@ -1,8 +1,8 @@
 """The valley between two clusters of scores, found in a smoothed histogram, or nothing.
 
 Gaussian kernel with Silverman's rule of thumb, 0.9 * min(sd, IQR / 1.34) * n ** -0.2 (Density Estimation, 1986, eq. 3.31), which
-smooths two clusters rather too much than too little: a valley that is seen is there. With the limits below none was seen in 100
-samples each of 300 and of 1,000 values of a normal or gamma(2) distribution, one in 200 of Student's t(3).
+smooths two clusters rather too much than too little: a valley that is seen is there. With the limits below one was seen in 2 of
+600 samples of 300 or 1,000 values of a normal, gamma(2) or Student's t(3) distribution.
 """
 
 from dataclasses import dataclass

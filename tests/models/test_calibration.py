@@ -167,11 +167,11 @@ def test_the_valley_of_two_normal_clusters_lies_where_their_density_is_lowest(sh
 
 
 def test_clusters_that_do_not_touch_are_parted_in_the_middle():
-    values = np.concatenate([np.linspace(0, 1, 500), np.linspace(9, 10, 500)])
+    values = np.concatenate([np.linspace(0, 1, 900), np.linspace(99, 100, 100)])  # a density of exactly 0 from 5 to 95
     valley = find_valley(values)
     assert isinstance(valley, Valley)
-    assert valley.place == pytest.approx(5, abs=0.3)
-    assert valley.below == 0.5
+    assert valley.place == pytest.approx(50, abs=1)
+    assert valley.below == 0.9
 
 
 NONE = {
