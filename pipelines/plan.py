@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipelines.fingerprint import fingerprint, fingerprint_sha256, model_hashes
 from pipelines.graph import Steps
 from pipelines.inputs import find_inputs, plan_shards
+from pipelines.model_uses import check_models
 from pipelines.recipe import Recipe, RecipeError
 from pipelines.stages import STAGES, StageConfig
 from schemas.column import Column, schema_of
@@ -40,6 +41,7 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
 
     Raises RecipeError, ModelError or InputError, each one line.
     """
+    check_models(recipe)
     steps = place_decisions(recipe)
     parts = fingerprint(recipe, model_hashes([cast(StageConfig, config) for _, config in steps]))
     metadata = {"curricle": fingerprint_sha256(parts), "curricle.recipe": parts["recipe"]}

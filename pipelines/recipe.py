@@ -14,6 +14,7 @@ from pipelines.stages import STAGES
 from schemas.config import Config, did_you_mean, explain_error
 from schemas.rule_sets import RuleSetError, expand
 from schemas.rules import Rule
+from schemas.thresholds import Thresholds, ThresholdsError, is_thresholds_file, read_thresholds
 from stages.read.config import ReadConfig
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -35,6 +36,7 @@ class Recipe:
     read: ReadConfig
     stages: tuple[tuple[str, Config], ...]
     decide: tuple[Rule, ...]
+    thresholds: tuple[tuple[str, Thresholds], ...] = ()  # files that `decide` uses, each with its entry
 
     def resolved(self) -> dict[str, Any]:
         """Everything, defaults included, as plain values: what recipe.yaml in the output holds."""
@@ -73,11 +75,11 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{name}: a recipe is a mapping with the keys {', '.join(KEYS)}")
     for setting in settings:
         _set(content, setting)
-    return check_recipe(path.stem, content, name)
+    return check_recipe(path.stem, content, name, Path() if path.parent == SHIPPED else path.parent)
 
 
-def check_recipe(name: str, content: dict[str, Any], where: str) -> Recipe:
-    """Plain values to a Recipe; `where` goes in front of every message."""
+def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = Path()) -> Recipe:
+    """Plain values to a Recipe; `where` goes in front of every message, paths of thresholds files start in `folder`."""
     for key in content:
         if key not in KEYS:
             raise RecipeError(f"{where}: {key}: unknown key{did_you_mean(str(key), KEYS)}")
@@ -91,13 +93,20 @@ def check_recipe(name: str, content: dict[str, Any], where: str) -> Recipe:
             raise RecipeError(f"{where}: stages.{stage}: unknown stage{did_you_mean(str(stage), STAGES)}")
         if values is not False:  # `--set stages.quality=false` leaves a stage out
             configs.append((stage, _checked(STAGES[stage].config, values or {}, f"{where}: stages.{stage}")))
-    decide = tuple(rule for number, entry in enumerate(rules) for rule in _rules(entry, f"{where}: decide.{number}"))
+    decide: list[Rule] = []
+    used: list[tuple[str, Thresholds]] = []
+    for number, entry in enumerate(rules):
+        at = f"{where}: decide.{number}"
+        calibrated = _thresholds(entry, at, folder)
+        decide += _rules(entry, at, calibrated)
+        if calibrated:
+            used.append((f"{at}: {entry['use']}", calibrated))
     names = [rule.name for rule in decide]
     for rule in names:
         if names.count(rule) > 1:
             raise RecipeError(f"{where}: decide: two rules are named {rule!r}")
     read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
-    return Recipe(name, str(content.get("description", "")), read, tuple(configs), decide)
+    return Recipe(name, str(content.get("description", "")), read, tuple(configs), tuple(decide), tuple(used))
 
 
 def _checked(kind: type[C], values: object, where: str) -> C:
@@ -107,15 +116,26 @@ def _checked(kind: type[C], values: object, where: str) -> C:
         raise RecipeError(explain_error(error, kind, where)) from None
 
 
-def _rules(entry: object, where: str) -> list[Rule]:
-    """One rule, or those of a published set: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`."""
+def _thresholds(entry: object, where: str, folder: Path) -> Thresholds | None:
+    """The calibrated file that an entry uses; None for a rule or a published set."""
+    if not isinstance(entry, dict) or not is_thresholds_file(str(entry.get("use"))):
+        return None
+    try:
+        return read_thresholds(folder / str(entry["use"]))
+    except ThresholdsError as error:
+        raise RecipeError(f"{where}: {error}") from None
+
+
+def _rules(entry: object, where: str, calibrated: Thresholds | None) -> list[Rule]:
+    """One rule, or those of a published set or thresholds file: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`."""
     if not isinstance(entry, dict) or "use" not in entry:
         return [_checked(Rule, entry, where)]
     for key in entry:
         if key not in ("use", "set", "without"):
             raise RecipeError(f"{where}.{key}: unknown key{did_you_mean(str(key), ('use', 'set', 'without'))}")
     try:
-        rules = {rule["name"]: rule for rule in expand(str(entry["use"]))}
+        found = [rule.model_dump(by_alias=True) for rule in calibrated.rules] if calibrated else expand(str(entry["use"]))
+        rules = {rule["name"]: rule for rule in found}
     except RuleSetError as error:
         raise RecipeError(f"{where}: {error}") from None
     changes, without = entry.get("set") or {}, entry.get("without") or []

@@ -1,0 +1,55 @@
+"""A thresholds file: rules that were calibrated on scores of certain models, and those models. `decide: [{use: ./FILE.yaml}]`."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from schemas.config import Config, explain_error
+from schemas.rules import Rule
+
+
+class ThresholdsError(ValueError):
+    """A thresholds file that cannot be read: one line that names it and the cause."""
+
+
+class ModelUse(Config):
+    """A model that gave the scores."""
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Thresholds(Config):
+    """What `curricle models calibrate` writes."""
+
+    name: str
+    column: str
+    method: Literal["quantiles", "valley", "labels"]
+    command: str  # that made the file
+    runs: tuple[dict[str, Any], ...]  # the outputs read: folder, fingerprint, documents
+    models: dict[str, ModelUse]  # by place in a recipe, such as `perplexity.clean.en`: the rules hold for these alone
+    figures: dict[str, dict[str, Any]]  # by language: documents, thresholds, what they do; [value, low, high] of a 95 % interval
+    rules: tuple[Rule, ...]
+
+
+def is_thresholds_file(name: str) -> bool:
+    """True for a path of a YAML file: published sets have no such names."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """The file, checked whole; ThresholdsError."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ThresholdsError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ThresholdsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or "rules" not in content:
+        raise ThresholdsError(f"{path}: not a file of `curricle models calibrate`")
+    try:
+        return Thresholds.model_validate(content)
+    except ValidationError as error:
+        raise ThresholdsError(explain_error(error, Thresholds, str(path))) from None
