@@ -253,7 +253,8 @@ def test_a_score_that_is_the_wrong_way_round_gives_no_threshold(folder):
 
 
 def test_no_valley_is_told_and_gives_no_threshold(folder):
-    done = calibrate(folder, "all", "--column", "ppl_logratio_spam", "--method", "valley", "--min-documents", 100, "--output", "v.yaml")
+    options = ["--column", "ppl_logratio_spam", "--method", "valley", "--min-documents", 100]
+    done = calibrate(folder, "all", *options, "--output", "v.yaml")
     assert done.returncode == 1
     assert "warning: en: no threshold: " in done.stderr
     assert not (folder / "v.yaml").exists()
