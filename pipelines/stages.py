@@ -15,6 +15,8 @@ from stages.heuristics.tag import TagHeuristics
 from stages.language import LanguageConfig, TagLanguage
 from stages.perplexity import PerplexityConfig, ScorePerplexity
 from stages.quality import QualityConfig, RateQuality
+from stages.url_rules.config import UrlRulesConfig
+from stages.url_rules.tag import TagUrlRules
 
 
 class StageConfig(Protocol):
@@ -42,6 +44,7 @@ class Stage:
 
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
+    "url_rules": Stage(UrlRulesConfig, TagUrlRules),
     "language": Stage(LanguageConfig, TagLanguage),
     "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
+from schemas.url_columns import URL_RULES
 
 QUALITY_CRITERIA = (
     "accuracy",
@@ -191,6 +192,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "payload": PAYLOAD,
     "dead": DEAD,
     "extract": EXTRACT,
+    "url_rules": URL_RULES,
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
