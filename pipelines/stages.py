@@ -15,6 +15,7 @@ from stages.heuristics.tag import TagHeuristics
 from stages.language import LanguageConfig, TagLanguage
 from stages.perplexity import PerplexityConfig, ScorePerplexity
 from stages.quality import QualityConfig, RateQuality
+from stages.redact import Redact, RedactConfig
 from stages.url_rules.config import UrlRulesConfig
 from stages.url_rules.tag import TagUrlRules
 
@@ -45,6 +46,7 @@ class Stage:
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "url_rules": Stage(UrlRulesConfig, TagUrlRules),
+    "redact": Stage(RedactConfig, Redact),
     "language": Stage(LanguageConfig, TagLanguage),
     "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from schemas.cleaning_columns import REDACT
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
 from schemas.url_columns import URL_RULES
@@ -193,6 +194,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "dead": DEAD,
     "extract": EXTRACT,
     "url_rules": URL_RULES,
+    "redact": REDACT,
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,

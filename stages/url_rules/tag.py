@@ -1,4 +1,4 @@
-"""URLs on block lists, with the verdicts of datatrove 0.10.1's URLFilter (its source; RefinedWeb, arXiv 2306.01116, G.1).
+"""URLs on block lists, with the verdicts of datatrove 0.10.1's URLFilter (its source; after RefinedWeb, arXiv 2306.01116).
 
 In its order: the registered domain, the full host name, the whole URL, a word, soft words, a word inside. Hosts are cut by
 tldextract from the public suffix list inside that package; nothing is downloaded.
