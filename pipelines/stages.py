@@ -8,6 +8,7 @@ import apache_beam as beam
 
 from schemas.column import Column
 from schemas.config import Config
+from stages.clean_lines import CleanLines, CleanLinesConfig
 from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.heuristics.config import HeuristicsConfig
@@ -47,6 +48,7 @@ STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "url_rules": Stage(UrlRulesConfig, TagUrlRules),
     "redact": Stage(RedactConfig, Redact),
+    "clean_lines": Stage(CleanLinesConfig, CleanLines),
     "language": Stage(LanguageConfig, TagLanguage),
     "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),

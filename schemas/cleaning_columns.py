@@ -18,3 +18,24 @@ REDACT = (
         null="no text, or `public_ips` is off",
     ),
 )
+
+CLEAN_LINES = (
+    Column(
+        name="symbol_removed_lines",
+        dtype=pa.int32(),
+        doc="lines of nothing but symbols, removed from `text`",
+        null="no text, or `symbol_lines` is off",
+    ),
+    Column(
+        name="c4_removed_lines",
+        dtype=pa.int32(),
+        doc="lines, blank ones too, that C4's line rules removed",
+        null="no text, or `c4` is off",
+    ),
+    Column(
+        name="boilerplate_removed_lines",
+        dtype=pa.int32(),
+        doc="lines with a phrase of `boilerplate`, removed from `text`",
+        null="no text, or no such phrase is given",
+    ),
+)

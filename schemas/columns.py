@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.cleaning_columns import REDACT
+from schemas.cleaning_columns import CLEAN_LINES, REDACT
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
 from schemas.url_columns import URL_RULES
@@ -195,6 +195,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "extract": EXTRACT,
     "url_rules": URL_RULES,
     "redact": REDACT,
+    "clean_lines": CLEAN_LINES,
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
