@@ -9,6 +9,7 @@ import apache_beam as beam
 from schemas.column import Column
 from schemas.config import Config
 from stages.clean_lines import CleanLines, CleanLinesConfig
+from stages.datatrove_filter import DatatroveConfig, RunDatatrove
 from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.heuristics.config import HeuristicsConfig
@@ -52,6 +53,7 @@ STAGES: dict[str, Stage] = {
     "language": Stage(LanguageConfig, TagLanguage),
     "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),
+    "datatrove": Stage(DatatroveConfig, RunDatatrove),
     "quality": Stage(QualityConfig, RateQuality),
     "domain": Stage(DomainConfig, TagDomain),
 }

@@ -39,3 +39,16 @@ CLEAN_LINES = (
         null="no text, or no such phrase is given",
     ),
 )
+
+
+def datatrove_column(name: str) -> Column:
+    """What the stage `datatrove` writes for a filter."""
+    return Column(
+        name=f"datatrove_{name}",
+        dtype=pa.string(),
+        doc="`keep`, or the filter's reason to drop the document (`drop` where it gives none); one column for each filter",
+        null="no text, dead or already rejected",
+    )
+
+
+DATATROVE = (datatrove_column("<filter>"),)

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.cleaning_columns import CLEAN_LINES, REDACT
+from schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
 from schemas.url_columns import URL_RULES
@@ -199,6 +199,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
+    "datatrove": DATATROVE,
     "quality": QUALITY,
     "domain": DOMAIN,
     "decision": DECISION,
