@@ -113,7 +113,9 @@ class EntryTable:
             return [None] * len(strings)
         seed = SEEDS[kind]
         wanted = np.fromiter((xxh3_64_intdigest(string.encode(), seed) for string in strings), np.uint64, len(strings))
-        at = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
+        order = np.argsort(wanted)  # neighbours in the table are in the processor's cache: half the time
+        at = np.empty(len(wanted), np.intp)
+        at[order] = np.minimum(np.searchsorted(self.hashes, wanted[order]), len(self.hashes) - 1)
         found: list[str | None] = [None] * len(strings)
         for row in np.flatnonzero(self.hashes[at] == wanted):
             found[row] = self.names[self.rules[at[row]]]
