@@ -21,7 +21,7 @@ class Card(Config):
     """What every model's card holds; each kind adds its own fields in a subclass."""
 
     name: str
-    kind: Literal["language-id", "perplexity", "rater"]
+    kind: Literal["language-id", "perplexity", "rater", "url-rules"]
     version: str
     licence: str  # one line
     source: str  # one line: what it was trained on or where it was taken from

@@ -1,8 +1,11 @@
 """The dataset card of an output folder: what it is, how to load it, what its columns mean."""
 
+from typing import cast
+
 from pipelines.data_model import table
 from pipelines.manifest import Totals
 from pipelines.plan import Plan
+from pipelines.stages import StageConfig
 from schemas.columns import COLUMNS
 from stages.write import PARTS
 
@@ -34,7 +37,8 @@ spark.read.parquet("FOLDER/kept")                               # Spark
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
     """Markdown with a header that `datasets` reads."""
-    columns = tuple(COLUMNS[name] for name in plan.schemas["rejected"].names if name in COLUMNS)
+    written = {column.name: column for _, config in plan.steps for column in cast(StageConfig, config).writes()}
+    columns = tuple((COLUMNS | written)[name] for name in plan.schemas["rejected"].names)
     return CARD.format(
         configs="\n".join(
             f"- config_name: {part}\n  data_files: {part}/*.parquet" + ("\n  default: true" if part == "kept" else "")

@@ -23,9 +23,14 @@ def code_sha256() -> str:
 
 
 def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
-    """Model name -> hash of its files, for all models of these stages; ModelError where one is missing."""
+    """Model name -> hash of its files, for all models of these stages; two models of one name have a part of the hash behind it.
+
+    Raises ModelError where a model is missing.
+    """
     folders = sorted({folder for config in configs for folder in config.models()})
-    return {folder.name: model_sha256(folder) for folder in folders}
+    hashes = [(folder.name, model_sha256(folder)) for folder in folders]
+    several = {name for name, sha in hashes if any(name == other and sha != sha2 for other, sha2 in hashes)}
+    return {f"{name} {sha[:12]}" if name in several else name: sha for name, sha in hashes}
 
 
 def model_sha256(folder: Path) -> str:

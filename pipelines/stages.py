@@ -8,6 +8,8 @@ import apache_beam as beam
 
 from schemas.column import Column
 from schemas.config import Config
+from stages.clean_lines import CleanLines, CleanLinesConfig
+from stages.datatrove_filter import DatatroveConfig, RunDatatrove
 from stages.domain import DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.heuristics.config import HeuristicsConfig
@@ -15,6 +17,9 @@ from stages.heuristics.tag import TagHeuristics
 from stages.language import LanguageConfig, TagLanguage
 from stages.perplexity import PerplexityConfig, ScorePerplexity
 from stages.quality import QualityConfig, RateQuality
+from stages.redact import Redact, RedactConfig
+from stages.url_rules.config import UrlRulesConfig
+from stages.url_rules.tag import TagUrlRules
 
 
 class StageConfig(Protocol):
@@ -42,9 +47,13 @@ class Stage:
 
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
+    "url_rules": Stage(UrlRulesConfig, TagUrlRules),
+    "redact": Stage(RedactConfig, Redact),
+    "clean_lines": Stage(CleanLinesConfig, CleanLines),
     "language": Stage(LanguageConfig, TagLanguage),
     "heuristics": Stage(HeuristicsConfig, TagHeuristics),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity),
+    "datatrove": Stage(DatatroveConfig, RunDatatrove),
     "quality": Stage(QualityConfig, RateQuality),
     "domain": Stage(DomainConfig, TagDomain),
 }

@@ -1,4 +1,4 @@
-"""What is done to record batches everywhere: append, replace, select rows and scatter results back, mark rows as dead.
+"""What is done to record batches everywhere: append, replace (text too), select rows and scatter results back, mark rows as dead.
 
 All functions keep the batch's schema metadata (it carries the shard's envelope, see `schemas.shards`) and the number and
 order of rows.
@@ -32,6 +32,20 @@ def append_columns(batch: pa.RecordBatch, columns: Sequence[Column], values: Map
             array = array.cast(column.dtype)
         at = batch.schema.get_field_index(column.name)
         batch = batch.append_column(column.field, array) if at < 0 else batch.set_column(at, column.field, array)
+    return batch
+
+
+def text_chars(text: pa.Array) -> pa.Array:
+    """Code points (int32) of each text without white space at its ends; null where the text is."""
+    return pc.utf8_length(pc.utf8_trim_whitespace(text))
+
+
+def replace_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
+    """Put `text` (string, one per row) in place of the column `text`; `text_chars` follows where there is one."""
+    for name, values in (("text", text), ("text_chars", text_chars(text))):
+        at = batch.schema.get_field_index(name)
+        if at >= 0:
+            batch = batch.set_column(at, batch.schema.field(at), values)
     return batch
 
 

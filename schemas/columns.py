@@ -2,8 +2,10 @@
 
 import pyarrow as pa
 
+from schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
+from schemas.url_columns import URL_RULES
 
 QUALITY_CRITERIA = (
     "accuracy",
@@ -225,10 +227,14 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "payload": PAYLOAD,
     "dead": DEAD,
     "extract": EXTRACT,
+    "url_rules": URL_RULES,
+    "redact": REDACT,
+    "clean_lines": CLEAN_LINES,
     "language": LANGUAGE,
     "heuristics": HEURISTICS,
     "perplexity": PERPLEXITY,
     "paragraphs": PARAGRAPHS,
+    "datatrove": DATATROVE,
     "quality": QUALITY,
     "domain": DOMAIN,
     "decision": DECISION,

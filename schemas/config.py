@@ -1,7 +1,8 @@
 """The base of every configuration: frozen, keyword-only, unknown keys refused; and how its errors read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,7 +26,22 @@ def explain_error(error: ValidationError, kind: type[Config], where: str) -> str
     first = error.errors()[0]
     path = ".".join([where, *(str(part) for part in first["loc"])])
     if first["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in kind.model_fields.items()]
+        known = [field.alias or name for name, field in _kind_at(kind, first["loc"][:-1]).model_fields.items()]
         return f"{path}: unknown key" + did_you_mean(str(first["loc"][-1]), known)
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: {message}" + ("" if first["type"] in ("value_error", "missing") else f", not {first['input']!r}")
+
+
+def _kind_at(kind: type[Config], location: Iterable[Any]) -> type[Config]:
+    """The configuration that stands at `location` (field names and list positions) inside one of `kind`."""
+    for part in location:
+        if part in kind.model_fields:
+            kind = next(_configs(kind.model_fields[part].annotation), kind)
+    return kind
+
+
+def _configs(annotation: Any) -> Iterator[type[Config]]:
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _configs(argument)

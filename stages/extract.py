@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from schemas.batches import append_columns, mark_dead, scatter
+from schemas.batches import append_columns, mark_dead, scatter, text_chars
 from schemas.column import Column
 from schemas.columns import EXTRACT, PAYLOAD
 from schemas.config import Config
@@ -85,7 +85,7 @@ def extract_with(batch: pa.RecordBatch, reader: Reader, max_html_bytes: int) -> 
     """`extract_text` with any reader of HTML."""
     title = batch.column("title") if "title" in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
     if "payload" not in batch.schema.names:
-        chars = batch.column("text_chars") if "text_chars" in batch.schema.names else _text_chars(batch.column("text"))
+        chars = batch.column("text_chars") if "text_chars" in batch.schema.names else text_chars(batch.column("text"))
         return append_columns(batch, EXTRACT, {"title": title, "text_chars": chars})
     waiting = pc.and_(batch.column("text").is_null(), batch.column("dead_reason").is_null())
     waiting = pc.and_(waiting, batch.column("payload").is_valid())
@@ -103,7 +103,7 @@ def extract_with(batch: pa.RecordBatch, reader: Reader, max_html_bytes: int) -> 
     batch = batch.set_column(at, batch.schema.field(at), text)
     batch = mark_dead(batch, scatter(pa.array(reasons, pa.string()), mask), "extract", batch.column("payload"))
     batch = batch.drop_columns([column.name for column in PAYLOAD])
-    return append_columns(batch, EXTRACT, {"title": title, "text_chars": _text_chars(batch.column("text"))})
+    return append_columns(batch, EXTRACT, {"title": title, "text_chars": text_chars(batch.column("text"))})
 
 
 def _page(payload: bytes, content_type: str | None, reader: Reader, max_html_bytes: int) -> Page | str:
@@ -132,10 +132,6 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
     head = payload[:_LOOKED_AT]
     control = len(head) - len(head.translate(None, _CONTROL))
     return f"{control} control characters in {len(head)} bytes" if control * 10 > len(head) else None
-
-
-def _text_chars(text: pa.Array) -> pa.Array:
-    return pc.utf8_length(pc.utf8_trim_whitespace(text))
 
 
 class ExtractText(beam.PTransform):

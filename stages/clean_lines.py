@@ -1,0 +1,162 @@
+"""Takes lines out of the text: by C4's line rules (Raffel et al. 2020, arXiv 1910.10683, section 2.2) as datatrove 0.10.1's
+C4QualityFilter applies them; lines of nothing but symbols, as its SymbolLinesFormatter (FineWeb2: table rows of `|`); by phrases.
+
+Deviation: C4 drops documents too (`lorem ipsum`, `{`, under 5 sentences). A stage drops nothing; `c4@datatrove` has these rules,
+and a line that would drop its document stays in the text.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar, Final, Self
+
+import apache_beam as beam
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
+from schemas.batches import append_columns, replace_text
+from schemas.cleaning_columns import CLEAN_LINES
+from schemas.column import Column
+from schemas.config import Config
+from stages.kernel import RunKernel
+
+_CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
+_ENDS: Final = (".", "?", "!", '"', "'")
+_PHRASES: Final = (
+    "javascript",
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+)
+_MIN_WORDS: Final = 3
+_MAX_WORD_CHARS: Final = 1000
+
+Cleaned = tuple[str, int]
+"""The text that remains, and how many lines are gone."""
+
+
+class SymbolLines(Config):
+    """A line of `symbols` and spaces alone goes; a run of such lines leaves one line `replacement`. Defaults: FineWeb2's."""
+
+    symbols: str = Field(default="|", min_length=1)
+    replacement: str = "\n"
+
+
+class CleanLinesConfig(Config):
+    """`boilerplate`: phrases, their case does not count; every line that holds one is removed.
+
+    Symbol lines go first, then C4's rules, then boilerplate.
+    """
+
+    expensive: ClassVar[bool] = False
+
+    c4: bool = True
+    symbol_lines: SymbolLines | None = None
+    boilerplate: tuple[str, ...] = ()
+
+    @field_validator("boilerplate")
+    @classmethod
+    def _not_blank(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not phrase.strip() for phrase in phrases):
+            raise ValueError("a blank phrase is in every line")
+        return phrases
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.c4 or self.symbol_lines or self.boilerplate):
+            raise ValueError("nothing to clean: c4 is false, no symbol_lines, no boilerplate")
+        return self
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that must be there."""
+        return ("text",)
+
+    def writes(self) -> tuple[Column, ...]:
+        """Columns that are appended; `text` changes, and `text_chars` with it."""
+        return CLEAN_LINES
+
+    def models(self) -> tuple[()]:
+        """None."""
+        return ()
+
+
+def remove_symbol_lines(text: str, config: SymbolLines) -> Cleaned:
+    """Without lines of symbols; a line of white space alone stays. Line breaks become newlines, the last one goes."""
+    strip = config.symbols + " "
+    kept: list[str] = []
+    removed, inside = 0, False
+    for line in text.splitlines():
+        if not line.strip(strip) and line.strip():
+            if not inside and config.replacement:
+                kept.append(config.replacement)
+            removed, inside = removed + 1, True
+        else:
+            kept.append(line)
+            inside = False
+    return "\n".join(kept), removed
+
+
+def remove_c4_lines(text: str) -> Cleaned:
+    """Lines with a terminal mark, three words, no word over 1,000 characters, no policy phrase; stripped, without citations."""
+    lines = text.splitlines()
+    kept = [line for line in map(_c4_line, lines) if line is not None]
+    return "\n".join(kept).strip(), len(lines) - len(kept)
+
+
+def _c4_line(line: str) -> str | None:
+    line = line.strip()
+    clean = _CITATION.sub("", line) if "[" in line else line
+    if not clean.endswith(_ENDS) or clean.endswith("...") or len(line.split(None, _MIN_WORDS - 1)) < _MIN_WORDS:
+        return None
+    if len(line) > _MAX_WORD_CHARS and any(len(word) > _MAX_WORD_CHARS for word in line.split()):
+        return None
+    lower = clean.lower()
+    return None if any(phrase in lower for phrase in _PHRASES) else clean
+
+
+def remove_boilerplate(text: str, phrases: tuple[str, ...]) -> Cleaned:
+    """Without lines that hold a phrase (lower case); all else stays as it is."""
+    lower = text.lower()
+    if not any(phrase in lower for phrase in phrases):
+        return text, 0
+    lines = text.splitlines(keepends=True)
+    kept = [line for line in lines if not any(phrase in line.lower() for phrase in phrases)]
+    return "".join(kept), len(lines) - len(kept)
+
+
+def clean_lines(batch: pa.RecordBatch, config: CleanLinesConfig) -> pa.RecordBatch:
+    """Take lines out of `text`; append `symbol_removed_lines`, `c4_removed_lines` and `boilerplate_removed_lines` (int32).
+
+    A count is null where there is no text or that cleaner is off. A text of which nothing remains is empty, not null.
+    """
+    phrases = tuple(phrase.lower() for phrase in config.boilerplate)
+    cleaners: dict[str, Callable[[str], Cleaned] | None] = {
+        "symbol_removed_lines": partial(remove_symbol_lines, config=config.symbol_lines) if config.symbol_lines else None,
+        "c4_removed_lines": remove_c4_lines if config.c4 else None,
+        "boilerplate_removed_lines": partial(remove_boilerplate, phrases=phrases) if phrases else None,
+    }
+    texts: list[str | None] = batch.column("text").to_pylist()
+    counts = {}
+    for name, cleaner in cleaners.items():
+        removed: list[int | None] = [None] * len(texts)
+        if cleaner:
+            for row, text in enumerate(texts):
+                if text is not None:
+                    texts[row], removed[row] = cleaner(text)
+        counts[name] = pa.array(removed, pa.int32())
+    return append_columns(replace_text(batch, pa.array(texts, pa.string())), CLEAN_LINES, counts)
+
+
+class CleanLines(beam.PTransform):
+    """Take lines out of the text of batches."""
+
+    def __init__(self, config: CleanLinesConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "CleanLines" >> beam.ParDo(RunKernel("clean_lines", clean_lines, self.config))

@@ -1,0 +1,210 @@
+"""Any filter or formatter of datatrove (https://github.com/huggingface/datatrove), run on the rows as it is.
+
+Deviations: a filter drops nothing, its verdict becomes a column; what one filter rejects the next one still sees. An exception on
+one document makes that row a dead letter. Metadata that a filter writes is not kept.
+"""
+
+import importlib
+import importlib.metadata
+import inspect
+import re
+from typing import Any, ClassVar, Final, Self
+
+import apache_beam as beam
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator, model_validator
+
+from models.cards import ModelError
+from schemas.batches import append_columns, living_rows, mark_dead, replace_text, scatter
+from schemas.cleaning_columns import datatrove_column
+from schemas.column import Column
+from schemas.columns import DEAD, PAYLOAD
+from schemas.config import Config, did_you_mean
+from stages.kernel import RunKernel
+
+KEEP, DROP = "keep", "drop"
+REFUSED: Final = {
+    "LambdaFilter": "takes a Python function, which no recipe can hold",
+    "PIIFormatter": "changes a text by what it saw before: use the stage redact",
+    "SamplerFilter": "draws at random, so that a second run gives another output",
+}
+_NO_DOCUMENT: Final = frozenset({"id", "text", *(column.name for column in (*PAYLOAD, *DEAD))})
+
+
+class DatatroveStep(Config):
+    """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column, else made from the class."""
+
+    filter: str | None = None
+    formatter: str | None = None
+    args: dict[str, Any] = Field(default_factory=dict)
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9_]+$")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.filter is None) == (self.formatter is None):
+            raise ValueError("give either filter or formatter")
+        try:
+            self.build()
+        except ModelError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def class_name(self) -> str:
+        """The class in datatrove."""
+        return self.filter or self.formatter or ""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """`datatrove_gopher_quality` for GopherQualityFilter; none for a formatter."""
+        if self.filter is None:
+            return ()
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.filter.removesuffix("Filter")).lower()
+        return (datatrove_column(self.name or words),)
+
+    def build(self) -> Any:
+        """The object; ModelError, one line, where there is no such class or it does not take these arguments."""
+        kind = "filter" if self.filter else "formatter"
+        if self.class_name in REFUSED:
+            raise ModelError(f"{self.class_name} {REFUSED[self.class_name]}")
+        try:
+            module = importlib.import_module(f"datatrove.pipeline.{kind}s")
+        except ImportError as error:
+            raise ModelError(f"{error}: pip install 'curricle[datatrove]'") from None
+        classes = {name: found for name, found in vars(module).items() if isinstance(found, type)}
+        if self.class_name not in classes:
+            raise ModelError(f"datatrove has no {kind} {self.class_name!r}{did_you_mean(self.class_name, classes)}")
+        wanted = classes[self.class_name]
+        known = [name for name in inspect.signature(wanted).parameters if name != "exclusion_writer"]
+        for name in self.args:
+            if name not in known:
+                raise ModelError(f"{self.class_name} has no argument {name!r}{did_you_mean(name, known)}")
+        try:
+            return wanted(**self.args)
+        except Exception as error:  # whatever a constructor finds wrong with its arguments
+            raise ModelError(f"{self.class_name}: {_one_line(error)}") from None
+
+
+class DatatroveConfig(Config):
+    """`steps`, in order; one step, or a list of them, may stand for the whole.
+
+    `version`: datatrove's, filled in, so that it is in the run's fingerprint.
+    """
+
+    expensive: ClassVar[bool] = True
+
+    steps: tuple[DatatroveStep, ...] = ()
+    version: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values and not values.keys() & {"steps", "version"}:
+            values = [values]
+        return {"steps": values} if isinstance(values, list) else values
+
+    @field_validator("version")
+    @classmethod
+    def _installed(cls, version: str | None) -> str | None:
+        try:
+            found = importlib.metadata.version("datatrove")
+        except importlib.metadata.PackageNotFoundError:
+            return version
+        if version not in (None, found):
+            raise ValueError(f"the recipe was made with datatrove {version}, here is {found}")
+        return found
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [column.name for column in self.writes()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two filters write {name!r}: give each a name")
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that must be there; all others that are there go into the document's metadata."""
+        return ("text",)
+
+    def writes(self) -> tuple[Column, ...]:
+        """A column for each filter; `text` changes where a step changes it, and `text_chars` with it."""
+        return tuple(column for step in self.steps for column in step.columns)
+
+    def models(self) -> tuple[()]:
+        """None. ModelError if there is no step."""
+        if not self.steps:
+            raise ModelError("datatrove: no step: give filter or formatter, or a list of such")
+        return ()
+
+
+def build_steps(config: DatatroveConfig) -> tuple[Any, ...]:
+    """datatrove's objects, one for each step."""
+    return tuple(step.build() for step in config.steps)
+
+
+def run_datatrove(batch: pa.RecordBatch, steps: tuple[Any, ...], config: DatatroveConfig) -> pa.RecordBatch:
+    """Append `datatrove_<filter>` (string: `keep` or the reason to drop) for each filter; put changed texts into `text`.
+
+    Null where the row is dead, already rejected or has no text. A row on which a step raises becomes a dead letter; an error that
+    is the machine's and not the row's (ImportError, OSError, MemoryError) fails the bundle.
+    """
+    from datatrove.data import Document
+
+    wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+    rows = batch.filter(pa.array(wanted))
+    fields = [name for name in rows.schema.names if name not in _NO_DOCUMENT]
+    texts: list[str | None] = rows.column("text").to_pylist()
+    reasons: list[str | None] = [None] * len(texts)
+    verdicts: dict[str, list[str | None]] = {column.name: [None] * len(texts) for column in config.writes()}
+    for row, (id_, values) in enumerate(zip(rows.column("id").to_pylist(), rows.select(fields).to_pylist(), strict=True)):
+        document = Document(text=texts[row] or "", id=id_, metadata=_metadata(values))
+        for step, spec in zip(steps, config.steps, strict=True):
+            try:
+                if spec.filter:
+                    verdicts[spec.columns[0].name][row] = _verdict(step.filter_batch([document])[0])
+                else:
+                    document.text = step.format(document.text)
+                document.text.encode()  # a lone surrogate would cost the whole batch
+            except (ImportError, OSError, MemoryError):
+                raise
+            except Exception as error:  # of another's code, on any text
+                texts[row], reasons[row] = None, f"{spec.class_name}: {_one_line(error)}"
+                break
+            texts[row] = document.text
+    batch = mark_dead(batch, scatter(pa.array(reasons, pa.string()), wanted), "datatrove", batch.column("text").cast(pa.binary()))
+    batch = replace_text(batch, pc.replace_with_mask(batch.column("text"), pa.array(wanted), pa.array(texts, pa.string())))
+    columns = {name: scatter(pa.array(values, pa.string()), wanted) for name, values in verdicts.items()}
+    return append_columns(batch, config.writes(), columns)
+
+
+def _metadata(values: dict[str, Any]) -> dict[str, Any]:
+    """As datatrove's reader makes it of our files: the input's own fields, then the columns."""
+    own = orjson.loads(values.pop("metadata", None) or b"{}")
+    return {**own, **{name: value for name, value in values.items() if value is not None}}
+
+
+def _verdict(answer: Any) -> str:
+    """A filter answers True or False, or (False, reason)."""
+    kept, reason = answer if isinstance(answer, tuple) else (answer, None)
+    return KEEP if kept else str(reason or DROP)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+class RunDatatrove(beam.PTransform):
+    """Run datatrove's filters and formatters on batches."""
+
+    def __init__(self, config: DatatroveConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "Datatrove" >> beam.ParDo(RunKernel("datatrove", run_datatrove, self.config, load=build_steps))

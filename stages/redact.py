@@ -1,0 +1,153 @@
+"""E-mail and public IPv4 addresses become stand-ins: those that datatrove 0.10.1's PIIFormatter finds.
+
+FineWeb (arXiv 2406.17557) and FineWeb2 publish their texts so.
+
+Deviation: datatrove goes round its list of stand-ins, so a text depends on the documents before it. Here the address itself picks
+(XXH3-64 of its bytes): the same address always gets the same stand-in, and a row does not see its neighbours.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import AddressValueError, IPv4Address
+from typing import ClassVar, Final, Self
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import model_validator
+from xxhash import xxh3_64_intdigest
+
+from schemas.batches import append_columns, replace_text
+from schemas.cleaning_columns import REDACT
+from schemas.column import Column
+from schemas.config import Config
+from stages.kernel import RunKernel
+
+EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
+"""datatrove's stand-ins: example.com and example.org belong to nobody (RFC 2606)."""
+
+IPS: Final = ("22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168")
+"""datatrove's: they answered no ping when it chose them."""
+
+_ATOM: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+_LOCAL_CHARS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+/=?^_`{|}~-."
+_START: Final = re.compile(rf"\b[{_ATOM}]")
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST: Final = re.compile(rf"@(?:(?:{_LABEL}\.)+{_LABEL}|\[(?:{_OCTET}\.){{3}}(?:{_OCTET}|[A-Za-z0-9-]*[A-Za-z0-9]:)\])")
+_IP: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+
+_MAYBE_EMAIL: Final = rf"[{_ATOM}]@[A-Za-z0-9\[]"
+_MAYBE_IP: Final = r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
+
+Span = tuple[int, int]
+
+
+class RedactConfig(Config):
+    """`emails`, `public_ips`: what is replaced."""
+
+    expensive: ClassVar[bool] = False
+
+    emails: bool = True
+    public_ips: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not (self.emails or self.public_ips):
+            raise ValueError("nothing to redact: emails and public_ips are both false")
+        return self
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that must be there."""
+        return ("text",)
+
+    def writes(self) -> tuple[Column, ...]:
+        """Columns that are appended; `text` changes, and `text_chars` with it."""
+        return REDACT
+
+    def models(self) -> tuple[()]:
+        """None."""
+        return ()
+
+
+def find_emails(text: str) -> Iterator[Span]:
+    """Start and end of each address, as datatrove's expression finds them: leftmost first, none inside another.
+
+    That expression tries every word of the text, quadratic in a run such as `a-a-a-`; this looks to both sides of each `@`.
+    """
+    begin = 0  # behind the last match or `@`: an address holds one `@`, so each character is looked at a few times at most
+    at = text.find("@")
+    while at >= 0:
+        host = _HOST.match(text, at)
+        start = None
+        if host and at > begin and text[at - 1] != ".":
+            run = begin + len(text[begin:at].rstrip(_LOCAL_CHARS))
+            start = _START.search(text, max(run, text.rfind("..", run, at)), at)
+        begin = at + 1
+        if host and start:
+            begin = host.end()
+            yield start.start(), begin
+        at = text.find("@", begin)
+
+
+def find_public_ips(text: str) -> Iterator[Span]:
+    """Start and end of each IPv4 address that is globally reachable (IANA's registries, as Python knows them)."""
+    for match in _IP.finditer(text):
+        try:
+            if IPv4Address(match[0]).is_global:
+                yield match.span()
+        except AddressValueError:  # a leading zero
+            continue
+
+
+def replace_spans(text: str, spans: Iterator[Span], stand_ins: Sequence[str]) -> tuple[str, int]:
+    """The text with each span replaced by the stand-in that its content picks, and how many there were."""
+    pieces, end, count = [], 0, 0
+    for start, stop in spans:
+        pieces += [text[end:start], stand_ins[xxh3_64_intdigest(text[start:stop].encode()) % len(stand_ins)]]
+        end, count = stop, count + 1
+    return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
+
+
+def redact(batch: pa.RecordBatch, config: RedactConfig) -> pa.RecordBatch:
+    """Replace addresses in `text`; append `redacted_emails` and `redacted_ips` (int32; null: no text, or switched off)."""
+    counts = {}
+    for name, wanted, maybe, find, stand_ins in (
+        ("redacted_emails", config.emails, _MAYBE_EMAIL, find_emails, EMAILS),
+        ("redacted_ips", config.public_ips, _MAYBE_IP, find_public_ips, IPS),
+    ):
+        if wanted:
+            batch, counts[name] = _replace(batch, maybe, find, stand_ins)
+        else:
+            counts[name] = pa.nulls(batch.num_rows, pa.int32())
+    return append_columns(batch, REDACT, counts)
+
+
+def _replace(
+    batch: pa.RecordBatch, maybe: str, find: Callable[[str], Iterator[Span]], stand_ins: Sequence[str]
+) -> tuple[pa.RecordBatch, pa.Array]:
+    """The batch with new text, and the number of replacements a row; Python sees only rows that match `maybe` (RE2)."""
+    text = batch.column("text")
+    candidates = pc.fill_null(pc.match_substring_regex(text, maybe), False)
+    results = [replace_spans(row, find(row), stand_ins) for row in text.filter(candidates).to_pylist()]
+    counts = pc.replace_with_mask(
+        pc.if_else(text.is_valid(), pa.scalar(0, pa.int32()), None),
+        candidates,
+        pa.array([count for _, count in results], pa.int32()),
+    )
+    if any(count for _, count in results):
+        text = pc.replace_with_mask(text, candidates, pa.array([row for row, _ in results], pa.string()))
+        batch = replace_text(batch, text)
+    return batch, counts
+
+
+class Redact(beam.PTransform):
+    """Replace addresses in batches."""
+
+    def __init__(self, config: RedactConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "Redact" >> beam.ParDo(RunKernel("redact", redact, self.config))

@@ -1,0 +1,1 @@
+"""Block lists of domains, URLs and words; see `stages.url_rules.tag`."""

@@ -1,0 +1,41 @@
+"""Settings of the stage `url_rules`."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from schemas.column import Column
+from schemas.config import Config
+from schemas.url_columns import URL_RULES
+
+
+class UrlRulesConfig(Config):
+    """Paths of lists, one entry a line, plain or .gz, `#` starts a comment line.
+
+    A folder stands for every file below it that is named as the setting (`domains`, `urls`, ..., the layout of UT1,
+    https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: distinct soft words that block a URL.
+    """
+
+    expensive: ClassVar[bool] = False
+
+    domains: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    soft_words: tuple[str, ...] = ()
+    subwords: tuple[str, ...] = ()
+    soft_word_threshold: int = Field(default=2, ge=1)
+
+    def reads(self) -> tuple[str, ...]:
+        """Columns that must be there."""
+        return ("url",)
+
+    def writes(self) -> tuple[Column, ...]:
+        """Columns that are appended, in order."""
+        return URL_RULES
+
+    def models(self) -> tuple[Path, ...]:
+        """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""
+        from stages.url_rules.compiled import compile_lists  # numpy stays out of the command line's start
+
+        return (compile_lists({kind: getattr(self, kind) for kind in ("domains", "urls", "words", "soft_words", "subwords")}),)

@@ -1,0 +1,78 @@
+"""URLs on block lists, with the verdicts of datatrove 0.10.1's URLFilter (its source; after RefinedWeb, arXiv 2306.01116).
+
+In its order: the registered domain, the full host name, the whole URL, a word, soft words, a word inside. Hosts are cut by
+tldextract from the public suffix list inside that package; nothing is downloaded.
+
+Deviations: an entry of `urls` without a scheme (all of UT1) matches a URL with any scheme (datatrove's never match one); a
+blank line in a list is no entry (datatrove's would block every IP address). docs/url-rules.md says what these rules miss.
+"""
+
+from collections.abc import Sequence
+
+import apache_beam as beam
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.batches import append_columns, scatter
+from schemas.url_columns import URL_RULES
+from stages.kernel import RunKernel
+from stages.url_rules.config import UrlRulesConfig
+
+
+class UrlRules:
+    """Compiled lists, ready to match."""
+
+    def __init__(self, config: UrlRulesConfig) -> None:
+        from tldextract import TLDExtract
+
+        from stages.url_rules.compiled import WORDS, EntryTable
+        from stages.url_rules.words import WordTable
+
+        (folder,) = config.models()
+        self.extract = TLDExtract(cache_dir=None, suffix_list_urls=())
+        self.entries = EntryTable(folder)
+        self.words = WordTable(orjson.loads((folder / WORDS).read_bytes()), config.soft_word_threshold)
+
+    def match(self, urls: Sequence[str]) -> list[tuple[str, str] | None]:
+        """For each URL (rule, matching entry) of the first rule that blocks it, or None."""
+        hosts = [self.extract.extract_str(url) for url in urls]
+        hits: list[tuple[str, str] | None] = [None] * len(urls)
+        for kind, keys in (
+            ("domains", [host.top_domain_under_public_suffix for host in hosts]),
+            ("domains", [host.fqdn for host in hosts]),
+            ("urls", urls),
+            ("urls", [url.partition("://")[2] for url in urls]),
+        ):
+            for row, rule in enumerate(self.entries.find(kind, keys)):
+                if rule and not hits[row]:
+                    hits[row] = rule, keys[row]
+        if self.words.empty:
+            return hits
+        return [hit or self.words.find(url) for hit, url in zip(hits, urls, strict=True)]
+
+
+def tag_url_rules(batch: pa.RecordBatch, rules: UrlRules, config: UrlRulesConfig) -> pa.RecordBatch:
+    """Append `url_blocked` (int8, 1 or 0; null: no URL), `url_rule` and `url_match` (string, null where nothing blocks it)."""
+    urls = batch.column("url")
+    present = pc.fill_null(pc.not_equal(urls, ""), False)
+    mask = present.to_numpy(zero_copy_only=False)
+    hits = rules.match(urls.filter(present).to_pylist())
+    values = {
+        "url_blocked": pa.array([int(hit is not None) for hit in hits], pa.int8()),
+        "url_rule": pa.array([hit and hit[0] for hit in hits], pa.string()),
+        "url_match": pa.array([hit and hit[1] for hit in hits], pa.string()),
+    }
+    return append_columns(batch, URL_RULES, {name: scatter(array, mask) for name, array in values.items()})
+
+
+class TagUrlRules(beam.PTransform):
+    """Tag batches with the block list that their URL is on."""
+
+    def __init__(self, config: UrlRulesConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "UrlRules" >> beam.ParDo(RunKernel("url_rules", tag_url_rules, self.config, load=UrlRules))
