@@ -18,7 +18,7 @@ import xxhash
 from schemas.shards import Format, Shard
 from stages.read.config import ReadConfig
 from stages.read.files import is_remote
-from stages.read.formats import SUFFIXES, format_of
+from stages.read.formats import IN_FOLDERS, format_of
 from stages.read.parquet import check_columns, open_parquet
 
 SHARD_BYTES = 256 << 20
@@ -64,7 +64,7 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
 
 
 def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
-    """One shard a file, in order; a plain JSONL or a Parquet file of more than `shard_bytes` gives several.
+    """One shard a file, in order; a plain JSONL or text file or a Parquet file of more than `shard_bytes` gives several.
 
     Raises InputError for a Parquet file with a damaged footer or without the columns that `config` names.
     """
@@ -95,13 +95,13 @@ def _folder(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: the output of a run; name its kept/ folder to read the documents that it kept")
     files = sorted(path for path in folder.rglob("*") if _is_input(path.relative_to(folder)) and path.is_file())
     if not files:
-        raise InputError(f"{folder}: no file of a known kind in this folder ({', '.join(SUFFIXES)})")
+        raise InputError(f"{folder}: no file of a known kind in this folder ({', '.join(IN_FOLDERS)})")
     return files
 
 
 def _is_input(path: PurePath) -> bool:
     """True for a path inside a folder with a known suffix and no part that begins with `.` or `_`."""
-    return path.name.lower().endswith(tuple(SUFFIXES)) and not any(part[0] in "._" for part in path.parts)
+    return path.name.lower().endswith(IN_FOLDERS) and not any(part[0] in "._" for part in path.parts)
 
 
 def _remote_files(pattern: str) -> list[tuple[str, str]]:
@@ -127,7 +127,7 @@ def _remote_files(pattern: str) -> list[tuple[str, str]]:
 def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
     paths = [path for path in sorted(files.find(folder)) if _is_input(PurePosixPath(path).relative_to(folder))]
     if not paths:
-        raise InputError(f"{named}: no file of a known kind in this folder ({', '.join(SUFFIXES)})")
+        raise InputError(f"{named}: no file of a known kind in this folder ({', '.join(IN_FOLDERS)})")
     return paths
 
 
@@ -171,7 +171,7 @@ def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard
     ranges: list[Range] = [(0, None, file.size)]
     if file.format == "parquet" and file.size:
         ranges = _row_groups(file, config, shard_bytes)
-    elif file.format == "jsonl" and file.size > shard_bytes and not file.source.lower().endswith((".gz", ".zst")):
+    elif file.format in ("jsonl", "text") and file.size > shard_bytes and not file.source.lower().endswith((".gz", ".zst")):
         parts = math.ceil(file.size / shard_bytes)
         edges = [file.size * part // parts for part in range(parts + 1)]
         ranges = [(start, end, end - start) for start, end in itertools.pairwise(edges)]

@@ -7,7 +7,7 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-Format = Literal["warc", "jsonl", "parquet"]
+Format = Literal["warc", "jsonl", "parquet", "text"]
 
 ENVELOPE = b"curricle.envelope"
 

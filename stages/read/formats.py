@@ -5,7 +5,7 @@ import re
 from schemas.shards import Format
 from stages.read.compressed import Codec, Gzip, Zstd
 
-_KINDS: dict[str, Format] = {".warc": "warc", ".wet": "warc", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_KINDS: dict[str, Format] = {".warc": "warc", ".wet": "warc", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text"}
 SUFFIXES: dict[str, tuple[Format, str]] = {
     **{f"{kind}{end}": (format_, end) for kind, format_ in _KINDS.items() for end in ("", ".gz", ".zst")},
     # C4 and Dolma name their JSON lines so; a plain .json is more often one document, and not looked for in folders.
@@ -15,7 +15,18 @@ SUFFIXES: dict[str, tuple[Format, str]] = {
 }
 """Known suffixes: format and compression."""
 
-_NAMES = {"warc": "WARC", "jsonl": "JSON lines", "parquet": "Parquet", "": "not compressed", ".gz": "gzip", ".zst": "zstd"}
+IN_FOLDERS = tuple(suffix for suffix, (format_, _) in SUFFIXES.items() if format_ != "text")
+"""What is looked for in folders: a .txt there is more often a note than a corpus."""
+
+_NAMES = {
+    "warc": "WARC",
+    "jsonl": "JSON lines",
+    "parquet": "Parquet",
+    "text": "plain text",
+    "": "not compressed",
+    ".gz": "gzip",
+    ".zst": "zstd",
+}
 _OTHERS = (
     (rb"PK\x03\x04", "a zip archive"),
     (rb"BZh[1-9]", "bzip2"),
@@ -50,13 +61,17 @@ def format_of(name: str, head: bytes) -> Format:
     kind, other = _recognise(body.removeprefix(b"\xef\xbb\xbf"))
     if named is None:
         if kind is None:
-            raise ValueError(f"not a known kind of file (WARC, JSON lines, Parquet): {other or f'it begins with {head[:16]!r}'}")
+            raise ValueError(
+                f"not a known kind of file (WARC, JSON lines, Parquet, .txt): {other or f'it begins with {head[:16]!r}'}"
+            )
         return kind
     if compression != named[1] and (compression or kind or other or _codec(named[1]).magic not in head):
         raise ValueError(f"not what its name says: the content is {_NAMES[compression]}")
+    if named[0] == "text" and kind:  # a name that says little
+        return kind
     if other or kind not in (None, named[0]):
         raise ValueError(f"not what its name says: the content is {other or _NAMES[kind or '']}")
-    mark = {"warc": b"WARC/", "jsonl": b"{", "parquet": b"PAR1"}[named[0]]
+    mark = {"warc": b"WARC/", "jsonl": b"{", "parquet": b"PAR1", "text": b""}[named[0]]
     if compression == named[1] and body and mark not in body:
         raise ValueError(f"not what its name says: no {_NAMES[named[0]]}, it begins with {body[:16]!r}")
     return named[0]

@@ -1,6 +1,6 @@
 """Reads JSON lines (plain, .gz, .zst): one object a line, with the text in one field."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import orjson
 import pyarrow as pa
@@ -24,6 +24,15 @@ def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[p
     one dead letter; if a later member can be decoded reading goes on there, and a piece of a line at its start that is no
     whole JSON object counts as part of the damage.
     """
+    return read_lines(shard, config, notes, _add)
+
+
+AddLine = Callable[[Rows, int, bytes, ReadConfig, bool], None]
+"""Appends the row of a line at an offset; True where the line may be the rest of a damaged one. ValueError: a dead letter."""
+
+
+def read_lines(shard: Shard, config: ReadConfig, notes: list[str], add: AddLine) -> Iterator[pa.RecordBatch]:
+    """Batches of the lines that begin in [shard.start, shard.end), each made a row by `add`; blank ones are skipped."""
     rows = Rows(shard.source, config)
     resumed = False
     with open_input(shard.url) as file:
@@ -42,9 +51,9 @@ def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[p
                 if offset == 0:
                     line = line.removeprefix(BOM)
                 try:
-                    _add(rows, offset, line, config)
+                    add(rows, offset, line, config, resumed)
                 except ValueError as error:
-                    if line.strip() and not (resumed and not isinstance(error, FieldError)):
+                    if line.strip():
                         rows.dead(offset, str(error), line)
                 resumed = False
                 offset += size + 1
@@ -54,24 +63,23 @@ def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[p
         yield rows.take()
 
 
-class FieldError(ValueError):
-    """The line is a JSON object, but not a document."""
-
-
-def _add(rows: Rows, offset: int, line: bytes, config: ReadConfig) -> None:
-    """Append the line's row. Raises ValueError with a dead letter's reason."""
+def _add(rows: Rows, offset: int, line: bytes, config: ReadConfig, resumed: bool) -> None:
     try:
         fields = orjson.loads(line)
     except orjson.JSONDecodeError as error:
+        if resumed:
+            return
         raise ValueError(_why(line, error)) from None
     if type(fields) is not dict:
+        if resumed:
+            return
         raise ValueError("null, not an object" if fields is None else f"{KINDS[type(fields)]}, not an object")
     try:
         text = fields.pop(config.text_column)
     except KeyError:
-        raise FieldError(f"no field {config.text_column!r}") from None
+        raise ValueError(f"no field {config.text_column!r}") from None
     if type(text) is not str:
-        raise FieldError(f"{config.text_column!r} is {'null' if text is None else KINDS[type(text)] + ', not a string'}")
+        raise ValueError(f"{config.text_column!r} is {'null' if text is None else KINDS[type(text)] + ', not a string'}")
     url = fields.pop(config.url_column, None)
     source_id = fields.pop(config.id_column, None)
     date = fields.pop(config.date_column, None)

@@ -12,9 +12,10 @@ from stages.read.files import is_empty
 from stages.read.jsonl import read_jsonl
 from stages.read.parquet import read_parquet
 from stages.read.rows import empty_batch
+from stages.read.text import read_text
 from stages.read.warc import read_warc
 
-READERS = {"warc": read_warc, "jsonl": read_jsonl, "parquet": read_parquet}
+READERS = {"warc": read_warc, "jsonl": read_jsonl, "parquet": read_parquet, "text": read_text}
 
 
 def read_shard(shard: Shard, config: ReadConfig) -> Iterator[pa.RecordBatch]:

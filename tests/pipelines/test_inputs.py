@@ -105,7 +105,7 @@ def test_the_kept_folder_of_a_run_is_an_input_and_the_whole_output_is_not(folder
         pytest.param("", "an input is an empty string", id="nothing"),
         pytest.param(
             "in/README.md",
-            "in/README.md: not a known kind of file (WARC, JSON lines, Parquet): it begins with b'# no input'",
+            "in/README.md: not a known kind of file (WARC, JSON lines, Parquet, .txt): it begins with b'# no input'",
             id="other",
         ),
         pytest.param("wrong.jsonl", "wrong.jsonl: not what its name says: the content is gzip", id="wrong-name"),

@@ -127,7 +127,7 @@ def test_one_bad_line_of_100_costs_no_other(tmp_path, bad):
 
 MISTAKES = {
     "an input that is not there": (["run", "web", "--input", "nowhere.jsonl", "--output", "{tmp}/o"], "no such file"),
-    "a file of no known kind": (["run", "web", "--input", "{tmp}/x.txt", "--output", "{tmp}/o"], "not a known kind"),
+    "a file of no known kind": (["run", "web", "--input", "{tmp}/x.doc", "--output", "{tmp}/o"], "not a known kind"),
     "a file that is not what its name says": (["run", "web", "--input", "{tmp}/x.parquet", "--output", "{tmp}/o"], "begins with"),
     "an unknown recipe": (["run", "wob", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o"], "did you mean 'web'"),
     "another runner": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"], "local"),
@@ -138,7 +138,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_and_nothing_starts(tmp_path, arguments, message):
-    (tmp_path / "x.txt").write_text("x")
+    (tmp_path / "x.doc").write_text("x")
     (tmp_path / "x.parquet").write_text("something else")
     (tmp_path / "e.jsonl").write_text("")
     done = curricle(*(argument.format(tmp=tmp_path) for argument in arguments))

@@ -1,0 +1,29 @@
+"""Reads plain text (.txt, .gz, .zst): one document a line, as corpora for language models are kept."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from schemas.shards import Shard
+from stages.read.config import ReadConfig
+from stages.read.jsonl import read_lines
+from stages.read.rows import Rows
+
+
+def read_text(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of READ_SCHEMA and `config.carry` (null) of the lines that begin in [shard.start, shard.end).
+
+    Blank lines are skipped. A line that is not UTF-8 is a dead letter; so is one longer than `max_record_bytes`. Where a
+    compressed file is damaged, the line that was being read and what is left of it after the damage are one dead letter.
+    """
+    return read_lines(shard, config, notes, _add)
+
+
+def _add(rows: Rows, offset: int, line: bytes, config: ReadConfig, resumed: bool) -> None:
+    if resumed or not line.strip():
+        return
+    try:
+        text = line.decode().removesuffix("\r")
+    except UnicodeDecodeError as wrong:
+        raise ValueError(f"not UTF-8 at byte {wrong.start} of the line") from None
+    rows.add(offset, source_id=None, url=None, date=None, metadata=None, size=len(line), text=text)
