@@ -1,6 +1,6 @@
 """Runs the kernels over batches of texts and turns their counts into columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,39 +9,8 @@ import pyarrow as pa
 
 from stages.heuristics import ngrams, segments, tokens, words
 from stages.heuristics.lexicon import special_table, stop_tables
+from stages.heuristics.texts import SPARE, Counts, Texts, ratio, text_groups
 from stages.heuristics.unicode_tables import tables
-
-GROUP_BYTES = 1 << 18
-"""Documents are measured in groups of about this size, so that their words stay in the processor's cache."""
-
-SPARE = 16
-"""Bytes after the text that kernels may read: they take eight at a time."""
-
-Counts = npt.NDArray[np.int64]
-
-
-class Texts(NamedTuple):
-    """Some documents: UTF-8 bytes with SPARE more at the end, and where each document starts and the last one ends."""
-
-    data: npt.NDArray[np.uint8]
-    offsets: Counts
-
-
-def text_groups(texts: pa.StringArray) -> Iterator[tuple[int, int, Texts]]:
-    """(first row, one past the last, bytes) of groups of `texts`, which has no nulls."""
-    if len(texts) == 0:
-        return
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    buffer = texts.buffers()[2]
-    data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.zeros(0, np.uint8)
-    start = 0
-    while start < len(texts):
-        end = int(np.searchsorted(offsets, offsets[start] + GROUP_BYTES, side="right")) - 1
-        end = min(max(end, start + 1), len(texts))
-        padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
-        padded[:-SPARE] = data[offsets[start] : offsets[end]]
-        yield start, end, Texts(padded, offsets[start : end + 1] - offsets[start])
-        start = end
 
 
 def count_lines(texts: Texts, out: Counts) -> tuple[Counts, Texts, Counts]:
@@ -112,8 +81,13 @@ def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: n
     return out
 
 
+def measure(texts: pa.StringArray, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:
+    """The columns of `schemas.heuristic_columns.DATATROVE` for `texts`, which has no nulls."""
+    return columns(count(texts, languages), languages)
+
+
 def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:
-    """The columns of `schemas.heuristic_columns.HEURISTICS`; a ratio whose denominator is 0 is null."""
+    """The columns of `schemas.heuristic_columns.DATATROVE`; a ratio whose denominator is 0 is null."""
     s, w = segments, words
     line, word = counts.lines.T, counts.words.T
     known = stop_tables()[0]
@@ -122,33 +96,29 @@ def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, p
         "char_count": pa.array(line[s.CHARS]),
         "word_count": pa.array(word[w.WORDS]),
         "nonsymbol_word_count": pa.array(word[w.NOT_SYMBOLS]),
-        "mean_word_chars": _ratio(word[w.NOT_SYMBOL_CHARS], word[w.NOT_SYMBOLS]),
-        "hash_per_word": _ratio(line[s.HASHES], word[w.WORDS]),
-        "ellipsis_per_word": _ratio(line[s.ELLIPSES], word[w.WORDS]),
-        "alpha_word_ratio": _ratio(word[w.ALPHA_WORDS], word[w.WORDS]),
+        "mean_word_chars": ratio(word[w.NOT_SYMBOL_CHARS], word[w.NOT_SYMBOLS]),
+        "hash_per_word": ratio(line[s.HASHES], word[w.WORDS]),
+        "ellipsis_per_word": ratio(line[s.ELLIPSES], word[w.WORDS]),
+        "alpha_word_ratio": ratio(word[w.ALPHA_WORDS], word[w.WORDS]),
         "stop_word_kinds": pa.array(word[w.STOP_KINDS]),
         "language_stop_word_kinds": pa.array(word[w.LANGUAGE_STOP_KINDS], mask=no_list),
-        "bullet_line_ratio": _ratio(line[s.BULLET_LINES], line[s.LINES]),
-        "ellipsis_line_ratio": _ratio(line[s.ELLIPSIS_LINES], line[s.LINES]),
-        "terminal_line_ratio": _ratio(line[s.TERMINAL_LINES], line[s.FULL_LINES]),
-        "short_line_ratio": _ratio(line[s.SHORT_LINES], line[s.FULL_LINES]),
-        "dup_text_line_chars_ratio": _ratio(
+        "bullet_line_ratio": ratio(line[s.BULLET_LINES], line[s.LINES]),
+        "ellipsis_line_ratio": ratio(line[s.ELLIPSIS_LINES], line[s.LINES]),
+        "terminal_line_ratio": ratio(line[s.TERMINAL_LINES], line[s.FULL_LINES]),
+        "short_line_ratio": ratio(line[s.SHORT_LINES], line[s.FULL_LINES]),
+        "dup_text_line_chars_ratio": ratio(
             line[s.DUP_FULL_LINE_CHARS], np.where(line[s.FULL_LINES] > 0, line[s.CHARS] - line[s.NEWLINES], 0)
         ),
-        "newline_per_word": _ratio(line[s.NEWLINES], word[w.WORDS]),
-        "dup_paragraph_ratio": _ratio(line[s.DUP_PARAGRAPHS], line[s.PARAGRAPHS]),
-        "dup_paragraph_chars_ratio": _ratio(line[s.DUP_PARAGRAPH_CHARS], line[s.CHARS]),
-        "dup_line_ratio": _ratio(line[s.DUP_RUN_LINES], line[s.RUN_LINES]),
-        "dup_line_chars_ratio": _ratio(line[s.DUP_RUN_LINE_CHARS], line[s.CHARS]),
+        "newline_per_word": ratio(line[s.NEWLINES], word[w.WORDS]),
+        "dup_paragraph_ratio": ratio(line[s.DUP_PARAGRAPHS], line[s.PARAGRAPHS]),
+        "dup_paragraph_chars_ratio": ratio(line[s.DUP_PARAGRAPH_CHARS], line[s.CHARS]),
+        "dup_line_ratio": ratio(line[s.DUP_RUN_LINES], line[s.RUN_LINES]),
+        "dup_line_chars_ratio": ratio(line[s.DUP_RUN_LINE_CHARS], line[s.CHARS]),
         "c4_kept_lines": pa.array(line[s.KEPT_LINES]),
         "c4_sentences": pa.array(counts.sentences),
         "c4_lorem_lines": pa.array(line[s.LOREM_LINES]),
         "c4_curly_lines": pa.array(line[s.CURLY_LINES]),
     }
     for n, chars in zip((2, 3, 4, 5, 6, 7, 8, 9, 10), counts.ngrams.T, strict=True):
-        values[f"{'top' if n < 5 else 'dup'}_{n}gram_chars_ratio"] = _ratio(chars, line[s.CHARS])
+        values[f"{'top' if n < 5 else 'dup'}_{n}gram_chars_ratio"] = ratio(chars, line[s.CHARS])
     return values
-
-
-def _ratio(part: Counts, whole: Counts) -> pa.Array:
-    return pa.array(part / np.maximum(whole, 1), mask=whole == 0)

@@ -518,31 +518,3 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
                     if k - start > 1:
                         k = join_special(data, pages, flags, table, out, start, k)
     first[len(offsets) - 1] = k
-
-
-@njit([types.void(Bytes, Offsets, Pages, Flags, Pairs)], cache=True, nogil=True)
-def take_words(data, offsets, pages, flags, out):
-    """Words data[offsets[k]:offsets[k + 1]], already split elsewhere, into `out`."""
-    for k in range(len(offsets) - 1):
-        emit(data, offsets[k], offsets[k + 1], pages, flags, out, k)
-
-
-@njit([types.void(Bytes, Offsets, Pages, Flags, Pairs, Offsets)], cache=True, nogil=True)
-def split_spaces(data, offsets, pages, flags, out, first):
-    """What `str.split()` gives: words between white space; arguments as in `split_words`."""
-    k = np.int64(0)
-    for d in range(len(offsets) - 1):
-        i, end = offsets[d], offsets[d + 1]
-        first[d] = k
-        while i < end:
-            f, n, _ = at(data, i, pages, flags)
-            if f & SPACE:
-                i += n
-                continue
-            s = i
-            while i < end and not f & SPACE:
-                i += n
-                if i < end:
-                    f, n, _ = at(data, i, pages, flags)
-            k = emit(data, s, i, pages, flags, out, k)
-    first[len(offsets) - 1] = k
