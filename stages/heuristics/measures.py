@@ -13,25 +13,40 @@ from stages.heuristics.texts import SPARE, Counts, Texts, ratio, text_groups
 from stages.heuristics.unicode_tables import tables
 
 
-def count_lines(texts: Texts, out: Counts) -> tuple[Counts, Texts, Counts]:
+class Scratch(NamedTuple):
+    """Memory for the kernels' lists, used again for each group of a batch: fresh pages cost a tenth of the time."""
+
+    words: npt.NDArray[np.uint64]  # (bytes, 3)
+    lines: Counts  # (bytes + documents, 3)
+    text: npt.NDArray[np.uint8]  # (bytes,)
+
+
+def scratch_for(groups: Sequence[Texts]) -> Scratch:
+    """Enough for each of `groups`."""
+    size = max(len(group.data) for group in groups)
+    rows = max(len(group.offsets) for group in groups)
+    return Scratch(np.empty((size, 3), np.uint64), np.empty((size + rows, 3), np.int64), np.empty(size, np.uint8))
+
+
+def count_lines(texts: Texts, out: Counts, scratch: Scratch) -> tuple[Counts, Texts, Counts]:
     """Fill out[d] with the measures of `segments`; returns the lines that C4 keeps: (start, end, document) rows in
     `texts.data`, then the lines without their citations and the document of each.
     """
-    table = tables()
-    size, rows = len(texts.data), len(texts.offsets) - 1
-    kept, cited, state = np.empty((size + rows, 3), np.int64), np.empty(size, np.uint8), np.empty(3, np.int64)
-    segments.measure_lines(texts.data, texts.offsets, *table, out, kept, cited, state)
+    kept, cited, state = scratch.lines, scratch.text, np.empty(3, np.int64)
+    segments.measure_lines(texts.data, texts.offsets, *tables(), out, kept, cited, state)
     plain = kept[: state[0]]
     bracketed = kept[len(kept) - state[1] :][::-1]
     ends = np.concatenate([np.zeros(1, np.int64), bracketed[:, 1]])
     return plain, Texts(np.append(cited[: state[2]], np.zeros(SPARE, np.uint8)), ends), bracketed[:, 2]
 
 
-def split(texts: Texts, english: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64], Counts]:
-    """(words, first word of each document) by our own splitter; `english`: 1 where contractions like `im` are cut."""
-    found, first = np.empty((len(texts.data), 3), np.uint64), np.empty(len(texts.offsets), np.int64)
-    tokens.split_words(texts.data, texts.offsets, english, *tables(), special_table(), found, first)
-    return found[: first[-1]], first
+def split(texts: Texts, english: npt.NDArray[np.uint8], scratch: Scratch) -> tuple[npt.NDArray[np.uint64], Counts]:
+    """(words, first word of each document) by our own splitter, the words in `scratch`; `english`: 1 where contractions like `im`
+    are cut.
+    """
+    first = np.empty(len(texts.offsets), np.int64)
+    tokens.split_words(texts.data, texts.offsets, english, *tables(), special_table(), scratch.words, first)
+    return scratch.words[: first[-1]], first
 
 
 NGRAMS = 9
@@ -52,14 +67,21 @@ def count(texts: pa.StringArray, languages: Sequence[str | None]) -> Measured:
     numbers, lists = stop_tables()
     which = np.array([numbers.get(language or "", -1) for language in languages], np.int64)
     english = np.array([language == "en" for language in languages], np.uint8)
-    parts = [_count(group, english[start:end], which[start:end], lists) for start, end, group in text_groups(texts)]
-    if not parts:
+    groups = list(text_groups(texts))
+    if not groups:
         empty = np.zeros((0, 1), np.int64)
         return Measured(empty.repeat(segments.MEASURES, 1), empty.repeat(6, 1), empty.repeat(NGRAMS, 1), empty[:, 0])
+    scratch, parts, start = scratch_for(groups), [], 0
+    for group in groups:
+        end = start + len(group.offsets) - 1
+        parts.append(_count(group, english[start:end], which[start:end], lists, scratch))
+        start = end
     return Measured(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: npt.NDArray[np.uint64]) -> Measured:
+def _count(
+    texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: npt.NDArray[np.uint64], scratch: Scratch
+) -> Measured:
     rows = len(texts.offsets) - 1
     out = Measured(
         np.zeros((rows, segments.MEASURES), np.int64),
@@ -67,18 +89,23 @@ def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: n
         np.zeros((rows, NGRAMS), np.int64),
         np.zeros(rows, np.int64),
     )
-    plain, cited, cited_rows = count_lines(texts, out.lines)
-    found, first = split(texts, english)
+    plain, cited, owners = count_lines(texts, out.lines, scratch)
+    found, first = split(texts, english, scratch)
     words.count_words(found, first, lists, which, out.words)
     ngrams.count_ngrams(texts.data, found, first, out.ngrams)
-    for data, word, starts, ends, owners in (
-        (texts.data, found, plain[:, 0], plain[:, 1], plain[:, 2]),
-        (cited.data, split(cited, english[cited_rows])[0], cited.offsets[:-1], cited.offsets[1:], cited_rows),
-    ):
-        sentences = np.empty(len(owners), np.int64)
-        words.count_sentences(data, word, np.ascontiguousarray(starts), np.ascontiguousarray(ends), sentences)
-        np.add.at(out.sentences, owners, sentences)
+    _count_sentences(texts.data, found, plain[:, 0], plain[:, 1], plain[:, 2], out.sentences)
+    found, _ = split(cited, english[owners], scratch)
+    _count_sentences(cited.data, found, cited.offsets[:-1], cited.offsets[1:], owners, out.sentences)
     return out
+
+
+def _count_sentences(
+    data: npt.NDArray[np.uint8], found: npt.NDArray[np.uint64], starts: Counts, ends: Counts, owners: Counts, out: Counts
+) -> None:
+    """Add the sentences of the lines data[starts[r]:ends[r]] to out[owners[r]]."""
+    sentences = np.empty(len(owners), np.int64)
+    words.count_sentences(data, found, np.ascontiguousarray(starts), np.ascontiguousarray(ends), sentences)
+    np.add.at(out, owners, sentences)
 
 
 def measure(texts: pa.StringArray, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:

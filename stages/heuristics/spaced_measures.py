@@ -17,7 +17,7 @@ def measure(texts: pa.StringArray, languages: Sequence[str | None], variants: tu
     """The columns of `schemas.heuristic_columns.VARIANTS` for those of `nemo-curator` and `dolma` that are in `variants`; `texts`
     has a row and no nulls. `languages` are not asked for.
     """
-    groups = [count(group, variants) for _, _, group in text_groups(texts)]
+    groups = [count(group, variants) for group in text_groups(texts)]
     counts = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
     values: dict[str, pa.Array] = {}
     if "nemo-curator" in variants:

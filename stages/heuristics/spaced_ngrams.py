@@ -49,7 +49,7 @@ def count_spaced_ngrams(words, first, out):
     for d in range(len(first) - 1):
         longest = max(longest, first[d + 1] - first[d])
     table = np.empty(1 << table_bits(longest), np.int32)
-    once, twice = np.empty(longest // 2 + 2, np.uint64), np.empty(longest // 2 + 2, np.uint64)
+    once, twice = np.empty(longest + 2, np.uint64), np.empty(longest + 2, np.uint64)
     keys, positions, ends = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64), np.zeros(longest + 1, np.int64)
     groups, counts, firsts = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
     for d in range(len(first) - 1):

@@ -23,8 +23,8 @@ class Texts(NamedTuple):
     offsets: Counts
 
 
-def text_groups(texts: pa.StringArray) -> Iterator[tuple[int, int, Texts]]:
-    """(first row, one past the last, bytes) of groups of `texts`, which has no nulls."""
+def text_groups(texts: pa.StringArray) -> Iterator[Texts]:
+    """`texts`, which has no nulls, in groups of about GROUP_BYTES."""
     if len(texts) == 0:
         return
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
@@ -36,7 +36,7 @@ def text_groups(texts: pa.StringArray) -> Iterator[tuple[int, int, Texts]]:
         end = min(max(end, start + 1), len(texts))
         padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
         padded[:-SPARE] = data[offsets[start] : offsets[end]]
-        yield start, end, Texts(padded, offsets[start : end + 1] - offsets[start])
+        yield Texts(padded, offsets[start : end + 1] - offsets[start])
         start = end
 
 
