@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stages.heuristics import dolma_lines, nemo_lines, spaced_ngrams, spaced_words
@@ -17,8 +18,10 @@ def measure(texts: pa.StringArray, languages: Sequence[str | None], variants: tu
     """The columns of `schemas.heuristic_columns.VARIANTS` for those of `nemo-curator` and `dolma` that are in `variants`; `texts`
     has a row and no nulls. `languages` are not asked for.
     """
-    groups = [count(group, variants) for group in text_groups(texts)]
-    counts = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+    groups = list(text_groups(texts))
+    scratch = np.empty((max(len(group.data) // 2 + len(group.offsets) for group in groups), 3), np.uint64)
+    parts = [count(group, variants, scratch) for group in groups]
+    counts = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     values: dict[str, pa.Array] = {}
     if "nemo-curator" in variants:
         values |= nemo_columns(counts)
@@ -27,16 +30,18 @@ def measure(texts: pa.StringArray, languages: Sequence[str | None], variants: tu
     return values
 
 
-def count(texts: Texts, variants: tuple[str, ...]) -> dict[str, Counts]:
-    """Counts of each document, first dimension documents: `words`, `ngrams`; `nemo` and `copies`; `dolma`."""
+def count(texts: Texts, variants: tuple[str, ...], scratch: npt.NDArray[np.uint64]) -> dict[str, Counts]:
+    """Counts of each document, first dimension documents: `words`, `ngrams`; `nemo` and `copies`; `dolma`. `scratch` has a row
+    for every two bytes and document.
+    """
     rows = len(texts.offsets) - 1
-    words, first = np.empty((len(texts.data) // 2 + rows, 3), np.uint64), np.empty(rows + 1, np.int64)
+    first = np.empty(rows + 1, np.int64)
     counts = {
         "words": np.empty((rows, spaced_words.MEASURES), np.int64),
         "ngrams": np.empty((rows, spaced_ngrams.SIZES, 3), np.int64),
     }
-    spaced_words.split_spaced(texts.data, texts.offsets, *tables(), stop_tables()[1][0], words, first, counts["words"])
-    words = words[: first[-1]]
+    spaced_words.split_spaced(texts.data, texts.offsets, *tables(), stop_tables()[1][0], scratch, first, counts["words"])
+    words = scratch[: first[-1]]
     spaced_ngrams.count_spaced_ngrams(words, first, counts["ngrams"])
     if "nemo-curator" in variants:
         counts["nemo"] = np.empty((rows, nemo_lines.MEASURES), np.int64)

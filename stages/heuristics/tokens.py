@@ -43,7 +43,7 @@ UNITS = np.array([int.from_bytes(unit.encode()) for unit in units() if len(unit.
 """Units of measure as integers of their bytes."""
 
 CUT_HAN, CUT_KANA, CUT_THAI, CUT_KHMER = 600, 500, 240, 240
-"""Of 1,024: how often a place between two letters is a cut (1024 / mean length); calibrated in benchmarks/heuristics.py."""
+"""Of 1,024: how often a place between two letters is a cut (1024 / mean length)."""
 
 
 @njit
@@ -406,7 +406,7 @@ def join_special(data, pages, flags, table, out, first, k):
                 t += 2
                 continue
         if w < t:
-            out[w] = out[t]
+            out[w, 0], out[w, 1], out[w, 2] = out[t, 0], out[t, 1], out[t, 2]  # a row at once costs seconds to compile
         w += 1
         t += 1
     return w
