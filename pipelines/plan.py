@@ -15,6 +15,7 @@ from pipelines.stages import STAGES, StageConfig
 from schemas.column import Column, schema_of
 from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
 from schemas.config import Config, did_you_mean
+from schemas.heuristic_columns import VARIANTS
 from schemas.shards import Shard
 from stages.decide import DecideConfig
 from stages.read.config import ReadConfig
@@ -85,6 +86,9 @@ def _writer(column: str, there: set[str]) -> str:
     for name, stage in STAGES.items():
         if column in {written.name for written in cast(StageConfig, stage.config()).writes()}:
             return f"put stage {name!r} before it"
+    for variant, columns in VARIANTS.items():
+        if column in {written.name for written in columns}:
+            return f"add {variant!r} to `variants` of the stage 'heuristics'"
     return f"no such column{did_you_mean(column, there)}"
 
 

@@ -1,22 +1,27 @@
 """Settings of the stage `heuristics`."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from schemas.column import Column
 from schemas.config import Config
-from schemas.heuristic_columns import HEURISTICS
+from schemas.heuristic_columns import VARIANTS
 from schemas.languages import canonical
+
+Variant = Literal["datatrove", "nemo-curator", "dolma"]
 
 
 class HeuristicsConfig(Config):
-    """`language`: the language of all rows; None reads the column `language`."""
+    """`language`: the language of all rows; None reads the column `language`. `variants`: whose ways of counting; each costs its
+    own time, and only `datatrove` asks for the language.
+    """
 
     expensive: ClassVar[bool] = False
 
     language: str | None = None
+    variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
 
     @field_validator("language")
     @classmethod
@@ -25,11 +30,11 @@ class HeuristicsConfig(Config):
 
     def reads(self) -> tuple[str, ...]:
         """Columns that must be there."""
-        return ("text",) if self.language else ("text", "language")
+        return ("text",) if self.language or "datatrove" not in self.variants else ("text", "language")
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended, in order."""
-        return HEURISTICS
+        return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
 
     def models(self) -> tuple[Path, ...]:
         """No model."""

@@ -1,6 +1,6 @@
 """Runs the kernels over batches of texts and turns their counts into columns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,60 +9,44 @@ import pyarrow as pa
 
 from stages.heuristics import ngrams, segments, tokens, words
 from stages.heuristics.lexicon import special_table, stop_tables
+from stages.heuristics.texts import SPARE, Counts, Texts, ratio, text_groups
 from stages.heuristics.unicode_tables import tables
 
-GROUP_BYTES = 1 << 18
-"""Documents are measured in groups of about this size, so that their words stay in the processor's cache."""
 
-SPARE = 16
-"""Bytes after the text that kernels may read: they take eight at a time."""
+class Scratch(NamedTuple):
+    """Memory for the kernels' lists, used again for each group of a batch: fresh pages cost a tenth of the time."""
 
-Counts = npt.NDArray[np.int64]
-
-
-class Texts(NamedTuple):
-    """Some documents: UTF-8 bytes with SPARE more at the end, and where each document starts and the last one ends."""
-
-    data: npt.NDArray[np.uint8]
-    offsets: Counts
+    words: npt.NDArray[np.uint64]  # (bytes, 3)
+    lines: Counts  # (bytes + documents, 3)
+    text: npt.NDArray[np.uint8]  # (bytes,)
 
 
-def text_groups(texts: pa.StringArray) -> Iterator[tuple[int, int, Texts]]:
-    """(first row, one past the last, bytes) of groups of `texts`, which has no nulls."""
-    if len(texts) == 0:
-        return
-    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    buffer = texts.buffers()[2]
-    data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.zeros(0, np.uint8)
-    start = 0
-    while start < len(texts):
-        end = int(np.searchsorted(offsets, offsets[start] + GROUP_BYTES, side="right")) - 1
-        end = min(max(end, start + 1), len(texts))
-        padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
-        padded[:-SPARE] = data[offsets[start] : offsets[end]]
-        yield start, end, Texts(padded, offsets[start : end + 1] - offsets[start])
-        start = end
+def scratch_for(groups: Sequence[Texts]) -> Scratch:
+    """Enough for each of `groups`."""
+    size = max(len(group.data) for group in groups)
+    rows = max(len(group.offsets) for group in groups)
+    return Scratch(np.empty((size, 3), np.uint64), np.empty((size + rows, 3), np.int64), np.empty(size, np.uint8))
 
 
-def count_lines(texts: Texts, out: Counts) -> tuple[Counts, Texts, Counts]:
+def count_lines(texts: Texts, out: Counts, scratch: Scratch) -> tuple[Counts, Texts, Counts]:
     """Fill out[d] with the measures of `segments`; returns the lines that C4 keeps: (start, end, document) rows in
     `texts.data`, then the lines without their citations and the document of each.
     """
-    table = tables()
-    size, rows = len(texts.data), len(texts.offsets) - 1
-    kept, cited, state = np.empty((size + rows, 3), np.int64), np.empty(size, np.uint8), np.empty(3, np.int64)
-    segments.measure_lines(texts.data, texts.offsets, *table, out, kept, cited, state)
+    kept, cited, state = scratch.lines, scratch.text, np.empty(3, np.int64)
+    segments.measure_lines(texts.data, texts.offsets, *tables(), out, kept, cited, state)
     plain = kept[: state[0]]
     bracketed = kept[len(kept) - state[1] :][::-1]
     ends = np.concatenate([np.zeros(1, np.int64), bracketed[:, 1]])
     return plain, Texts(np.append(cited[: state[2]], np.zeros(SPARE, np.uint8)), ends), bracketed[:, 2]
 
 
-def split(texts: Texts, english: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64], Counts]:
-    """(words, first word of each document) by our own splitter; `english`: 1 where contractions like `im` are cut."""
-    found, first = np.empty((len(texts.data), 3), np.uint64), np.empty(len(texts.offsets), np.int64)
-    tokens.split_words(texts.data, texts.offsets, english, *tables(), special_table(), found, first)
-    return found[: first[-1]], first
+def split(texts: Texts, english: npt.NDArray[np.uint8], scratch: Scratch) -> tuple[npt.NDArray[np.uint64], Counts]:
+    """(words, first word of each document) by our own splitter, the words in `scratch`; `english`: 1 where contractions like `im`
+    are cut.
+    """
+    first = np.empty(len(texts.offsets), np.int64)
+    tokens.split_words(texts.data, texts.offsets, english, *tables(), special_table(), scratch.words, first)
+    return scratch.words[: first[-1]], first
 
 
 NGRAMS = 9
@@ -83,14 +67,21 @@ def count(texts: pa.StringArray, languages: Sequence[str | None]) -> Measured:
     numbers, lists = stop_tables()
     which = np.array([numbers.get(language or "", -1) for language in languages], np.int64)
     english = np.array([language == "en" for language in languages], np.uint8)
-    parts = [_count(group, english[start:end], which[start:end], lists) for start, end, group in text_groups(texts)]
-    if not parts:
+    groups = list(text_groups(texts))
+    if not groups:
         empty = np.zeros((0, 1), np.int64)
         return Measured(empty.repeat(segments.MEASURES, 1), empty.repeat(6, 1), empty.repeat(NGRAMS, 1), empty[:, 0])
+    scratch, parts, start = scratch_for(groups), [], 0
+    for group in groups:
+        end = start + len(group.offsets) - 1
+        parts.append(_count(group, english[start:end], which[start:end], lists, scratch))
+        start = end
     return Measured(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: npt.NDArray[np.uint64]) -> Measured:
+def _count(
+    texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: npt.NDArray[np.uint64], scratch: Scratch
+) -> Measured:
     rows = len(texts.offsets) - 1
     out = Measured(
         np.zeros((rows, segments.MEASURES), np.int64),
@@ -98,22 +89,32 @@ def _count(texts: Texts, english: npt.NDArray[np.uint8], which: Counts, lists: n
         np.zeros((rows, NGRAMS), np.int64),
         np.zeros(rows, np.int64),
     )
-    plain, cited, cited_rows = count_lines(texts, out.lines)
-    found, first = split(texts, english)
+    plain, cited, owners = count_lines(texts, out.lines, scratch)
+    found, first = split(texts, english, scratch)
     words.count_words(found, first, lists, which, out.words)
     ngrams.count_ngrams(texts.data, found, first, out.ngrams)
-    for data, word, starts, ends, owners in (
-        (texts.data, found, plain[:, 0], plain[:, 1], plain[:, 2]),
-        (cited.data, split(cited, english[cited_rows])[0], cited.offsets[:-1], cited.offsets[1:], cited_rows),
-    ):
-        sentences = np.empty(len(owners), np.int64)
-        words.count_sentences(data, word, np.ascontiguousarray(starts), np.ascontiguousarray(ends), sentences)
-        np.add.at(out.sentences, owners, sentences)
+    _count_sentences(texts.data, found, plain[:, 0], plain[:, 1], plain[:, 2], out.sentences)
+    found, _ = split(cited, english[owners], scratch)
+    _count_sentences(cited.data, found, cited.offsets[:-1], cited.offsets[1:], owners, out.sentences)
     return out
 
 
+def _count_sentences(
+    data: npt.NDArray[np.uint8], found: npt.NDArray[np.uint64], starts: Counts, ends: Counts, owners: Counts, out: Counts
+) -> None:
+    """Add the sentences of the lines data[starts[r]:ends[r]] to out[owners[r]]."""
+    sentences = np.empty(len(owners), np.int64)
+    words.count_sentences(data, found, np.ascontiguousarray(starts), np.ascontiguousarray(ends), sentences)
+    np.add.at(out, owners, sentences)
+
+
+def measure(texts: pa.StringArray, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:
+    """The columns of `schemas.heuristic_columns.DATATROVE` for `texts`, which has no nulls."""
+    return columns(count(texts, languages), languages)
+
+
 def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, pa.Array]:
-    """The columns of `schemas.heuristic_columns.HEURISTICS`; a ratio whose denominator is 0 is null."""
+    """The columns of `schemas.heuristic_columns.DATATROVE`; a ratio whose denominator is 0 is null."""
     s, w = segments, words
     line, word = counts.lines.T, counts.words.T
     known = stop_tables()[0]
@@ -122,33 +123,29 @@ def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, p
         "char_count": pa.array(line[s.CHARS]),
         "word_count": pa.array(word[w.WORDS]),
         "nonsymbol_word_count": pa.array(word[w.NOT_SYMBOLS]),
-        "mean_word_chars": _ratio(word[w.NOT_SYMBOL_CHARS], word[w.NOT_SYMBOLS]),
-        "hash_per_word": _ratio(line[s.HASHES], word[w.WORDS]),
-        "ellipsis_per_word": _ratio(line[s.ELLIPSES], word[w.WORDS]),
-        "alpha_word_ratio": _ratio(word[w.ALPHA_WORDS], word[w.WORDS]),
+        "mean_word_chars": ratio(word[w.NOT_SYMBOL_CHARS], word[w.NOT_SYMBOLS]),
+        "hash_per_word": ratio(line[s.HASHES], word[w.WORDS]),
+        "ellipsis_per_word": ratio(line[s.ELLIPSES], word[w.WORDS]),
+        "alpha_word_ratio": ratio(word[w.ALPHA_WORDS], word[w.WORDS]),
         "stop_word_kinds": pa.array(word[w.STOP_KINDS]),
         "language_stop_word_kinds": pa.array(word[w.LANGUAGE_STOP_KINDS], mask=no_list),
-        "bullet_line_ratio": _ratio(line[s.BULLET_LINES], line[s.LINES]),
-        "ellipsis_line_ratio": _ratio(line[s.ELLIPSIS_LINES], line[s.LINES]),
-        "terminal_line_ratio": _ratio(line[s.TERMINAL_LINES], line[s.FULL_LINES]),
-        "short_line_ratio": _ratio(line[s.SHORT_LINES], line[s.FULL_LINES]),
-        "dup_text_line_chars_ratio": _ratio(
+        "bullet_line_ratio": ratio(line[s.BULLET_LINES], line[s.LINES]),
+        "ellipsis_line_ratio": ratio(line[s.ELLIPSIS_LINES], line[s.LINES]),
+        "terminal_line_ratio": ratio(line[s.TERMINAL_LINES], line[s.FULL_LINES]),
+        "short_line_ratio": ratio(line[s.SHORT_LINES], line[s.FULL_LINES]),
+        "dup_text_line_chars_ratio": ratio(
             line[s.DUP_FULL_LINE_CHARS], np.where(line[s.FULL_LINES] > 0, line[s.CHARS] - line[s.NEWLINES], 0)
         ),
-        "newline_per_word": _ratio(line[s.NEWLINES], word[w.WORDS]),
-        "dup_paragraph_ratio": _ratio(line[s.DUP_PARAGRAPHS], line[s.PARAGRAPHS]),
-        "dup_paragraph_chars_ratio": _ratio(line[s.DUP_PARAGRAPH_CHARS], line[s.CHARS]),
-        "dup_line_ratio": _ratio(line[s.DUP_RUN_LINES], line[s.RUN_LINES]),
-        "dup_line_chars_ratio": _ratio(line[s.DUP_RUN_LINE_CHARS], line[s.CHARS]),
+        "newline_per_word": ratio(line[s.NEWLINES], word[w.WORDS]),
+        "dup_paragraph_ratio": ratio(line[s.DUP_PARAGRAPHS], line[s.PARAGRAPHS]),
+        "dup_paragraph_chars_ratio": ratio(line[s.DUP_PARAGRAPH_CHARS], line[s.CHARS]),
+        "dup_line_ratio": ratio(line[s.DUP_RUN_LINES], line[s.RUN_LINES]),
+        "dup_line_chars_ratio": ratio(line[s.DUP_RUN_LINE_CHARS], line[s.CHARS]),
         "c4_kept_lines": pa.array(line[s.KEPT_LINES]),
         "c4_sentences": pa.array(counts.sentences),
         "c4_lorem_lines": pa.array(line[s.LOREM_LINES]),
         "c4_curly_lines": pa.array(line[s.CURLY_LINES]),
     }
     for n, chars in zip((2, 3, 4, 5, 6, 7, 8, 9, 10), counts.ngrams.T, strict=True):
-        values[f"{'top' if n < 5 else 'dup'}_{n}gram_chars_ratio"] = _ratio(chars, line[s.CHARS])
+        values[f"{'top' if n < 5 else 'dup'}_{n}gram_chars_ratio"] = ratio(chars, line[s.CHARS])
     return values
-
-
-def _ratio(part: Counts, whole: Counts) -> pa.Array:
-    return pa.array(part / np.maximum(whole, 1), mask=whole == 0)

@@ -5,8 +5,8 @@ Source: Gopher (arXiv 2112.11446), table A1, as datatrove 0.10.1 counts it (goph
 jumps over each repeated n-gram that it finds.
 
 Two observations make it fast. A repeated (n+1)-gram starts with two repeated n-grams, so only few positions are looked at for
-3 and 4. And two equal n-grams of five or more words either are shorter than 16 bytes or start with the same 16 bytes, so that
-one pass over those finds the positions that can matter for any n from 5 to 10 (a quarter of them in web text).
+3 and 4. And two equal n-grams of five or more words either are shorter than 13 bytes or start with the same 13 bytes, so that
+one pass over those finds the positions that can matter for any n from 5 to 10 (a sixth of them in web text).
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ from stages.heuristics.bytes64 import load64, low_bytes, step, store64
 
 SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
-WINDOW = 16
+WINDOW = 13
+"""Bytes, 9 to 15: fewer are shared by more words, more are not reached by more 5-grams."""
 
 Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.uint8[::1]
 
@@ -33,10 +34,10 @@ def table_bits(n):
 @njit
 def mark(keys, m, once, twice):
     """Bits of a filter in which bit `keys[i] >> shift` of `twice` is set if another of keys[:m] has the same; keys[i] becomes
-    its mixed form. `once` and `twice` hold m // 2 words or more.
+    its mixed form. `once` and `twice` hold m words or more.
     """
     bits = 6
-    while (1 << bits) < 16 * m:
+    while (1 << bits) < 32 * m:
         bits += 1
     shift, low = np.uint64(64 - bits), np.uint64(63)
     once[: 1 << (bits - 6)] = 0
@@ -137,58 +138,58 @@ def copy_words(data, words, a, m, stream, starts):
 
 
 @njit
-def candidates(stream, starts, m, keys, once, twice, positions):
-    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many."""
+def candidates(stream, starts, m, keys, once, twice, positions, shared):
+    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. shared[i] is 1 where
+    the first WINDOW bytes occur twice.
+    """
     for i in range(m):
         p = starts[i]
-        keys[i] = load64(stream, p) * SPREAD_2 ^ load64(stream, p + 8)
+        keys[i] = load64(stream, p) * SPREAD_2 ^ low_bytes(load64(stream, p + 8), WINDOW - 8)
     bits = mark(keys, m, once, twice)
     found = np.int64(0)
     for i in range(m - 4):
         positions[found] = i
-        found += is_marked(keys[i], twice, bits) | (starts[i + 5] - starts[i] < WINDOW)
+        shared[i] = is_marked(keys[i], twice, bits)
+        found += shared[i] | (starts[i + 5] - starts[i] < WINDOW)
     return found
 
 
 @njit
-def hash_ngrams(stream, starts, positions, c, n, states, reached, keys):
-    """keys[i] = hash of the bytes of the n-gram at i, i in positions[:c]. states[i] is the hash of its full blocks of eight up
-    to reached[i], carried from one n to the next.
+def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reached, keys, table):
+    """(characters in n-grams that a walk over positions[:c] has met before, how many of positions are left for n + 1).
+
+    keys[i] becomes the hash of the bytes of the n-gram at i; states[i] is the hash of its full blocks of eight up to reached[i],
+    carried from one n to the next.
     """
+    bits = table_bits(c)
+    shift, mask = np.uint64(64 - bits), (1 << bits) - 1
+    table[: mask + 1] = 0
+    total, free, left = np.int64(0), np.int64(0), np.int64(0)
     for j in range(c):
         i = positions[j]
+        positions[left] = i
+        left += shared[i] | (starts[i + n + 1] - starts[i] < WINDOW)
+        if i < free:
+            continue
         h, p, e = states[i], reached[i], starts[i + n]
         while e - p >= 8:
             h = step(h, load64(stream, p))
             p += 8
         states[i], reached[i] = h, p
         h ^= np.uint64(e - starts[i]) * SPREAD_2
-        keys[i] = step(h, low_bytes(load64(stream, p), e - p)) if e > p else step(h, np.uint64(0))
-
-
-@njit
-def repeated_chars(keys, positions, c, n, ends, table):
-    """Characters in n-grams that a walk over positions[:c] has met before; keys[i] is the n-gram at position i."""
-    bits = table_bits(c)
-    shift, mask = np.uint64(64 - bits), (1 << bits) - 1
-    table[: mask + 1] = 0
-    total, j, free = np.int64(0), np.int64(0), np.int64(0)
-    for j in range(c):
-        i = positions[j]
-        if i < free:
-            continue
-        key = keys[i]
+        key = step(h, low_bytes(load64(stream, p), e - p)) if e > p else step(h, np.uint64(0))
+        keys[i] = key
         slot = np.int64((key * SPREAD) >> shift)
-        p = np.int64(table[slot]) - 1
-        while p >= 0 and keys[p] != key:
+        q = np.int64(table[slot]) - 1
+        while q >= 0 and keys[q] != key:
             slot = (slot + 1) & mask
-            p = np.int64(table[slot]) - 1
-        if p >= 0:
+            q = np.int64(table[slot]) - 1
+        if q >= 0:
             total += ends[i + n] - ends[i]
             free = i + n
         else:
             table[slot] = i + 1
-    return total
+    return total, left
 
 
 @njit([types.void(Bytes, Pairs, Offsets, types.int64[:, ::1])], cache=True, nogil=True)
@@ -200,9 +201,9 @@ def count_ngrams(data, words, first, out):
     for d in range(len(first) - 1):
         longest = max(longest, first[d + 1] - first[d])
     table = np.empty(1 << table_bits(longest), np.int32)
-    once, twice = np.empty(longest // 2 + 2, np.uint64), np.empty(longest // 2 + 2, np.uint64)
+    once, twice = np.empty(longest + 2, np.uint64), np.empty(longest + 2, np.uint64)
     keys, positions = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64)
-    ends, starts = np.zeros(longest + 1, np.int64), np.zeros(longest + 1, np.int64)
+    ends, starts = np.zeros(longest + 1, np.int64), np.zeros(longest + 2, np.int64)
     states, reached = np.empty(longest, np.uint64), np.empty(longest, np.int64)
     groups, counts, firsts = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
     stream = np.empty(len(data) + 32, np.uint8)
@@ -215,7 +216,7 @@ def count_ngrams(data, words, first, out):
             ends[i + 1] = ends[i] + np.int64(words[a + i, 1] >> BITS_8)
         top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, out[d])
         copy_words(data, words, a, m, stream, starts)
-        c = candidates(stream, starts, m, keys, once, twice, positions) if m >= 5 else 0
+        c = candidates(stream, starts, m, keys, once, twice, positions, firsts) if m >= 5 else 0
         for j in range(c):
             states[positions[j]] = 0
             reached[positions[j]] = starts[positions[j]]
@@ -224,5 +225,4 @@ def count_ngrams(data, words, first, out):
                 c -= 1
             if c == 0:
                 break
-            hash_ngrams(stream, starts, positions, c, n, states, reached, keys)
-            out[d, n - 2] = repeated_chars(keys, positions, c, n, ends, table)
+            out[d, n - 2], c = repeated_chars(stream, starts, positions, firsts, c, n, ends, states, reached, keys, table)

@@ -1,42 +1,55 @@
 """What the published quality and repetition rules count (Rae et al. 2021, arXiv 2112.11446; Raffel et al. 2020, arXiv 1910.10683;
-Penedo et al. 2024, arXiv 2406.17557 and 2506.20920), as datatrove 0.10.1 counts it, in one pass over the bytes.
+Penedo et al. 2024, arXiv 2406.17557 and 2506.20920), as datatrove 0.10.1, NeMo Curator 1.4.0 and Dolma 1.2.1 count it.
 
-Deviation: words are split by our own splitter, which follows the rules of spaCy's English tokenizer; docs/heuristics.md says how
-often a decision differs, and what a word is in languages without spaces.
+Deviation: datatrove's words are split by our own splitter, which follows the rules of spaCy's English tokenizer;
+docs/heuristics.md says how often a decision differs, and what a word is in languages without spaces.
 """
 
-from types import ModuleType
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
 
 from schemas.batches import append_columns, null_columns, scatter
-from schemas.heuristic_columns import HEURISTICS
 from stages.heuristics.config import HeuristicsConfig
 from stages.kernel import RunKernel
 
-
-def load_kernels(config: HeuristicsConfig) -> ModuleType:
-    """The module with the compiled kernels: imported when a recipe needs it (10 s the first time on a machine, then 0.3 s)."""
-    from stages.heuristics import measures
-
-    return measures
+Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
+"""(texts without nulls, their languages) -> columns."""
 
 
-def tag_heuristics(batch: pa.RecordBatch, measures: ModuleType, config: HeuristicsConfig) -> pa.RecordBatch:
-    """Append `schemas.heuristic_columns.HEURISTICS`: counts int32, ratios float64; all null where `text` is null."""
+def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
+    """The compiled kernels of the variants, imported when a recipe needs them (docs/heuristics.md says how long that takes)."""
+    loaded: list[Measure] = []
+    if "datatrove" in config.variants:
+        from stages.heuristics import measures
+
+        loaded.append(measures.measure)
+    if config.variants != ("datatrove",):
+        from stages.heuristics import spaced_measures
+
+        loaded.append(partial(spaced_measures.measure, variants=config.variants))
+    return tuple(loaded)
+
+
+def tag_heuristics(batch: pa.RecordBatch, kernels: tuple[Measure, ...], config: HeuristicsConfig) -> pa.RecordBatch:
+    """Append the columns of `schemas.heuristic_columns.VARIANTS` that `config` asks for: counts int32, ratios float64; all null
+    where `text` is null.
+    """
+    columns = config.writes()
     texts = batch.column("text")
     living = texts.is_valid()
     texts = texts.filter(living)
     if not len(texts):
-        return append_columns(batch, HEURISTICS, null_columns(HEURISTICS, batch.num_rows))
-    if config.language:
+        return append_columns(batch, columns, null_columns(columns, batch.num_rows))
+    if "language" not in config.reads():
         languages: list[str | None] = [config.language] * len(texts)
     else:
         languages = batch.column("language").filter(living).to_pylist()
-    values = measures.columns(measures.count(texts, languages), languages)
+    values = {name: array for measure in kernels for name, array in measure(texts, languages).items()}
     mask = living.to_numpy(zero_copy_only=False)
-    return append_columns(batch, HEURISTICS, {name: scatter(array, mask) for name, array in values.items()})
+    return append_columns(batch, columns, {name: scatter(array, mask) for name, array in values.items()})
 
 
 class TagHeuristics(beam.PTransform):

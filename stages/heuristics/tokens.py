@@ -14,7 +14,7 @@ from numba import njit, types
 
 from stages.heuristics import lexicon
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, letters, load64
+from stages.heuristics.bytes64 import hash_range, letters, load64, step
 from stages.heuristics.lexicon import LONGEST, units
 
 NOT_SYMBOL = 1  # flags of a word: has a character outside datatrove's symbols
@@ -43,7 +43,7 @@ UNITS = np.array([int.from_bytes(unit.encode()) for unit in units() if len(unit.
 """Units of measure as integers of their bytes."""
 
 CUT_HAN, CUT_KANA, CUT_THAI, CUT_KHMER = 600, 500, 240, 240
-"""Of 1,024: how often a place between two letters is a cut (1024 / mean length); calibrated in benchmarks/heuristics.py."""
+"""Of 1,024: how often a place between two letters is a cut (1024 / mean length)."""
 
 
 @njit
@@ -406,7 +406,7 @@ def join_special(data, pages, flags, table, out, first, k):
                 t += 2
                 continue
         if w < t:
-            out[w] = out[t]
+            out[w, 0], out[w, 1], out[w, 2] = out[t, 0], out[t, 1], out[t, 2]  # a row at once costs seconds to compile
         w += 1
         t += 1
     return w
@@ -461,7 +461,27 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
         first[d] = k
         while i < end:
             s, active, high, f, n = i, np.int64(0), np.int64(0), np.int64(0), 1
-            i += min(letters(load64(data, i)), end - i)
+            n = letters(load64(data, i))
+            n = min(n + letters(load64(data, i + 8)) if n == 8 else n, end - i)
+            i += n
+            if 0 < n < 16:  # most words: letters, then a space, or a comma or full stop and a space
+                h = hash_range(data, s, i)
+                comma = i + 1 < end and (data[i] == 44 or (data[i] == 46 and data[i - 1] >= 97))
+                if i == end or data[i + comma] == 32:
+                    lengths = find(h, table) if english[d] or comma else -1
+                    if comma and lengths < 0 and data[i] == 46:
+                        lengths = find(hash_range(data, s, i + 1), table)
+                    if lengths < 0 or (not comma and (lengths & 255) >= n):
+                        out[k, 0], out[k, 1], out[k, 2] = h, np.uint64(n << 8 | NOT_SYMBOL | HAS_ALPHA), np.uint64(s << 32 | n)
+                        k += 1
+                        if comma:
+                            f = IS_PUNCTUATION | (IS_STOP if data[i] == 46 else 0)
+                            out[k, 0] = step(ONE, np.uint64(data[i]))
+                            out[k, 1], out[k, 2] = np.uint64(1 << 8 | f), np.uint64(i << 32 | 1)
+                            k += 1
+                        i += comma + 1
+                        continue
+                n = 1
             or_ = ALPHA if i > s else np.int64(0)
             while i < end:
                 if data[i] < 0x80:
@@ -517,32 +537,4 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
                     k = split_affixes(data, s, e, pages, flags, table, out, k, ends)
                     if k - start > 1:
                         k = join_special(data, pages, flags, table, out, start, k)
-    first[len(offsets) - 1] = k
-
-
-@njit([types.void(Bytes, Offsets, Pages, Flags, Pairs)], cache=True, nogil=True)
-def take_words(data, offsets, pages, flags, out):
-    """Words data[offsets[k]:offsets[k + 1]], already split elsewhere, into `out`."""
-    for k in range(len(offsets) - 1):
-        emit(data, offsets[k], offsets[k + 1], pages, flags, out, k)
-
-
-@njit([types.void(Bytes, Offsets, Pages, Flags, Pairs, Offsets)], cache=True, nogil=True)
-def split_spaces(data, offsets, pages, flags, out, first):
-    """What `str.split()` gives: words between white space; arguments as in `split_words`."""
-    k = np.int64(0)
-    for d in range(len(offsets) - 1):
-        i, end = offsets[d], offsets[d + 1]
-        first[d] = k
-        while i < end:
-            f, n, _ = at(data, i, pages, flags)
-            if f & SPACE:
-                i += n
-                continue
-            s = i
-            while i < end and not f & SPACE:
-                i += n
-                if i < end:
-                    f, n, _ = at(data, i, pages, flags)
-            k = emit(data, s, i, pages, flags, out, k)
     first[len(offsets) - 1] = k

@@ -35,6 +35,7 @@ KANA = 1 << 18
 THAI = 1 << 19  # Thai and Lao
 KHMER = 1 << 20  # Khmer and Myanmar
 DECIMAL = 1 << 21  # category Nd
+ALPHABETIC = 1 << 22  # no letter, but with the Unicode property Alphabetic: vowel signs, letter numbers, circled letters
 UNSPACED = HAN | KANA | THAI | KHMER  # scripts that are written without spaces
 
 _SPACY_PUNCTUATION = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
@@ -64,6 +65,12 @@ _UNSPACED_BLOCKS = (
 )
 
 
+_CIRCLED_LETTERS = "24b6-24e9 1f130-1f149 1f150-1f169 1f170-1f189"
+# Accents, variation selectors and other marks without that property; the rest of the marks have it, except most viramas, nuktas
+# and tone marks, which matter only in a word without any letter.
+_PLAIN_MARKS = "300-344 346-362 483-487 1ab0-1abe 1dc0-1dd2 1df5-1dff 20d0-20f0 302a-302f fe00-fe0f fe20-fe2f e0100-e01ef"
+
+
 class Tables(NamedTuple):
     """`flags[pages[c >> 8] * 256 + (c & 255)]` are the flags of code point c; pages uint16 (4352,), flags uint32."""
 
@@ -82,9 +89,9 @@ def _ranges(text: str) -> list[int]:
 
 def _category_flags() -> npt.NDArray[np.uint32]:
     """Flags that follow from the category, for all code points; planes 4 to 13 are unassigned and are not asked for."""
-    meaning = {"Ll": ALPHA | LOWER, "Lu": ALPHA | UPPER, "So": ICON | AFFIX, "Nd": DECIMAL}
+    meaning = {"Ll": ALPHA | LOWER, "Lu": ALPHA | UPPER, "So": ICON | AFFIX, "Nd": DECIMAL, "Nl": ALPHABETIC}
     meaning |= dict.fromkeys(("Lt", "Lm", "Lo"), ALPHA | LOWER | UPPER)
-    meaning |= dict.fromkeys(("Mn", "Mc", "Me"), MARK | LOWER | UPPER)
+    meaning |= {"Me": MARK | LOWER | UPPER, **dict.fromkeys(("Mn", "Mc"), MARK | LOWER | UPPER | ALPHABETIC)}
     meaning |= dict.fromkeys(("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"), PUNCTUATION)
     flags = np.zeros(sys.maxunicode + 1, np.uint32)
     for start, end in ((0, 0x40000), (0xE0000, 0xE1000)):
@@ -114,6 +121,8 @@ def tables() -> Tables:
     mark("0123456789%²-+|?:()" + _SPACY_PUNCTUATION + _SPACY_QUOTES, BEFORE_STOP)
     flags[0x590:0xE00][(flags[0x590:0xE00] & MARK) != 0] |= np.uint32(LOWER | UPPER)  # vowel signs inside a word
     flags[[ord("ª"), ord("º")]] = ALPHA
+    mark(_ranges(_CIRCLED_LETTERS), ALPHABETIC)
+    flags[_ranges(_PLAIN_MARKS)] &= ~np.uint32(ALPHABETIC)
     flags[(flags & LOWER) != 0] |= np.uint32(BEFORE_STOP)
     mark(_JOINERS, ACTIVE)
     flags[(flags & (AFFIX | PREFIX | CURRENCY)) != 0] |= np.uint32(ACTIVE)

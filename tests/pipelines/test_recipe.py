@@ -81,6 +81,11 @@ def test_a_published_set_expands_and_each_threshold_can_be_changed_or_left_out()
     assert place_decisions(recipe_with({"use": "gopher_quality@datatrove"}))[0][0] == "heuristics"
 
 
+def test_a_set_of_a_variant_that_is_not_measured_names_the_variant():
+    with pytest.raises(RecipeError, match="add 'dolma' to `variants` of the stage 'heuristics'"):
+        place_decisions(recipe_with({"use": "gopher_quality@dolma"}))
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

@@ -1,7 +1,5 @@
 """Heuristics: datatrove's decisions and values, on adversarial texts and on real pages."""
 
-from types import ModuleType
-
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
@@ -12,12 +10,12 @@ from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.heuristic_columns import HEURISTICS
+from schemas.heuristic_columns import DATATROVE
 from schemas.rule_sets import expand
 from schemas.rules import Rule
 from stages.decide import DecideConfig, decide
 from stages.heuristics.config import HeuristicsConfig
-from stages.heuristics.tag import TagHeuristics, load_kernels, tag_heuristics
+from stages.heuristics.tag import Measure, TagHeuristics, load_kernels, tag_heuristics
 
 ENGLISH = HeuristicsConfig(language="en")
 SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
@@ -56,7 +54,7 @@ ADVERSARIAL = {
 
 
 @pytest.fixture(scope="module")
-def measures() -> ModuleType:
+def measures() -> tuple[Measure, ...]:
     return load_kernels(ENGLISH)
 
 
@@ -133,8 +131,8 @@ def test_values_are_datatroves(measures, datatrove):
 
 def test_all_columns_are_there_and_null_text_is_null(measures):
     out = tag_heuristics(batch(PROSE, None, ""), measures, ENGLISH)
-    assert out.schema.names[3:] == [column.name for column in HEURISTICS]
-    rows = out.select([column.name for column in HEURISTICS]).to_pylist()
+    assert out.schema.names[3:] == [column.name for column in DATATROVE]
+    rows = out.select([column.name for column in DATATROVE]).to_pylist()
     assert set(rows[1].values()) == {None}
     assert (rows[2]["char_count"], rows[2]["word_count"], rows[2]["hash_per_word"]) == (0, 0, None)
     assert out.schema.metadata == {b"k": b"v"}

@@ -1,0 +1,45 @@
+"""Documents as kernels read them: groups of texts as bytes and offsets."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+GROUP_BYTES = 1 << 18
+"""Documents are measured in groups of about this size, so that their words stay in the processor's cache."""
+
+SPARE = 16
+"""Bytes after the text that kernels may read: they take eight at a time."""
+
+Counts = npt.NDArray[np.int64]
+
+
+class Texts(NamedTuple):
+    """Some documents: UTF-8 bytes with SPARE more at the end, and where each document starts and the last one ends."""
+
+    data: npt.NDArray[np.uint8]
+    offsets: Counts
+
+
+def text_groups(texts: pa.StringArray) -> Iterator[Texts]:
+    """`texts`, which has no nulls, in groups of about GROUP_BYTES."""
+    if len(texts) == 0:
+        return
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    buffer = texts.buffers()[2]
+    data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.zeros(0, np.uint8)
+    start = 0
+    while start < len(texts):
+        end = int(np.searchsorted(offsets, offsets[start] + GROUP_BYTES, side="right")) - 1
+        end = min(max(end, start + 1), len(texts))
+        padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
+        padded[:-SPARE] = data[offsets[start] : offsets[end]]
+        yield Texts(padded, offsets[start : end + 1] - offsets[start])
+        start = end
+
+
+def ratio(part: Counts, whole: Counts) -> pa.Array:
+    """part / whole as float64, null where `whole` is 0."""
+    return pa.array(part / np.maximum(whole, 1), mask=whole == 0)
