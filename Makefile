@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check install-test
+.PHONY: demo test check bench
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -23,3 +23,7 @@ check: $(BIN)/pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# DATA: the folder of the test collections. The table and the chart go into docs/benchmarks.md.
+bench: $(BIN)/pytest
+	$(BIN)/python benchmarks/main_job.py --data $(or $(DATA),../shared/data) --parts compare --write docs

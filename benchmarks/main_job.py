@@ -1,23 +1,42 @@
-"""The main job against its floor, side by side in one run: `python benchmarks/main_job.py --data DIR [--parts jsonl,warc,...]`.
+"""The main job, its floor and datatrove side by side in one run: `python benchmarks/main_job.py --data DIR [--parts ...]`.
+
+`make bench DATA=DIR` runs the part `compare` and writes its table and chart into docs/benchmarks.md and docs/benchmarks.svg.
 
 `ours` is the command `curricle run`, one worker, everything kept, measured from outside: CPU seconds of all its processes, the
 largest process's peak memory. `floor` is one bare loop over the same libraries in one process: orjson, fastText, our student's
-kernel on batches of 256, Python normalising, SentencePiece, `kenlm` twice, one Parquet file. Both read the same files.
+kernel on batches of 256, Python normalising, SentencePiece, `kenlm` for each model, one Parquet file. Both read the same files.
 `datatrove` is its own executor over every eighth document: fewer stages than ours has, and none of the costly ones.
 """
 
 import argparse
 import os
+import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
+from chart import bars
+
+HEAD = "| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|"
+BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+
+OURS = {
+    "curricle, every stage and heuristics": ("stages.heuristics={}",),
+    "curricle, language and heuristics": (
+        "stages.heuristics={}",
+        "stages.perplexity=false",
+        "stages.quality=false",
+        "stages.domain=false",
+    ),
+}
+"""Runs and their settings; the second has what datatrove's four filters judge, and language ID."""
 
 CURRICLE = str(Path(sys.executable).parent / "curricle")
 
@@ -50,11 +69,12 @@ def measure(*command: str) -> Cost:
     return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, largest / 1024)
 
 
-def curricle(output: Path, *inputs: Path, workers: int = 1) -> Cost:
+def curricle(output: Path, *inputs: Path, workers: int = 1, settings: tuple[str, ...] = ()) -> Cost:
     """The main job, everything kept."""
     named = [argument for path in inputs for argument in ("--input", str(path))]
-    options = ["--output", str(output), "--workers", str(workers), "--set", "decide=[]", "--quiet"]
-    return measure(CURRICLE, "run", "web", *named, *options)
+    options = ["--output", str(output), "--workers", str(workers), "--quiet"]
+    changes = [argument for setting in ("decide=[]", *settings) for argument in ("--set", setting)]
+    return measure(CURRICLE, "run", "web", *named, *options, *changes)
 
 
 def stage_shares(output: Path) -> str:
@@ -132,11 +152,50 @@ def datatrove(source: Path, output: Path) -> None:
     LocalPipelineExecutor([reader, *steps, ParquetWriter(str(output))], logging_dir=str(output / "logs")).run()
 
 
+def compare(source: Path, megabytes: float, scratch: Path, docs: Path | None) -> None:
+    """Ours, the floor and datatrove over the same documents."""
+    runs = {"curricle, first run on the machine": (curricle(scratch / "warm", source), megabytes)}
+    for name, settings in OURS.items():
+        runs[name] = (curricle(scratch / f"ours-{len(runs)}", source, settings=settings), megabytes)
+    command = [sys.executable, __file__, "--data", "", "--floor", str(source), str(scratch / "floor.parquet")]
+    runs["bare loop over the same libraries, no heuristics"] = (measure(*command), megabytes)
+    sample = scratch / "sample.jsonl"
+    lines = source.read_bytes().splitlines(keepends=True)[::8]
+    sample.write_bytes(b"".join(lines))
+    size = sum(len(orjson.loads(line)["text"].encode()) for line in lines) / 1e6
+    command = [sys.executable, __file__, "--data", "", "--datatrove", str(sample), str(scratch / "datatrove")]
+    runs[f"datatrove {version('datatrove')}: four filters only, every 8th document"] = (measure(*command), size)
+    table = [HEAD, *(cost.row(name, size) for name, (cost, size) in runs.items())]
+    stages = f"CPU seconds by stage of the second line: {stage_shares(scratch / 'ours-1')}."
+    print("\n".join(table[1:]), f"\n{stages}\n", sep="\n")
+    if docs:
+        (docs / "benchmarks.svg").write_text(
+            bars("Main job, one worker", "MB per CPU second", [(name, size / cost.cpu) for name, (cost, size) in runs.items()])
+        )
+        page = docs / "benchmarks.md"
+        before, _, rest = page.read_text().partition(BEGIN)
+        text = "\n".join([machine(), "", *table, "", stages, "", "![MB per CPU second](benchmarks.svg)"])
+        page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+def machine() -> str:
+    """The machine, the versions and the command, as a sentence."""
+    information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.partition(":")[2].strip() for line in information.splitlines() if line.startswith("model name")]
+    cores = f"{len(names) or os.cpu_count()} cores of {(names or ['an unnamed processor'])[0]}"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("apache-beam", "pyarrow", "datatrove", "numba", "sentencepiece"))
+    return (
+        f"`make bench`, {time.strftime('%Y-%m-%d')}: {cores}, "
+        f"{platform.system()}, Python {platform.python_version()}, {packages}. One worker or process each, single runs."
+    )
+
+
 def main() -> None:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--parts", default="jsonl,warc,workers,empty,memory")
+    parser.add_argument("--parts", default="compare,warc,workers,empty,memory")
+    parser.add_argument("--write", type=Path, help="folder with benchmarks.md, which gets the table, and the chart")
     parser.add_argument("--datatrove", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--floor", nargs=2, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -151,19 +210,9 @@ def main() -> None:
         scratch = Path(name)
         source = scratch / "web.jsonl"
         megabytes = write_jsonl(arguments.data, source)
-        print("| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|")
-        if "jsonl" in parts:
-            print(curricle(scratch / "warm", source).row("ours, first time", megabytes))
-            print(curricle(scratch / "ours", source).row("ours", megabytes))
-            command = [sys.executable, __file__, "--data", "", "--floor", str(source), str(scratch / "floor.parquet")]
-            print(measure(*command).row("floor", megabytes))
-            sample = scratch / "sample.jsonl"
-            lines = source.read_bytes().splitlines(keepends=True)[::8]
-            sample.write_bytes(b"".join(lines))
-            size = sum(len(orjson.loads(line)["text"].encode()) for line in lines) / 1e6
-            command = [sys.executable, __file__, "--data", "", "--datatrove", str(sample), str(scratch / "datatrove")]
-            print(measure(*command).row("datatrove: four filters, no language, no perplexity", size))
-            print(f"\nby stage: {stage_shares(scratch / 'ours')}\n")
+        print(HEAD)
+        if "compare" in parts:
+            compare(source, megabytes, scratch, arguments.write)
         if "workers" in parts:
             pieces = [scratch / f"piece-{number}.jsonl" for number in range(8)]
             size = write_jsonl(arguments.data, source, 4)

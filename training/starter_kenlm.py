@@ -99,6 +99,7 @@ def main() -> None:
             order=4,
             prune=PRUNE.get(language, (0, 0, 1)),
             pieces=PIECES,
+            format="compact",
         )
         pieces = arguments.output / clean.name / "sp.model"
         jobs = [(clean, partial(clean_texts, arguments.data, language), None)]

@@ -25,6 +25,8 @@ class KenlmCard(Card):
     model: str = "model.bin"  # KenLM binary, ARPA (.arpa, .arpa.gz) or our compact file (.compact)
     order: int = Field(ge=2)
     ngrams: tuple[int, ...] = ()  # of each order
+    documents: int | None = Field(default=None, ge=0)  # trained on; None: not known
+    corpus: str = ""  # XXH3-128 of those documents in order, each ended by a NUL, hex
     tokens: int | None = Field(default=None, ge=0)  # trained on, sentence ends left out; None: not known
     heldout_ppl: float | None = None  # per token, of every 100th document, which was held out; None: not measured
     heldout_oov_ratio: float | None = None

@@ -1,13 +1,15 @@
 """Training: a model folder that scores, the same bytes each time, whole or not at all."""
 
+import gzip
 from pathlib import Path
 
+import kenlm
 import pyarrow as pa
 import pytest
 
 from models.catalog import model_folder
 from models.kenlm.corpus import held_out
-from models.kenlm.model import load, verify
+from models.kenlm.model import load, model_path, verify
 from models.kenlm.scorer import score
 from models.kenlm.train import TrainConfig, train
 
@@ -47,8 +49,23 @@ def test_another_models_pieces_or_words_can_be_used(tmp_path):
     again = train(documents, tmp_path / "again", CONFIG, tmp_path / "m/sp.model")
     assert again.files["sp.model"] == load(tmp_path / "m").card.files["sp.model"]
     words = train(documents, tmp_path / "words", CONFIG, "words")
-    assert (words.tokenizer, set(words.files)) == ("words", {"model.compact"})
+    assert (words.tokenizer, set(words.files)) == ("words", {"model.bin"})
     assert score(load(tmp_path / "words"), pa.array(["everyone has the right"])).tokens.tolist() == [5]
+
+
+def test_binary_compact_and_arpa_hold_the_same_model(tmp_path):
+    binary = train(documents, tmp_path / "binary", CONFIG.model_copy(update={"arpa": True}))
+    compact = train(documents, tmp_path / "compact", CONFIG.model_copy(update={"format": "compact"}))
+    assert set(binary.files) == {"model.bin", "model.arpa.gz", "sp.model"}
+    assert set(compact.files) == {"model.compact", "sp.model"}
+    assert model_path(tmp_path / "compact", compact).read_bytes() == (tmp_path / "binary/model.bin").read_bytes()
+    (tmp_path / "arpa").write_bytes(gzip.decompress((tmp_path / "binary/model.arpa.gz").read_bytes()))
+    mapped, parsed = kenlm.Model(str(tmp_path / "binary/model.bin")), kenlm.Model(str(tmp_path / "arpa"))
+    pieces = load(tmp_path / "binary").tokenizer.joined(TEXTS.slice(0, 50)).to_pylist()
+    assert [mapped.score(line) for line in pieces] == [parsed.score(line) for line in pieces]
+    assert (binary.documents, len(binary.corpus)) == (len(TEXTS) - held_out(TEXTS).sum(), 32)
+    changed = pa.concat_arrays([TEXTS, pa.array(["one more document"])])
+    assert train(lambda: [changed], tmp_path / "more", CONFIG).corpus != binary.corpus == compact.corpus
 
 
 def test_an_empty_corpus_is_refused_and_leaves_nothing_behind(tmp_path):

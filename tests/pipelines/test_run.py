@@ -152,7 +152,7 @@ def test_plan_and_models_say_what_there_is():
     assert done.returncode == 0
     assert "language: text -> language, language_score" in done.stdout
     assert "shards: 4" in done.stdout
-    assert "lid.176\tlanguage-id" in curricle("models", "list").stdout
+    assert "lid.176\tstarter\tlanguage-id" in curricle("models", "list").stdout
 
 
 def test_help_loads_neither_beam_nor_a_model_library():
@@ -164,7 +164,7 @@ def test_a_model_trained_from_documents_scores_them_in_a_recipe(tmp_path):
     lines = [orjson.dumps({"text": f"Gece yarısı {number} numaralı kapı çaldı ve herkes sustu."}) for number in range(300)]
     (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
     folder = tmp_path / "tr-own"
-    options = ["--order", 3, "--pieces", 200, "--licence", "none"]
+    options = ["--order", 3, "--vocab", 200, "--licence", "none"]
     arguments = ["--language", "tr", "--role", "clean", "--input", tmp_path / "in.jsonl", "--output", folder, *options]
     done = curricle("models", "train", "perplexity", *arguments)
     assert done.returncode == 0, done.stderr
@@ -175,6 +175,6 @@ def test_a_model_trained_from_documents_scores_them_in_a_recipe(tmp_path):
     table = pq.read_table(tmp_path / "out/kept", columns=["language", "ppl_clean"]).to_pylist()
     assert {row["language"] for row in table} == {"tr"}
     assert max(row["ppl_clean"] for row in table) < 30
-    (folder / "model.compact").write_bytes(b"damaged")
+    (folder / "model.bin").write_bytes(b"damaged")
     done = curricle("models", "verify", folder)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

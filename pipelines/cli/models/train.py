@@ -1,10 +1,16 @@
 """`curricle models train`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.cli.run import inputs
+
+if TYPE_CHECKING:
+    from models.kenlm.train import Documents, Say
 
 
 @click.group()
@@ -21,13 +27,15 @@ def train() -> None:
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder to make.")
 @click.option("--order", default=5, show_default=True, help="Length of the longest n-grams.")
 @click.option("--prune", default="0", show_default=True, help="As lmplz's --prune, with commas: 0,0,1.")
-@click.option("--pieces", default=16_000, show_default=True, help="Size of the SentencePiece vocabulary to train.")
+@click.option("--vocab", default=16_000, show_default=True, help="Size of the SentencePiece vocabulary to train.")
 @click.option("--sentencepiece", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Use this vocabulary.")
 @click.option("--words", is_flag=True, help="Words between white space in place of SentencePiece.")
 @click.option("--profile", default="curricle-v1", show_default=True, help="How text is normalised: docs/perplexity.md.")
 @click.option(
     "--unit", default="document", show_default=True, type=click.Choice(["document", "line"]), help="One sentence is one."
 )
+@click.option("--compact", is_flag=True, help="A lossless file of a tenth of the size, unpacked on first use.")
+@click.option("--arpa", is_flag=True, help="Write model.arpa.gz too.")
 @click.option("--source", default="", help="One line for the card: what the text is.")
 @click.option("--licence", default="not stated", show_default=True, help="One line for the card.")
 def perplexity(
@@ -39,15 +47,17 @@ def perplexity(
     output: Path,
     order: int,
     prune: str,
-    pieces: int,
+    vocab: int,
     sentencepiece: Path | None,
     words: bool,
     profile: str,
     unit: str,
+    compact: bool,
+    arpa: bool,
     source: str,
     licence: str,
 ) -> None:
-    """A KenLM model of the texts in the inputs (WARC, WET, JSONL, Parquet): interpolated modified Kneser-Ney, as lmplz."""
+    """A KenLM model of the texts in the inputs (text, JSONL, Parquet, WARC, WET): interpolated modified Kneser-Ney, as lmplz."""
     if words and sentencepiece:
         raise click.UsageError("--words or --sentencepiece, not both")
     from pydantic import ValidationError
@@ -72,10 +82,13 @@ def perplexity(
                 "unit": unit,
                 "order": order,
                 "prune": tuple(int(number) for number in prune.split(",")),
-                "pieces": pieces,
+                "pieces": vocab,
+                "format": "compact" if compact else "binary",
+                "arpa": arpa,
             }
         )
-        card = train_model(documents(inputs), output, config, "words" if words else sentencepiece)
+        with shown(documents(inputs)) as (corpus, say):
+            card = train_model(corpus, output, config, "words" if words else sentencepiece, say)
     except ValidationError as error:
         raise click.UsageError(explain_error(error, TrainConfig, "train")) from None
     except (ValueError, OSError) as error:
@@ -84,3 +97,29 @@ def perplexity(
         f"{output}: {card.tokens:,} tokens, n-grams {', '.join(f'{count:,}' for count in card.ngrams)}; "
         f"held-out perplexity {card.heldout_ppl}, unknown {card.heldout_oov_ratio}"
     )
+
+
+@contextmanager
+def shown(corpus: "Documents") -> "Iterator[tuple[Documents, Say]]":
+    """The corpus and a reporter of steps that show on standard error how far the training is: a bar, or a line a step."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[read]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", read="", total=None)
+
+        def say(step: str) -> None:
+            bar.update(task, description=step, read="")
+            if not console.is_terminal:
+                click.echo(step, err=True)
+
+        def counted() -> Iterator[Any]:
+            size = 0
+            for texts in corpus():
+                size += texts.nbytes
+                bar.update(task, read=f"{size / 1e6:,.1f} MB")
+                yield texts
+
+        yield counted, say
