@@ -80,3 +80,15 @@ def letters(block):
     folded = (block | CASE) & ~HIGH
     inside = ((folded + FROM_A) ^ (folded + PAST_Z)) & ~block & HIGH
     return np.int64(trailing_zeros(~inside & HIGH) >> np.uint64(3))
+
+
+@njit
+def line_table_bits(data, a, b):
+    """Binary logarithm of the size of a hash table for the lines of data[a:b], at most half full; 4 or more."""
+    lines = np.int64(2)
+    for i in range(a, b):
+        lines += data[i] == 10
+    bits = 4
+    while (1 << bits) < 2 * lines:
+        bits += 1
+    return bits

@@ -6,7 +6,7 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range
+from stages.heuristics.bytes64 import hash_range, line_table_bits
 from stages.heuristics.segments import ONE, SPREAD, Bytes, Flags, Offsets, Pages, has, has_words, strip
 
 (
@@ -66,12 +66,7 @@ def measure_dolma(data, offsets, pages, flags, out):
         a, b = offsets[d], offsets[d + 1]
         row = out[d]
         row[:] = 0
-        size = np.int64(2)
-        for i in range(a, b):
-            size += data[i] == 10
-        bits = 4
-        while (1 << bits) < 2 * size:
-            bits += 1
+        bits = line_table_bits(data, a, b)
         if len(keys) < 1 << bits:
             keys, counts = np.empty(1 << bits, np.uint64), np.empty(1 << bits, np.int64)
         mask, shift = (1 << bits) - 1, np.uint64(64 - bits)

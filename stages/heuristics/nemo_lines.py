@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range
+from stages.heuristics.bytes64 import hash_range, line_table_bits
 from stages.heuristics.segments import Flags, Offsets, Pages, ends_in_ellipsis, has, seen_before, strip
 
 (
@@ -230,12 +230,7 @@ def measure_nemo(data, offsets, pages, flags, lanes, url, text, bounds, letters,
         a, b = offsets[d], offsets[d + 1]
         row = out[d]
         row[:] = 0
-        size = np.int64(2)
-        for i in range(a, b):
-            size += data[i] == 10
-        bits = 4
-        while (1 << bits) < 2 * size:
-            bits += 1
+        bits = line_table_bits(data, a, b)
         if len(lines) < 1 << bits:
             lines, paragraphs = np.empty(1 << bits, np.uint64), np.empty(1 << bits, np.uint64)
         mask, shift = (1 << bits) - 1, np.uint64(64 - bits)

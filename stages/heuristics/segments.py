@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, load64
+from stages.heuristics.bytes64 import hash_range, line_table_bits, load64
 
 (
     CHARS,
@@ -354,12 +354,7 @@ def measure_lines(data, offsets, pages, flags, out, kept, cited, state):
         a, b = offsets[d], offsets[d + 1]
         row = out[d]
         row[:] = 0
-        size = np.int64(2)
-        for i in range(a, b):
-            size += data[i] == 10
-        bits = 4
-        while (1 << bits) < 2 * size:
-            bits += 1
+        bits = line_table_bits(data, a, b)
         if len(keys) < 1 << bits:
             keys = np.empty(1 << bits, np.uint64)
         mask, shift = (1 << bits) - 1, np.uint64(64 - bits)
