@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import kenlm
@@ -23,6 +24,10 @@ from models.kenlm.table import ProbingTable, map_table
 from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 
 COMPACT = ".compact"
+
+_tokenizers: dict[tuple[str, bool], SentencePiece] = {}
+_lock = Lock()
+"""The models of one language have copies of one file, which is loaded, and remembers words, once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +121,14 @@ def _gunzip(packed: Path, path: Path) -> None:
 def _tokenizer(folder: Path, card: KenlmCard) -> Tokenizer:
     if card.tokenizer == WORDS:
         return Words()
-    return _sentencepiece(folder / card.tokenizer, card.files[card.tokenizer], card.rules.per_word)
-
-
-@cache
-def _sentencepiece(path: Path, sha256: str, per_word: bool) -> SentencePiece:
+    path, sha256 = folder / card.tokenizer, card.files[card.tokenizer]
     if (found := file_sha256(path)) != sha256:
         raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
-    return SentencePiece(path, per_word=per_word)
+    with _lock:
+        key = sha256, card.rules.per_word
+        if key not in _tokenizers:
+            _tokenizers[key] = SentencePiece(path, per_word=card.rules.per_word)
+        return _tokenizers[key]
 
 
 def verify(folder: Path) -> KenlmCard:

@@ -55,6 +55,7 @@ class SentencePiece:
 
     def __init__(self, path: Path, *, per_word: bool) -> None:
         self._path = path
+        self._proto = path.read_bytes()  # the file may be gone when it is first needed
         self._per_word = per_word
         unigram = read_unigram(path) if per_word else None
         self._cache = WordCache(unigram) if unigram is not None else None
@@ -64,7 +65,7 @@ class SentencePiece:
     @cached_property
     def _model(self) -> sentencepiece.SentencePieceProcessor:
         try:
-            return sentencepiece.SentencePieceProcessor(model_file=str(self._path), num_threads=1)
+            return sentencepiece.SentencePieceProcessor(model_proto=self._proto, num_threads=1)
         except (RuntimeError, OSError) as error:
             raise ModelError(f"{self._path} is not a SentencePiece model: {str(error).splitlines()[0]}") from None
 
