@@ -1,10 +1,10 @@
-"""MB/s of normalising, tokenising and scoring under two models, beside the bare loop that everyone writes, in one run.
+"""MB/s of normalising, tokenising and scoring under several models, beside the bare loop that everyone writes, in one run.
 
-    python benchmarks/perplexity_speed.py CLEAN_FOLDER HARMFUL_FOLDER FILE.parquet... [--language en] [--rows 3000]
+    python benchmarks/perplexity_speed.py [--model en-clean --model en-spam] FILE.parquet... [--language en] [--rows 3000]
 
-The bare loop is one document at a time: normalise in Python, `sp.encode`, join, `kenlm.score` twice. CPU seconds, one thread, the
-best of `--repeat` runs. `cold` is the first pass over the texts in batches of 1 to 8 MB (no word was seen before), `warm` the
-second.
+The bare loop is one document at a time: normalise in Python, `sp.encode`, join, `kenlm.score` for each model. CPU seconds, one
+thread, the best of `--repeat` runs. `cold` is the first pass over the texts in batches of 1 to 8 MB (no word was seen before),
+`warm` the second.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sentencepiece
 
+from models.catalog import model_folder
 from models.kenlm.model import Kenlm, load
 from models.kenlm.profiles import normalise, normalise_text, string_buffers
 from models.kenlm.scorer import score_all
@@ -66,8 +67,7 @@ def bare_loop(texts: list[str], models: list[Kenlm]) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clean", type=Path)
-    parser.add_argument("harmful", type=Path)
+    parser.add_argument("--model", action="append", help="name or folder, the clean one first; two where left out")
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--language")
     parser.add_argument("--rows", type=int)
@@ -75,8 +75,8 @@ def main() -> None:
     options = parser.parse_args()
 
     texts = read_texts(options.files, options.language, options.rows)
-    models = [load(folder.absolute()) for folder in (options.clean, options.harmful)]
-    score_all(models, pa.array(["warm up"]))
+    models = [load(model_folder(name)) for name in options.model or ("en-clean", "en-spam")]
+    score_all(models, pa.array(["warm up"]), models[0])
     cuts = batches(texts)
     megabytes = string_buffers(texts)[1][-1] / 1e6
     strings = texts.to_pylist()
@@ -96,7 +96,7 @@ def main() -> None:
     def cold_all() -> None:
         cold()
         for cut in cuts:
-            score_all(models, cut)
+            score_all(models, cut, models[0])
 
     def scores() -> None:
         for numbers, offsets, hashes in known:
@@ -114,15 +114,15 @@ def main() -> None:
         "normalise": seconds(lambda: [normalise(rules, cut) for cut in cuts], options.repeat),
         "tokens, cold": seconds(lambda: (cold(), tokens()), options.repeat),
         "tokens, warm": seconds(tokens, options.repeat),
-        "score, two models": seconds(scores, options.repeat),
+        f"score, {len(models)} models": seconds(scores, options.repeat),
         "all, cold": seconds(cold_all, options.repeat),
-        "all, warm": seconds(lambda: [score_all(models, cut) for cut in cuts], options.repeat),
+        "all, warm": seconds(lambda: [score_all(models, cut, models[0]) for cut in cuts], options.repeat),
     }
     bare = {
         "normalise_text": seconds(lambda: [normalise_text(rules, text) for text in strings], 1),
         "sp.encode (ids)": seconds(lambda: pieces.encode(clean_strings, out_type=int, num_threads=1), options.repeat),
         "sp.encode (pieces)": seconds(lambda: pieces.encode(clean_strings, out_type=str, num_threads=1), options.repeat),
-        "kenlm.score, two models": seconds(
+        f"kenlm.score, {len(models)} models": seconds(
             lambda: [model.kenlm.score(line) for model in models for line in lines], options.repeat
         ),
         "all": seconds(lambda: bare_loop(strings, models), 1),
