@@ -89,7 +89,9 @@ def run(plan: Plan, output: Path, workers: int, quiet: bool = False) -> RunResul
         _write_record(plan, output, total(before), None)
         started = time.monotonic()
         with show_progress(tasks, quiet=quiet) as on_event:
-            outcomes = run_tasks(tasks, run_shard, workers=max(1, min(workers, len(tasks))), on_event=on_event)
+            preload = [module for _, config in plan.steps for module in getattr(config, "preload", ())]
+            hired = max(1, min(workers, len(tasks)))
+            outcomes = run_tasks(tasks, run_shard, workers=hired, on_event=on_event, preload=preload)
         seconds = time.monotonic() - started
         done: list[ShardResult] = [outcome.result for outcome in outcomes if isinstance(outcome, Finished)]
         cpu_us: Counter[str] = Counter()
