@@ -89,7 +89,9 @@ def test_info_of_a_known_model_is_its_entry_and_of_a_name_for_many_their_languag
 
 
 def test_info_of_a_starter_model_gives_its_held_out_figures():
-    assert "heldout_ppl       169.43" in models("info", "en-clean").output.splitlines()
+    figure = read_card(STARTER / "en-clean", KenlmCard).heldout_ppl
+    assert figure > 1
+    assert f"heldout_ppl       {figure}" in models("info", "en-clean").output.splitlines()
 
 
 @pytest.mark.parametrize("arguments", [["pull", "ccnet-ent-clean"], ["info", "lid.177.bin"], ["verify", "en-cleen"]])
