@@ -40,9 +40,16 @@ class StudentConfig(Config):
         return student.load(*self.models())
 
 
-AnyRater = Annotated[StudentConfig | DataManConfig | ClassifierConfig | EndpointConfig, Field(discriminator="rater")]
+RaterConfigs = StudentConfig | DataManConfig | ClassifierConfig | EndpointConfig
+AnyRater = Annotated[RaterConfigs, Field(discriminator="rater")]
 
-KINDS: Final = ("student", "dataman", "classifier", "endpoint")
+KINDS: Final[dict[str, type[RaterConfigs]]] = {
+    "student": StudentConfig,
+    "dataman": DataManConfig,
+    "classifier": ClassifierConfig,
+    "endpoint": EndpointConfig,
+}
+"""By what `rater` says."""
 
 
 def with_kind(values: Any) -> Any:
