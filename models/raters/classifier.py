@@ -21,6 +21,7 @@ from models.raters.transformers_model import (
     CONFIG,
     Device,
     check_packages,
+    check_vocabulary,
     choose_device,
     find_folder,
     load_part,
@@ -120,6 +121,7 @@ class Classifier:
         model, loading = load_part(folder, AutoModelForSequenceClassification, dtype=torch.float32, output_loading_info=True)
         if missing := sorted(loading["missing_keys"]):
             raise ModelError(f"{folder}: no classifier: its weights lack {', '.join(missing[:3])}")
+        check_vocabulary(folder, self.tokenizer, model)
         self.model = model.to(self.device).eval()
         self.max_tokens = min(
             config.max_tokens,

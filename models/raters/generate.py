@@ -14,7 +14,15 @@ from models.cards import ModelError
 from models.raters.batching import token_batches
 from models.raters.dataman import DIGITS, LETTERS, LIMITS, REPLY_TOKENS, Reply, cut_characters, cut_tokens, messages, parse
 from models.raters.rater import FormConfig, Rater, reply_table
-from models.raters.transformers_model import Device, check_packages, choose_device, find_folder, load_part, prepare_process
+from models.raters.transformers_model import (
+    Device,
+    check_packages,
+    check_vocabulary,
+    choose_device,
+    find_folder,
+    load_part,
+    prepare_process,
+)
 
 
 class DataManConfig(FormConfig):
@@ -60,6 +68,7 @@ class Generator:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
         self.model = load_part(folder, AutoModelForCausalLM, dtype=dtype).to(self.device).eval()
+        check_vocabulary(folder, self.tokenizer, self.model)
         self.ends = _end_tokens(self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id)
         self.model.generation_config = GenerationConfig(  # the folder's own may hold a temperature or a repetition penalty
             max_new_tokens=REPLY_TOKENS,

@@ -76,3 +76,12 @@ def load_part(folder: Path, kind: Any, **options: Any) -> Any:
         return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     except Exception as error:  # also KeyError, and the file formats' own: whatever a damaged file leads to
         raise ModelError(f"{folder}: {' '.join(str(error).split())[:300]}") from None
+
+
+def check_vocabulary(folder: Path, tokenizer: Any, model: Any) -> None:
+    """ModelError where the tokenizer has tokens that the model has no embedding for: another model's tokenizer."""
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise ModelError(
+            f"{folder}: its tokenizer has {len(tokenizer):,} tokens, its model {known:,}: they do not belong together"
+        )

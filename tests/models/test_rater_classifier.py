@@ -160,6 +160,18 @@ def test_a_missing_file_is_one_line_that_names_the_folder(folder: Path, tmp_path
     assert "\n" not in str(caught.value)
 
 
+def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path):
+    from transformers import BertForSequenceClassification
+
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = BertForSequenceClassification.from_pretrained(folder)
+    model.resize_token_embeddings(100)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"its tokenizer has [\d,]+ tokens, its model 100: they do not belong together"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"id2label": {"1": "a"}}', '{"id2label": 3}', '{"num_labels": "x"}'])
 def test_a_config_without_labels_is_refused(tmp_path: Path, content: str):
     (tmp_path / "config.json").write_text(content)
