@@ -15,6 +15,9 @@ WRITERS = {
     "payload": "Readers of HTML give, and `extract` takes away",
     "dead": "Dead letters",
     "decision": "`decide`",
+    "quality": "Stage `quality` (the student; other raters write the 14 and the status too, each under its own `prefix`)",
+    "reply": "Stage `quality` with `rater: dataman` or `rater: endpoint`, besides the 14 and the status",
+    "classifier": "Stage `quality` with `rater: classifier`",
     "paragraphs": "Stage `perplexity` with `paragraphs: {}`",
 }
 

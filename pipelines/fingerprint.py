@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from models.cards import CARD, Card, read_card
+from models.cards import CARD, Card, file_sha256, read_card
 from pipelines.recipe import Recipe
 from pipelines.stages import StageConfig
 
@@ -34,7 +34,10 @@ def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
 
 
 def model_sha256(folder: Path) -> str:
-    """Hash over the names and hashes of a model's files, as its card gives them."""
+    """Hash over the names and hashes of a model's files, as its card gives them; a folder without a card is read whole."""
+    if not (folder / CARD).is_file():
+        files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*") if path.is_file()}
+        return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()
     fields = orjson.loads((folder / CARD).read_bytes())
     known = {name: fields[name] for name in Card.model_fields if name in fields}
     return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256

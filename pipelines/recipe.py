@@ -74,7 +74,7 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise RecipeError(f"{name}: a recipe is a mapping with the keys {', '.join(KEYS)}")
     for setting in settings:
-        _set(content, setting)
+        put_setting(content, setting)
     return check_recipe(path.stem, content, name, Path() if path.parent == SHIPPED else path.parent)
 
 
@@ -145,7 +145,8 @@ def _rules(entry: object, where: str, calibrated: Thresholds | None) -> list[Rul
     return [_checked(Rule, {**rule, **changes.get(name, {})}, where) for name, rule in rules.items() if name not in without]
 
 
-def _set(content: dict[str, Any], setting: str) -> None:
+def put_setting(content: dict[str, Any], setting: str) -> None:
+    """Put `a.b=YAML` into nested plain values; RecipeError where it is no such setting."""
     key, equals, value = setting.partition("=")
     if not equals:
         raise RecipeError(f"--set {setting}: give KEY=VALUE, such as stages.language.min_score=0.5")

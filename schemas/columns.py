@@ -172,29 +172,66 @@ PARAGRAPHS = (
 )
 """Written by the perplexity stage with `paragraphs`."""
 
-QUALITY = (
-    *(
+
+def criteria_columns(prefix: str) -> tuple[Column, ...]:
+    """The 14 ratings that every rater under DataMan's criteria gives."""
+    return tuple(
         Column(
-            name=f"quality_{name}",
+            name=f"{prefix}_{name}",
             dtype=pa.int8(),
             doc=f"DataMan criterion {number}, 1..5, higher is better",
             null="not rated",
         )
         for number, name in enumerate(QUALITY_CRITERIA, 1)
-    ),
-    Column(
-        name="quality_overall_raw",
+    )
+
+
+def status_column(prefix: str) -> Column:
+    """Why a row is rated or not."""
+    return Column(
+        name=f"{prefix}_status",
+        dtype=pa.string(),
+        doc="`ok`; `out_of_domain`: rated by the student although unlike what it was trained on, or a blank text that no "
+        "language model was asked about; a language model's failures (all ratings null): `parse_error`: the reply is not of "
+        "the form, `truncated`: cut off before its end, `refused`: declined, `timeout`: no answer to repeated requests",
+        null="the row was dead or already rejected",
+    )
+
+
+def student_columns(prefix: str) -> tuple[Column, ...]:
+    """What the student writes."""
+    raw = Column(
+        name=f"{prefix}_overall_raw",
         dtype=pa.float32(),
         doc="the rater's uncut overall score, for ranking; about 1..5",
         null="not rated",
-    ),
-    Column(
-        name="quality_status",
-        dtype=pa.string(),
-        doc="`ok`, `out_of_domain` (rated, but unlike what the rater was trained on), or why there is no rating",
-        null="the row was dead or already rejected",
-    ),
-)
+    )
+    return (*criteria_columns(prefix), raw, status_column(prefix))
+
+
+def reply_columns(prefix: str) -> tuple[Column, ...]:
+    """What a language model that answers DataMan's form writes: `rater: dataman`, `rater: endpoint`."""
+    return (
+        *criteria_columns(prefix),
+        Column(name=f"{prefix}_domain", dtype=pa.string(), doc="one of DataMan's 15 domains, by name", null="not rated"),
+        status_column(prefix),
+        Column(name=f"{prefix}_raw", dtype=pa.string(), doc="the model's reply as it came, or why there is none", null="rated"),
+    )
+
+
+def classifier_column(prefix: str, name: str) -> Column:
+    """What a sequence classifier writes for one of its labels."""
+    return Column(
+        name=f"{prefix}_{name}",
+        dtype=pa.float32(),
+        doc="of `rater: classifier`: probability of a label, 0..1, or a regressor's raw value; one column for each label",
+        null="blank or no text, dead or already rejected",
+    )
+
+
+QUALITY = student_columns("quality")
+REPLY = reply_columns("quality")
+CLASSIFIER = (classifier_column("classifier", "<label>"),)
 
 DOMAIN = (
     Column(
@@ -236,6 +273,8 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "paragraphs": PARAGRAPHS,
     "datatrove": DATATROVE,
     "quality": QUALITY,
+    "reply": tuple(column for column in REPLY if column not in QUALITY),
+    "classifier": CLASSIFIER,
     "domain": DOMAIN,
     "decision": DECISION,
 }

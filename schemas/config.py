@@ -33,11 +33,14 @@ def explain_error(error: ValidationError, kind: type[Config], where: str) -> str
 
 
 def _kind_at(kind: type[Config], location: Iterable[Any]) -> type[Config]:
-    """The configuration that stands at `location` (field names and list positions) inside one of `kind`."""
+    """The configuration that stands at `location` (field names, list positions, tags of a union) inside one of `kind`."""
+    kinds = [kind]
     for part in location:
-        if part in kind.model_fields:
-            kind = next(_configs(kind.model_fields[part].annotation), kind)
-    return kind
+        if part in kinds[0].model_fields:
+            kinds = list(_configs(kinds[0].model_fields[part].annotation)) or kinds
+        elif isinstance(part, str):
+            kinds = [one for one in kinds if any(field.default == part for field in one.model_fields.values())] or kinds
+    return kinds[0]
 
 
 def _configs(annotation: Any) -> Iterator[type[Config]]:

@@ -1,66 +1,107 @@
-"""DataMan's 14 quality criteria (Peng et al. 2025, arXiv 2502.19363), rated by the student (`models.raters.student`).
+"""Quality, by one rater or several: DataMan's 14 criteria (Peng et al. 2025, arXiv 2502.19363), or any classifier's labels.
 
-Deviation: the published rater is a 1.5B language model. The student imitates ratings that a large language model gave under the
-same criteria; its figures stand in its card and in docs/raters.md.
+Deviation: by default the published rater, a 1.5B language model, is stood in for by the student (`models.raters.student`), which
+imitates ratings that a large language model gave under the same criteria; its figures stand in its card and in docs/raters.md.
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
-from pydantic import Field
+import pyarrow.compute as pc
+from pydantic import model_validator
 
-from models.catalog import model_folder
-from models.raters import student
-from models.raters.student import Student
-from schemas.batches import append_columns, living_rows, scatter
+from models.raters.backends import AnyRater, StudentConfig, with_kind
+from models.raters.rater import Rater, RaterConfig
+from schemas.batches import Mask, append_columns, living_rows, scatter
 from schemas.column import Column
-from schemas.columns import QUALITY
 from schemas.config import Config
 from stages.kernel import RunKernel
 
 
 class QualityConfig(Config):
-    """`rater`: a starter student's name or a model folder's path."""
+    """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
 
     expensive: ClassVar[bool] = True
 
-    rater: str = Field(default="student", min_length=1)
+    raters: tuple[AnyRater, ...] = (StudentConfig(),)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "raters" not in values:
+            values = [values]
+        if isinstance(values, list):
+            values = {"raters": values}
+        if isinstance(values, dict) and isinstance(values["raters"], list | tuple):
+            values = {**values, "raters": [with_kind(rater) for rater in values["raters"]]}
+        return values
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if not self.raters:
+            raise ValueError("no rater")
+        names = [column.name for column in self.writes()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two raters write {name!r}: give each a prefix of its own")
+        return self
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; `language` is used where it is."""
+        """Columns that must be there; `language`, and ratings of an earlier run, are used where they are."""
         return ("text",)
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
-        return QUALITY
+        return tuple(column for rater in self.raters for column in rater.writes())
 
     def models(self) -> tuple[Path, ...]:
-        """The rater's folder; ModelError if there is none."""
-        return (model_folder(self.rater),)
+        """The raters' folders; ModelError where one cannot be loaded."""
+        return tuple(folder for rater in self.raters for folder in rater.models())
 
 
-def rate_quality(batch: pa.RecordBatch, model: Student, config: QualityConfig) -> pa.RecordBatch:
-    """Append the 14 `quality_<criterion>` (int8, 1..5), `quality_overall_raw` (float32, to rank) and `quality_status`.
+def rate_quality(batch: pa.RecordBatch, models: tuple[Rater, ...], config: QualityConfig) -> pa.RecordBatch:
+    """Append what each rater writes: for the student and the language models the 14 `<prefix>_<criterion>` (int8, 1..5) and
+    `<prefix>_status` (see `schemas.columns`), for a classifier a float32 for each label.
 
-    Status `out_of_domain`: rated, but too short, in a language or of words that the student did not learn from (the language
-    counts only where the batch has a `language` column). All null where the row is dead, rejected or has no text.
+    All null where the row is dead, rejected or has no text. A row whose ratings are there already, none of them null, keeps them.
     """
-    wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+    for model, rater in zip(models, config.raters, strict=True):
+        batch = _rate(batch, model, rater)
+    return batch
+
+
+def _rate(batch: pa.RecordBatch, model: Rater, config: RaterConfig) -> pa.RecordBatch:
+    rated = _rated(batch, config.scores())
+    wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False) & ~rated
     mask = pa.array(wanted)
     languages = batch.column("language").filter(mask) if "language" in batch.schema.names else None
-    columns = model.rate(batch.column("text").filter(mask), languages)
-    return append_columns(batch, QUALITY, {name: scatter(array, wanted) for name, array in columns.items()})
+    table = model.predict(batch.column("text").filter(mask), languages).combine_chunks()
+    values = {}
+    for column in config.writes():
+        found = table.column(column.name.removeprefix(f"{config.prefix}_")).combine_chunks()
+        values[column.name] = scatter(found, wanted)
+        if column.name in batch.schema.names:
+            values[column.name] = pc.if_else(pa.array(rated), batch.column(column.name), values[column.name])
+    return append_columns(batch, config.writes(), values)
 
 
-def load_model(config: QualityConfig) -> Student:
-    """The student that `config` names."""
-    return student.load(*config.models())
+def _rated(batch: pa.RecordBatch, scores: tuple[str, ...]) -> Mask:
+    """True where all of `scores` are there and not null."""
+    if not set(scores) <= set(batch.schema.names):
+        return np.zeros(batch.num_rows, bool)
+    return np.logical_and.reduce([batch.column(name).is_valid().to_numpy(zero_copy_only=False) for name in scores])
+
+
+def load_raters(config: QualityConfig) -> tuple[Rater, ...]:
+    """The raters that `config` names, in order."""
+    return tuple(rater.load() for rater in config.raters)
 
 
 class RateQuality(beam.PTransform):
-    """Rate batches under DataMan's 14 criteria."""
+    """Rate batches by one rater or several."""
 
     def __init__(self, config: QualityConfig) -> None:
         super().__init__()
@@ -68,4 +109,4 @@ class RateQuality(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """One batch in, one batch out."""
-        return batches | "Quality" >> beam.ParDo(RunKernel("quality", rate_quality, self.config, load=load_model))
+        return batches | "Quality" >> beam.ParDo(RunKernel("quality", rate_quality, self.config, load=load_raters))

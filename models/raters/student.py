@@ -111,6 +111,10 @@ class Student:
         columns["quality_status"] = pc.if_else(pa.array(self._unlike(texts, languages, features)), "out_of_domain", "ok")
         return columns
 
+    def predict(self, texts: pa.Array, languages: pa.Array | None = None) -> pa.Table:
+        """`rate` without the prefix: the interface of all raters (`models.raters.rater`)."""
+        return pa.table({name.removeprefix("quality_"): values for name, values in self.rate(texts, languages).items()})
+
     def tag(self, texts: pa.Array) -> dict[str, pa.Array]:
         """The columns of `schemas.columns.DOMAIN` for string `texts` (no nulls)."""
         raw = self.scores(self.features(texts), len(QUALITY_CRITERIA), len(QUALITY_CRITERIA) + len(DOMAINS))

@@ -174,7 +174,7 @@ def test_the_shipped_catalogue_is_sound():
     entries = read_catalogue(CATALOGUE)
     assert len({entry.name for entry in entries}) == len(entries)
     names = known_names()
-    assert len(set(names)) == len(names) == 3 + 48 + 24 + 176 + 4
+    assert len(set(names)) == len(names) == 3 + 48 + 24 + 176 + 5
     assert all(name == find_known(name).name for name in names)
     for entry in entries:
         assert entry.licence

@@ -1,0 +1,305 @@
+"""A rater behind an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, a hosted API): POST /chat/completions.
+
+Each row is one request, repeated with growing pauses while the server fails; a Retry-After is heeded. The key comes from the
+environment; it is in no configuration, log, message or output.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import orjson
+import pyarrow as pa
+import xxhash
+from pydantic import Field, field_validator, model_validator
+
+from models.cards import ModelError
+from models.raters.dataman import (
+    DIGITS,
+    LETTERS,
+    LIMITS,
+    REPLY_PATTERN,
+    REPLY_SCHEMA,
+    REPLY_TOKENS,
+    Reply,
+    Status,
+    cut_characters,
+    cut_tokens,
+    messages,
+    parse,
+)
+from models.raters.rater import FormConfig, Rater, reply_table
+
+TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+OF_THE_ROW: Final = frozenset({400, 413, 422})
+"""The server does not take this text (too long, against its policy)."""
+OBJECT_TOKENS: Final = 200
+"""For a reply as a JSON object: 15 names and values."""
+LONGEST_PAUSE_S: Final = 900.0
+"""A server that asks for a longer one has failed."""
+RAW_CHARS: Final = 1000
+"""Kept of an answer that is no chat completion."""
+
+
+class EndpointError(RuntimeError):
+    """The endpoint cannot be used, or failed too often: one line, without the key. The shard fails."""
+
+
+class EndpointConfig(FormConfig):
+    """`key_env`: the variable that holds the key (none is sent where it is not set); `concurrency`: requests under way, per
+    process; `constrain`: how the server is told to decode.
+
+    A row is asked about again up to `retries` times, after `pause_s` seconds, then twice as long each time; more than
+    `max_failures` rows of a batch (at most 1,000) without an answer fail the shard. `tokenizer`: a folder with the model's
+    tokenizer.json, to cut long texts by tokens too; without one they are cut by characters only.
+    """
+
+    rater: Literal["endpoint"] = "endpoint"
+    url: str
+    model: str = Field(min_length=1)
+    key_env: str = "OPENAI_API_KEY"
+    concurrency: int = Field(default=16, ge=1, le=1024)
+    timeout_s: float = Field(default=60.0, gt=0)
+    retries: int = Field(default=5, ge=0)
+    pause_s: float = Field(default=0.5, gt=0)
+    max_failures: int = Field(default=20, ge=0)
+    max_tokens: int | None = Field(default=None, ge=REPLY_TOKENS)  # of the reply; None: what the form takes
+    constrain: Literal["none", "guided_regex", "json_schema", "logit_bias"] = "none"
+    tokenizer: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_plain(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("url is such as http://host:8000/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("no password and no key in url: the key comes from the environment variable that key_env names")
+        return url.rstrip("/")
+
+    @field_validator("key_env")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not (name.isidentifier() and name.isupper()):  # the value may be a key: it is not shown
+            raise ValueError("key_env is the name of an environment variable, such as OPENAI_API_KEY, never the key")
+        return name
+
+    @model_validator(mode="after")
+    def _bias_needs_tokens(self) -> Self:
+        if self.constrain == "logit_bias" and self.tokenizer is None:
+            raise ValueError("constrain: logit_bias needs tokenizer, for the numbers of its tokens")
+        return self
+
+    def models(self) -> tuple[Path, ...]:
+        """The tokenizer's folder, if one is named."""
+        _import_httpx()
+        if self.tokenizer is None:
+            return ()
+        folder = Path(self.tokenizer).expanduser().absolute()
+        if not (folder / "tokenizer.json").is_file():
+            raise ModelError(f"tokenizer: no tokenizer.json in {self.tokenizer}")
+        return (folder,)
+
+    def load(self) -> Rater:
+        """A client with the key of this process's environment; nothing is sent yet."""
+        return Endpoint(self)
+
+
+def _import_httpx() -> Any:
+    try:
+        import httpx
+    except ImportError:
+        raise ModelError("rater: endpoint needs httpx: pip install 'curricle[endpoint]'") from None
+    return httpx
+
+
+def pause(first_s: float, attempt: int, text: str, retry_after: str | None, now: datetime) -> float:
+    """Seconds before request number `attempt` + 1 about `text` (`attempt` from 1).
+
+    What the server's Retry-After says (seconds or a date), else `first_s`, doubled each time, at most 60, and up to as much
+    again, by a hash, so that requests that failed together do not come back together.
+    """
+    asked = _seconds(retry_after, now)
+    if asked is not None:
+        return asked
+    jitter = xxhash.xxh3_64_intdigest(f"{attempt}\0{text}".encode("utf-8", "surrogatepass")) / 2**64
+    return min(first_s * 2.0 ** (attempt - 1), 60.0) * (1 + jitter)
+
+
+def _seconds(retry_after: str | None, now: datetime) -> float | None:
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        date = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
+
+
+class _Answers:
+    """What the rows of one batch share: how many failed, and whether to stop."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.failures, self.stop, self.lock = limit, 0, threading.Event(), threading.Lock()
+
+    def count_failure(self, cause: str | None) -> None:
+        """EndpointError where the budget is spent."""
+        with self.lock:
+            self.failures += 1
+            if self.failures > self.limit:
+                self.stop.set()
+                last = " ".join((cause or "").split())[:200]
+                raise EndpointError(f"more than {self.limit} rows of a batch without an answer (max_failures); the last: {last}")
+
+
+class Endpoint:
+    """A client that asks about each text; safe to use from several threads, each `predict` with its own budget of failures."""
+
+    def __init__(self, config: EndpointConfig, wait: Callable[[threading.Event, float], bool] = threading.Event.wait) -> None:
+        httpx = _import_httpx()
+        self.config, self.wait = config, wait
+        self.prompt = config.prompt_text()
+        self._key = os.environ.get(config.key_env, "").strip()
+        headers = {"User-Agent": "curricle", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        try:
+            self.client = httpx.Client(
+                headers=headers, timeout=config.timeout_s, limits=httpx.Limits(max_connections=config.concurrency)
+            )
+        except UnicodeEncodeError:
+            raise ModelError(f"the key in ${config.key_env} is not ASCII") from None
+        self.tokenizer = _load_tokenizer(*config.models()) if config.tokenizer else None
+        self.fields = self._fields()
+
+    def _fields(self) -> dict[str, Any]:
+        """All of a request's body but the messages."""
+        config = self.config
+        fields: dict[str, Any] = {"model": config.model, "temperature": 0}
+        fields["max_tokens"] = config.max_tokens or (OBJECT_TOKENS if config.constrain == "json_schema" else REPLY_TOKENS)
+        if config.constrain == "guided_regex":
+            fields["guided_regex"] = REPLY_PATTERN
+        elif config.constrain == "json_schema":
+            schema = {"name": "rating", "strict": True, "schema": REPLY_SCHEMA}
+            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif config.constrain == "logit_bias" and self.tokenizer:
+            fields["logit_bias"] = {str(self._token(character)): 100 for character in LETTERS + DIGITS + "\n"}
+        return fields
+
+    def _token(self, character: str) -> int:
+        ids = self.tokenizer.encode(character, add_special_tokens=False).ids  # type: ignore[union-attr]
+        if len(ids) != 1:
+            raise ModelError(f"constrain: logit_bias: {character!r} is {len(ids)} tokens of {self.config.tokenizer}, wanted one")
+        return int(ids[0])
+
+    def cut(self, text: str) -> str:
+        """The text as it is sent."""
+        limits = LIMITS[self.config.edition]
+        text = cut_characters(text, limits.chars)
+        if self.tokenizer is None:
+            return text
+        return cut_tokens(text, self.tokenizer.encode(text, add_special_tokens=False).offsets, limits.tokens)
+
+    def predict(self, texts: pa.Array, languages: pa.Array | None = None) -> pa.Table:
+        """The columns of `schemas.columns.reply_columns` without the prefix. Raises EndpointError (see there)."""
+        answers = _Answers(self.config.max_failures)
+        with ThreadPoolExecutor(self.config.concurrency) as pool:
+            futures = [pool.submit(self._rate, text, answers) for text in texts.to_pylist()]
+        errors = [error for error in (future.exception() for future in futures) if error]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, _StoppedError)), errors[0])
+        return reply_table([future.result() for future in futures])
+
+    def _rate(self, text: str, answers: _Answers) -> Reply:
+        if not text.strip():
+            return Reply("out_of_domain", raw="blank text, not sent")
+        body = orjson.dumps({**self.fields, "messages": messages(self.prompt, self.cut(text))})
+        attempt = 1
+        while not answers.stop.is_set():
+            try:
+                return self._ask(body)
+            except EndpointError:
+                answers.stop.set()
+                raise
+            except _NoAnswerError as failure:
+                seconds = pause(self.config.pause_s, attempt, text, failure.retry_after, datetime.now(UTC))
+                if failure.last or attempt > self.config.retries or seconds > LONGEST_PAUSE_S:
+                    answers.count_failure(failure.reply.raw)
+                    return failure.reply
+            attempt += 1
+            self.wait(answers.stop, seconds)
+        raise _StoppedError
+
+    def _ask(self, body: bytes) -> Reply:
+        """One request. Raises _NoAnswerError, or EndpointError where no request at all can succeed."""
+        httpx = _import_httpx()
+        try:
+            answer = self.client.post(
+                f"{self.config.url}/chat/completions", content=body, headers={"Content-Type": "application/json"}
+            )
+        except httpx.TimeoutException:
+            raise _NoAnswerError("timeout", f"no answer in {self.config.timeout_s:g} s") from None
+        except httpx.RequestError as error:
+            raise _NoAnswerError("timeout", self._clean(f"{type(error).__name__}: {error}")) from None
+        code = answer.status_code
+        if code == 200:
+            return self._read(answer.text)
+        what = f"HTTP {code} {answer.reason_phrase}".strip()
+        if code in (401, 403):
+            held = "does not take the key in" if self._key else "wants a key, and there is none in"
+            raise EndpointError(f"{self.config.url}: {what}: the server {held} ${self.config.key_env}")
+        what = self._clean(f"{what}: {answer.text[:RAW_CHARS]}")
+        if code in TRANSIENT or code >= 500:
+            raise _NoAnswerError("timeout", what, retry_after=answer.headers.get("Retry-After"))
+        if code in OF_THE_ROW:
+            raise _NoAnswerError("refused", what, last=True)
+        raise EndpointError(f"{self.config.url}: {what}")
+
+    def _read(self, body: str) -> Reply:
+        """The reply in a chat completion; _NoAnswerError where it is none."""
+        try:
+            choice = json.loads(body)["choices"][0]  # orjson takes no half of a surrogate pair, which a cut reply may end in
+            message, finish = choice["message"], choice.get("finish_reason")
+            content, refusal = message.get("content"), message.get("refusal")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            content, refusal, finish = None, None, None
+        if refusal or finish == "content_filter":
+            return Reply("refused", raw=self._clean(str(refusal or content or finish)))
+        if not isinstance(content, str):
+            raise _NoAnswerError("parse_error", self._clean(f"no chat completion: {body[:RAW_CHARS]}"))
+        reply = parse(content, cut=finish == "length")
+        return reply if reply.raw is None else reply._replace(raw=self._clean(reply.raw))
+
+    def _clean(self, text: str) -> str:
+        """What the server sent, without the key, should it send that back."""
+        return (text.replace(self._key, "[key]") if self._key else text).strip()
+
+
+class _NoAnswerError(Exception):
+    """No reply to one request, and whether the server asked to wait, or it is of no use to ask again (`last`)."""
+
+    def __init__(self, status: Status, cause: str, retry_after: str | None = None, last: bool = False) -> None:
+        super().__init__(cause)
+        self.reply, self.retry_after, self.last = Reply(status, raw=cause), retry_after, last
+
+
+class _StoppedError(Exception):
+    """Another row of the batch ended it."""
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        raise ModelError("tokenizer: needs a package: pip install 'curricle[endpoint]'") from None
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exceptions
+        raise ModelError(f"{folder / 'tokenizer.json'}: {' '.join(str(error).split())}") from None

@@ -1,0 +1,149 @@
+"""A language model that answers DataMan's form, run here through transformers: the published DataMan models, or one of like use.
+
+Greedy, at most 29 new tokens, in batches by length, padded on the left (https://huggingface.co/docs/transformers/llm_tutorial);
+bfloat16 on a GPU, float32 on a CPU. Only a batch of texts has to fit in memory.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from models.cards import ModelError
+from models.raters.batching import token_batches
+from models.raters.dataman import DIGITS, LETTERS, LIMITS, REPLY_TOKENS, Reply, cut_characters, cut_tokens, messages, parse
+from models.raters.rater import FormConfig, Rater, reply_table
+from models.raters.transformers_model import (
+    Device,
+    check_packages,
+    check_vocabulary,
+    choose_device,
+    find_folder,
+    load_part,
+    prepare_process,
+)
+
+
+class DataManConfig(FormConfig):
+    """`model`: a folder, a name in the cache, or a hub repository that was pulled.
+
+    `constrain`: nothing but the form can be written; `batch_tokens`: of prompts and replies in one batch, padding included.
+    """
+
+    rater: Literal["dataman"] = "dataman"
+    model: str = Field(default="dataman-1.5b-en", min_length=1)
+    device: Device = "auto"
+    constrain: bool = False
+    batch_tokens: int = Field(default=16_384, ge=1)
+
+    def models(self) -> tuple[Path, ...]:
+        """The model's folder."""
+        check_packages(self.rater, self.device)
+        return (find_folder(self.model),)
+
+    def load(self) -> Rater:
+        """The model, on its device."""
+        return Generator(self)
+
+
+class Generator:
+    """Model and tokenizer in memory."""
+
+    def __init__(self, config: DataManConfig) -> None:
+        [folder] = config.models()
+        if not (folder / "tokenizer.json").is_file():  # transformers makes an empty tokenizer without a word
+            raise ModelError(f"{folder}: tokenizer.json is missing")
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+        prepare_process()
+        self.config = config
+        self.prompt = config.prompt_text()
+        self.device = choose_device(config.device)
+        self.tokenizer = load_part(folder, AutoTokenizer, padding_side="left")
+        if self.tokenizer.chat_template is None:
+            raise ModelError(f"{folder}: its tokenizer has no chat template")
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
+        self.model = load_part(folder, AutoModelForCausalLM, dtype=dtype).to(self.device).eval()
+        check_vocabulary(folder, self.tokenizer, self.model)
+        self.ends = _end_tokens(self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id)
+        self.model.generation_config = GenerationConfig(  # the folder's own may hold a temperature or a repetition penalty
+            max_new_tokens=REPLY_TOKENS,
+            do_sample=False,
+            use_cache=True,
+            pad_token_id=self.tokenizer.pad_token_id,
+            eos_token_id=self.ends,
+        )
+        self.processors = [self._mask()] if config.constrain else []
+
+    def _mask(self) -> Any:
+        """A logits processor under which only a letter, newlines and digits in their places can be written."""
+        import torch
+
+        allowed = [self._tokens(LETTERS), *([self._tokens("\n"), self._tokens(DIGITS)] * (REPLY_TOKENS // 2))]
+        places = [torch.tensor(tokens, device=self.device) for tokens in allowed]
+
+        class Form:
+            def __init__(self) -> None:
+                self.start = 0
+
+            def __call__(self, tokens: Any, scores: Any) -> Any:
+                place = places[tokens.shape[1] - self.start]
+                masked = torch.full_like(scores, -torch.inf)
+                masked[:, place] = scores[:, place]
+                return masked
+
+        return Form()
+
+    def _tokens(self, characters: str) -> list[int]:
+        ids = [self.tokenizer.encode(character, add_special_tokens=False) for character in characters]
+        for character, tokens in zip(characters, ids, strict=True):
+            if len(tokens) != 1:
+                raise ModelError(f"constrain: {character!r} is {len(tokens)} tokens of {self.config.model}, wanted one")
+        return [tokens[0] for tokens in ids]
+
+    def ask(self, text: str) -> str:
+        """The whole prompt about one text, cut to the published limits in the model's own tokens."""
+        limits = LIMITS[self.config.edition]
+        text = cut_characters(text, limits.chars)
+        spans = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+        turns = messages(self.prompt, cut_tokens(text, spans, limits.tokens))
+        prompt: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return prompt
+
+    def predict(self, texts: pa.Array, languages: pa.Array | None = None) -> pa.Table:
+        """The columns of `schemas.columns.reply_columns`, without the prefix."""
+        replies = [Reply("out_of_domain", raw="blank text, not asked")] * len(texts)
+        rows = [row for row, text in enumerate(texts.to_pylist()) if text.strip()]
+        prompts = [self.tokenizer(self.ask(texts[row].as_py()), add_special_tokens=False, verbose=False) for row in rows]
+        lengths = [len(prompt["input_ids"]) + REPLY_TOKENS for prompt in prompts]
+        for batch in token_batches(lengths, self.config.batch_tokens):
+            for at, reply in zip(batch, self._generate([prompts[at]["input_ids"] for at in batch]), strict=True):
+                replies[rows[at]] = reply
+        return reply_table(replies)
+
+    def _generate(self, prompts: list[list[int]]) -> list[Reply]:
+        import torch
+
+        padded = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)
+        start = padded["input_ids"].shape[1]
+        for processor in self.processors:
+            processor.start = start
+        with torch.inference_mode():
+            out = self.model.generate(
+                input_ids=padded["input_ids"], attention_mask=padded["attention_mask"], logits_processor=self.processors
+            )
+        replies = []
+        for tokens in out[:, start:].tolist():
+            ended = any(token in self.ends for token in tokens)
+            replies.append(parse(self.tokenizer.decode(tokens, skip_special_tokens=True), cut=not ended))
+        return replies
+
+
+def _end_tokens(of_model: int | list[int] | None, of_tokenizer: int | None) -> list[int]:
+    """Every token that ends a turn: generation_config.json may name one or several, the tokenizer one."""
+    several = of_model if isinstance(of_model, list) else [of_model]
+    return sorted({token for token in (*several, of_tokenizer) if token is not None})

@@ -1,0 +1,87 @@
+"""What both kinds of transformers models need: their folder, a device, and torch (extra `torch`), imported when one is loaded."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from models.cards import CARD, ModelError
+from models.catalog import model_cache, model_folder
+from models.known import known_models
+
+Device = Literal["auto", "cpu", "cuda"]
+
+CONFIG = "config.json"
+
+
+def find_folder(name: str) -> Path:
+    """Folder of a transformers model: a path, a name in the cache, or a repository of the hub that was pulled into the cache.
+
+    Raises ModelError, one line that says how to get it, where there is none, or it has no config.json.
+    """
+    path = Path(name).expanduser().absolute()
+    for entry in known_models().values():
+        if entry.hub == name and not path.is_dir():
+            if not (model_cache() / entry.name / CARD).is_file():
+                raise ModelError(f"the model {name!r} is not here yet: `curricle models pull {entry.name}` gets it")
+            path = model_cache() / entry.name
+    if not path.is_dir():
+        if "/" in name:
+            raise ModelError(f"{name}: no such folder; a repository of the hub: `hf download {name} --local-dir FOLDER` gets it")
+        path = model_folder(name)
+    if not (path / CONFIG).is_file():
+        raise ModelError(f"{name} is not a transformers model: {path} has no {CONFIG}")
+    return path
+
+
+def check_packages(rater: str, device: Device) -> None:
+    """ModelError, one line, where torch is missing (it names the extra), or CUDA is asked for and absent.
+
+    torch itself is imported only for the second.
+    """
+    for package in ("torch", "transformers", "jinja2"):
+        if importlib.util.find_spec(package) is None:
+            raise ModelError(f"rater: {rater} needs {package}: pip install 'curricle[torch]'")
+    if device == "cuda":
+        choose_device(device)
+
+
+def choose_device(device: Device) -> str:
+    """`cuda` or `cpu`; ModelError, one line, where CUDA is asked for and absent."""
+    import torch
+
+    found = torch.cuda.is_available()
+    if device == "cuda" and not found:
+        raise ModelError(
+            "device: cuda, and torch sees no CUDA device: use device: cpu, or install a torch for this machine's CUDA"
+        )
+    return "cuda" if found and device != "cpu" else "cpu"
+
+
+def prepare_process() -> None:
+    """One thread, as a run has a process for each core and torch would start as many threads in each (OMP_NUM_THREADS says
+    otherwise); and no progress bars, as each shard's process loads the model.
+    """
+    import torch
+    from transformers.utils import logging
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+    logging.disable_progress_bar()
+
+
+def load_part(folder: Path, kind: Any, **options: Any) -> Any:
+    """`kind.from_pretrained(folder)`, nothing fetched, no code of the folder run; ModelError, one line, where that fails."""
+    try:
+        return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
+    except Exception as error:  # also KeyError, and the file formats' own: whatever a damaged file leads to
+        raise ModelError(f"{folder}: {' '.join(str(error).split())[:300]}") from None
+
+
+def check_vocabulary(folder: Path, tokenizer: Any, model: Any) -> None:
+    """ModelError where the tokenizer has tokens that the model has no embedding for: another model's tokenizer."""
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
+        raise ModelError(
+            f"{folder}: its tokenizer has {len(tokenizer):,} tokens, its model {known:,}: they do not belong together"
+        )

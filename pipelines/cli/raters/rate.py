@@ -1,0 +1,77 @@
+"""`curricle raters rate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
+@click.option("--rater", required=True, help="student, dataman, classifier, endpoint, or a student's folder.")
+@click.option("--set", "settings", multiple=True, help="KEY=YAML of the rater, such as url=http://host:8000/v1; repeatable.")
+@click.option("--sample", "size", type=click.IntRange(1), required=True, help="Documents to rate.")
+@click.option("--stratify", default="", help="Columns, such as domain,language: as many documents of each value.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Of the sample.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to write; a run that was stopped goes on.")
+@click.option("--dry-run", is_flag=True, help="Show the sample and its cost; ask and write nothing.")
+def rate(
+    inputs: tuple[str, ...],
+    rater: str,
+    settings: tuple[str, ...],
+    size: int,
+    stratify: str,
+    seed: int,
+    output: Path,
+    dry_run: bool,
+) -> None:
+    """Rate a random sample of the inputs' documents, such as OUT/kept, with any rater."""
+    from models.raters.endpoint import EndpointError
+    from pipelines.rating import estimate
+    from pipelines.rating import rate as rate_sample
+    from pipelines.sample import draw
+
+    config = _config(rater, settings)
+    if not dry_run:
+        config.models()  # what is missing shows before the inputs are read
+    names = [name.strip() for name in stratify.split(",") if name.strip()]
+    sample = draw(inputs, size, names, seed)
+    cost = estimate(sample["text"].combine_chunks(), config)
+    click.echo(f"documents   {cost.documents:,}" + (f" (asked for {size:,})" if cost.documents < size else ""))
+    click.echo(f"characters  {cost.characters:,}")
+    if cost.tokens_in:
+        click.echo(f"tokens      about {cost.tokens_in:,} in (bytes / 4, prompt included), {cost.tokens_out:,} out")
+    if names:
+        for values in (
+            sample.group_by(names).aggregate([([], "count_all")]).sort_by([(name, "ascending") for name in names]).to_pylist()
+        ):
+            click.echo(f"  {', '.join(str(values[name]) for name in names)}: {values['count_all']:,}")
+    if dry_run:
+        return
+    try:
+        statuses = rate_sample(sample, config, output, lambda line: click.echo(line, err=True))
+    except EndpointError as error:
+        raise click.ClickException(f"{error}; the same command goes on from here") from None
+    click.echo(f"{output}: " + ", ".join(f"{count:,} {status}" for status, count in statuses.most_common()))
+
+
+def _config(rater: str, settings: tuple[str, ...]) -> Any:
+    """The rater's configuration; RecipeError, one line, where it cannot be."""
+    from pydantic import ValidationError
+
+    from models.raters.backends import KINDS, with_kind
+    from pipelines.recipe import RecipeError, put_setting
+    from schemas.config import explain_error
+
+    values: dict[str, Any] = {"rater": rater}
+    for setting in settings:
+        put_setting(values, setting)
+    try:
+        values = with_kind(values)
+    except ValueError as error:
+        raise RecipeError(f"--rater: {error}") from None
+    kind = KINDS[values["rater"]]
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(explain_error(error, kind, "--set")) from None
