@@ -24,9 +24,9 @@ ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_or
 
 @dataclass(frozen=True)
 class Labels:
-    """A column of text: int32 (n,) positions in the sorted `names`; the name of a null is `null`."""
+    """A column of text: int16 (int32 for many names) (n,) positions in the sorted `names`; the name of a null is `null`."""
 
-    codes: npt.NDArray[np.int32]
+    codes: npt.NDArray[np.int16 | np.int32]
     names: tuple[str, ...]
 
 
@@ -35,7 +35,7 @@ class Documents:
     """One place for each document in every array, shape (n,), file after file; NaN is a number's null."""
 
     id_hash: Hashes
-    text_hash: Hashes
+    text_hash: Hashes  # empty once the held-out sets are known
     text_bytes: npt.NDArray[np.uint32]
     tokens: npt.NDArray[np.uint32]
     numbers: dict[str, Numbers]  # float32 where the column fits in it, else float64
@@ -177,4 +177,4 @@ class _LabelReader:
         for rank, name in enumerate(names):
             ranks[self.numbered[name]] = rank
         np.take(ranks, self.codes, out=self.codes, mode="clip")
-        return Labels(self.codes, tuple(names))
+        return Labels(self.codes.astype(np.int16) if len(names) <= np.iinfo(np.int16).max else self.codes, tuple(names))

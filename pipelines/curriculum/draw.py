@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pipelines.curriculum.cells import Cells, make_cells, passing
 from pipelines.curriculum.documents import Documents
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import NO_PRIMARY, Bools, Ints, Ranking, keyed, salt, take, totals
+from pipelines.curriculum.kernels import CHUNK, NO_PRIMARY, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
 from pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from pipelines.curriculum.scoring import choose
 from schemas.curriculum import POOL, Curriculum, HeldOut, Phase
@@ -60,7 +60,6 @@ def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
     take through different documents goes to the first. CurriculumError where one document matches the `where` of two sets.
     """
     held = np.full(documents.tokens.size, UNUSED, np.int8)
-    hashed = keyed(documents.text_hash, salt(plan.seed, "heldout"))
     matching: list[tuple[HeldOut, Bools]] = []
     for number, part in enumerate(plan.heldout):
         matches = passing(documents, part.where, f"heldout {part.name!r}")
@@ -68,11 +67,20 @@ def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
             if both := int(np.count_nonzero(matches & others)):
                 raise CurriculumError(f"heldout: {other.name!r} and {part.name!r} overlap: {both:,} documents match both `where`")
         matching.append((part, matches))
-        chosen = hashed < np.uint64(min(int(part.share * 2**64), 2**64 - 1))
+        chosen = _sampled(documents.text_hash, salt(plan.seed, "heldout"), part.share)
         if part.where:
             chosen = np.isin(documents.text_hash, documents.text_hash[chosen & matches])
         held[chosen & (held == UNUSED) & (documents.tokens > 0)] = number
     return held
+
+
+def _sampled(hashes: Hashes, key: np.uint64, share: float) -> Bools:
+    """Whether the keyed hash is under the share of all its values, bool (n,)."""
+    under = np.empty(hashes.size, np.bool_)
+    for start in range(0, hashes.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        under[part] = keyed(hashes[part], key) < np.uint64(min(int(share * 2**64), 2**64 - 1))
+    return under
 
 
 def draw_phases(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8]) -> Iterator[Draw]:

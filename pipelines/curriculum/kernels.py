@@ -82,12 +82,12 @@ def quantiles(values: Numbers, weight: Weights, shares: list[float]) -> list[flo
     known = ~np.isnan(values)
     if not known.any():
         return [float("nan")] * len(shares)
-    cell, primary, ids = np.zeros(values.size, np.int16), ordered(values), np.zeros(values.size, np.uint64)
+    cell, primary = np.zeros(values.size, np.int16), ordered(values)
     total = int(weight[known].sum(dtype=np.int64))
     found = []
     for share in shares:
         quota = np.array([max(1, int(np.ceil(share * total)))], np.int64)
-        bound, _ = radix.find_bounds(cell, known, primary, ids, np.uint64(0), weight, quota)
+        bound, _ = radix.find_bounds(cell, known, primary, primary, np.uint64(0), weight, quota)  # equal values may tie
         found.append(_value(int(bound[0, 0])))
     return found
 

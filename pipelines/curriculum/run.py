@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
         measures = _measure(plan, sources, token_hash, Path(scratch), workers)
         documents = read_documents(sources, plan.columns(), measures)
     held = hold_out(documents, plan)
+    documents = replace(documents, text_hash=documents.text_hash[:0].copy())
     draws: list[Draw] = list(draw_phases(documents, plan, held))
     parts = make_parts(documents, plan, held, draws)
     records = [phase_record(documents, draw, part) for draw, part in zip(draws, parts[len(plan.heldout) :], strict=True)]
@@ -198,7 +199,10 @@ def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
         if tokens != record["tokens_met"]:
             raise RuntimeError(f"{part.folder}: {tokens} tokens in its files, {record['tokens_met']} planned")
         phases.append({"folder": part.folder, **record, "files": by_folder[part.folder]})
-        (output / part.folder / "phase.json").write_bytes(orjson.dumps(phases[-1], option=orjson.OPT_INDENT_2))
+        # under a name with `_`, which Parquet readers of a whole folder pass over
+        path = output / part.folder / "_meta" / "phase.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(orjson.dumps(phases[-1], option=orjson.OPT_INDENT_2))
     content = {
         "plan_hash": planned.plan_hash,
         "seed": planned.plan.seed,
