@@ -28,6 +28,17 @@ def read_manifests(output: Path) -> list[Manifest]:
     return records
 
 
+def finished_run(output: Path) -> dict[str, Any]:
+    """The run.json of a finished run; OutputError for anything else."""
+    try:
+        record: dict[str, Any] = orjson.loads((output / "run.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        raise OutputError(f"{output}: not an output of curricle: no readable run.json") from None
+    if not record["finished"] or record["failed"]:
+        raise OutputError(f"{output}: the run is not finished; run the same command again")
+    return record
+
+
 @dataclass
 class Totals:
     """Sums over manifests: documents, bytes of text, reasons."""

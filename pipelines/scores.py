@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from models.cards import ModelError, read_card
 from models.catalog import model_folder
 from models.kenlm.card import WORDS, KenlmCard
-from pipelines.manifest import OutputError, read_manifests
+from pipelines.manifest import OutputError, finished_run, read_manifests
 from pipelines.model_uses import model_uses, stage_of
 from pipelines.recipe import load_recipe
 from schemas.config import did_you_mean
@@ -62,7 +62,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
     scores = Scores()
     tables: list[pa.Table] = []
     for output in outputs:
-        record = _finished(output)
+        record = finished_run(output)
         for place, path in _uses(output, column).items():
             name = Path(path).name
             # the hash of what the run used, whatever lies under that name now
@@ -92,17 +92,6 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
         more = (tuple(rows["label"].to_pylist()), tuple(rows["host"].to_pylist())) if label else ()
         scores.languages[code] = Scored(rows[column].to_numpy(), *more)
     return scores
-
-
-def _finished(output: Path) -> dict[str, Any]:
-    path = output / "run.json"
-    try:
-        record: dict[str, Any] = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        raise OutputError(f"{output}: not an output of curricle: no readable run.json") from None
-    if not record["finished"] or record["failed"]:
-        raise OutputError(f"{output}: the run is not finished; run the same command again")
-    return record
 
 
 def _uses(output: Path, column: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ COMMANDS = {
     "models": "List, get, check and train the models that recipes can name.",
     "raters": "Rate a sample of documents with any rater.",
     "rules": "List and show the published rule sets that recipes can use.",
+    "curriculum": "Make ordered phases of training data, with budgets and mixtures, from finished outputs.",
     "demo": "Run the demo recipe over the sample of real web pages in this package.",
 }
 
@@ -57,7 +58,14 @@ def main() -> None:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
     except ValueError as error:
-        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError", "RuleSetError"):
+        if type(error).__name__ not in (
+            "RecipeError",
+            "ModelError",
+            "InputError",
+            "OutputError",
+            "RuleSetError",
+            "CurriculumError",
+        ):
             raise
         click.echo(f"curricle: {error}", err=True)
         sys.exit(2)

@@ -1,0 +1,1 @@
+"""Curricula: which documents a model sees, how often, and in which order."""

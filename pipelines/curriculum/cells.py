@@ -1,0 +1,97 @@
+"""Which cell of a mixture each document is in, and which documents a condition lets through."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from pipelines.curriculum.documents import Documents, Labels
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
+from schemas.config import did_you_mean
+from schemas.curriculum import Bucket, Condition
+
+MOST_CELLS = np.iinfo(np.int16).max
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Position in `names` of each document's cell, int16 (n,); `names` joins the values of the columns by `/`."""
+
+    codes: Codes
+    names: tuple[str, ...]
+
+
+def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bools:
+    """Documents for which every condition holds, bool (n,); CurriculumError for a value that a text column never has."""
+    passed = np.ones(documents.tokens.size, np.bool_)
+    for name, condition in where.items():
+        if name in documents.labels and condition.among is not None:
+            labels = documents.labels[name]
+            for value in condition.among:
+                if str(value) not in labels.names:
+                    raise CurriculumError(
+                        f"{at}: where.{name}: no document has {value!r}{did_you_mean(str(value), labels.names)}"
+                    )
+            wanted = {str(value) for value in condition.among}
+            passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
+            continue
+        values = documents.number(name)
+        if condition.among is not None:
+            try:
+                passed &= np.isin(values, np.array(condition.among, values.dtype))
+            except ValueError:
+                raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.among)}") from None
+        else:
+            low = -np.inf if condition.min is None else condition.min
+            high = np.inf if condition.max is None else condition.max
+            passed &= (values >= low) & (values <= high)
+    return passed
+
+
+def make_cells(documents: Documents, by: Sequence[str | Bucket], at: str) -> Cells:
+    """The cells of a mixture; without columns there is one, `all`."""
+    parts = [_bucketed(documents, part) if isinstance(part, Bucket) else _values(documents, part, at) for part in by]
+    if not parts:
+        return Cells(np.zeros(documents.tokens.size, np.int16), ("all",))
+    size = int(np.prod([len(part.names) for part in parts]))
+    if size > MOST_CELLS:
+        raise CurriculumError(f"{at}: mixture.by: {size:,} cells, at most {MOST_CELLS:,} are possible")
+    codes, names = parts[0].codes, parts[0].names
+    for part in parts[1:]:
+        codes = codes.astype(np.int32) * np.int32(len(part.names)) + part.codes
+        names = tuple(f"{one}/{two}" for one in names for two in part.names)
+    there = np.zeros(size, np.bool_)
+    there[codes] = True
+    ranks = (np.cumsum(there) - 1).astype(np.int16)
+    return Cells(ranks[codes], tuple(name for name, one in zip(names, there, strict=True) if one))
+
+
+def _values(documents: Documents, name: str, at: str) -> Labels:
+    if name in documents.labels:
+        return documents.labels[name]
+    values = documents.number(name)
+    if any(np.nanmin(part % 1, initial=0) or np.nanmax(part % 1, initial=0) for part in _chunks(values)):
+        raise CurriculumError(f"{at}: mixture.by: {name} is no whole number: give {{column: {name}, edges: [...]}}")
+    known = np.unique(values[~np.isnan(values)])
+    codes = np.concatenate([np.searchsorted(known, part).astype(np.int32) for part in _chunks(values)])
+    names = [str(int(value)) for value in known]
+    return Labels(codes, (*names, "null") if np.isnan(values).any() else tuple(names))
+
+
+def _bucketed(documents: Documents, bucket: Bucket) -> Labels:
+    values = documents.number(bucket.column)
+    edges = list(bucket.edges) or quantiles(values, documents.tokens, list(bucket.quantiles))
+    shown = [f"{edge:g}" for edge in bucket.edges] or [f"p{100 * share:g}" for share in bucket.quantiles]
+    codes = np.empty(values.size, np.int32)
+    for start in range(0, values.size, CHUNK):
+        part = values[start : start + CHUNK]
+        place = np.searchsorted(np.array(edges, values.dtype), part, side="right")
+        codes[start : start + CHUNK] = np.where(np.isnan(part), len(edges) + 1, place)
+    between = [f"{low}..{high}" for low, high in pairwise(shown)]
+    return Labels(codes, (f"<{shown[0]}", *between, f">={shown[-1]}", "null"))
+
+
+def _chunks(values: Numbers) -> list[Numbers]:
+    return [values[start : start + CHUNK] for start in range(0, values.size, CHUNK)]

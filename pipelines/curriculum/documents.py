@@ -1,0 +1,180 @@
+"""The documents of finished outputs as arrays: measures of the text and the columns that a plan names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.kernels import Hashes, Ints, Numbers
+from pipelines.curriculum.measure import MEASURES
+from pipelines.manifest import finished_run, read_manifests
+from schemas.config import did_you_mean
+from schemas.curriculum import TOKEN_COUNT
+
+ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_origin", pa.string()), ("repeat", pa.int32())])
+"""What a curriculum's rows have besides the input's columns."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A column of text: int16 (int32 for many names) (n,) positions in the sorted `names`; the name of a null is `null`."""
+
+    codes: npt.NDArray[np.int16 | np.int32]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """One place for each document in every array, shape (n,), file after file; NaN is a number's null."""
+
+    id_hash: Hashes
+    text_hash: Hashes  # empty once the held-out sets are known
+    text_bytes: npt.NDArray[np.uint32]
+    tokens: npt.NDArray[np.uint32]
+    numbers: dict[str, Numbers]  # float32 where the column fits in it, else float64
+    labels: dict[str, Labels]
+
+    def number(self, name: str) -> Numbers:
+        """A numeric column, or the token count; CurriculumError for a column of text."""
+        if name == TOKEN_COUNT:
+            return self.tokens.astype(np.float64)
+        if name in self.labels:
+            raise CurriculumError(f"column {name!r} is text, no number")
+        return self.numbers[name]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of kept documents."""
+
+    output: Path
+    path: Path
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Finished outputs: their files, and the columns of all (null where an output lacks one)."""
+
+    runs: tuple[dict[str, Any], ...]  # output, fingerprint, documents
+    files: tuple[SourceFile, ...]
+    schema: pa.Schema
+
+    @property
+    def starts(self) -> Ints:
+        """Place of each file's first document, and the number of all: int64 (files + 1,)."""
+        return np.cumsum([0, *(file.rows for file in self.files)])
+
+
+def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
+    """The kept files of finished runs; CurriculumError or OutputError: none, named twice, unfinished, a column missing."""
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise CurriculumError("an output is named twice")
+    runs, files, schemas = [], [], []
+    for output in outputs:
+        record, schema = finished_run(output), None
+        found = [manifest["files"]["kept"] for manifest in read_manifests(output)]
+        for entry in sorted(found, key=lambda entry: entry["path"]):
+            path = output / entry["path"]
+            try:
+                with pq.ParquetFile(path) as file:
+                    rows, schema = file.metadata.num_rows, file.schema_arrow
+            except (OSError, pa.ArrowException) as error:
+                raise CurriculumError(f"{path}: {str(error).splitlines()[0]}") from None
+            if rows != entry["rows"]:
+                raise CurriculumError(f"{path}: {rows} rows, its manifest says {entry['rows']}")
+            files.append(SourceFile(output, path, rows, entry["sha256"]))
+        if schema is None:
+            raise CurriculumError(f"{output}: nothing is committed here")
+        for name in columns:
+            if name not in schema.names:
+                raise CurriculumError(f"{output}: no column {name!r}{did_you_mean(name, schema.names)}")
+        schemas.append(schema.remove_metadata())
+        documents = sum(file.rows for file in files if file.output == output)
+        runs.append({"output": str(output), "fingerprint": record["fingerprint"], "documents": documents})
+    try:
+        schema = pa.unify_schemas(schemas)
+    except pa.ArrowException as error:
+        raise CurriculumError(f"the outputs have different columns: {' '.join(str(error).split())}") from None
+    for name in ADDED.names:
+        if name in schema.names:
+            raise CurriculumError(f"the documents have a column {name!r} already, which a curriculum writes")
+    return Sources(tuple(runs), tuple(files), schema)
+
+
+def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[Path]) -> Documents:
+    """Everything that a plan needs to know, file by file; CurriculumError where two outputs hold the same document."""
+    count = int(sources.starts[-1])
+    arrays = {name: np.empty(count, kind) for name, (kind, *_) in (MEASURES.fields or {}).items()}
+    for file, path, start in zip(sources.files, measures, sources.starts[:-1], strict=True):
+        rows = np.load(path)
+        for name, array in arrays.items():
+            array[start : start + file.rows] = rows[name]
+    _refuse_twice(sources, arrays["id_hash"])
+    kinds = {name: sources.schema.field(name).type for name in columns}
+    numbers = {name: np.empty(count, kind) for name in columns if (kind := _number(kinds[name])) is not None}
+    labels = {name: _LabelReader(count) for name in columns if name not in numbers}
+    for name in labels:
+        if not (pa.types.is_string(kinds[name]) or pa.types.is_dictionary(kinds[name])):
+            raise CurriculumError(f"column {name!r} is {kinds[name]}: a plan can use text and numbers")
+    for file, start in zip(sources.files, sources.starts[:-1].tolist(), strict=True):
+        with pq.ParquetFile(file.path) as parquet:
+            for batch in parquet.iter_batches(1 << 16, columns=list(columns)) if columns else ():
+                for name, array in numbers.items():
+                    values = batch.column(name).cast(pa.from_numpy_dtype(array.dtype))
+                    array[start : start + len(values)] = values.to_numpy(zero_copy_only=False)
+                for name, reader in labels.items():
+                    reader.add(start, batch.column(name))
+                start += batch.num_rows
+    for array in numbers.values():
+        array[~np.isfinite(array)] = np.nan
+    return Documents(**arrays, numbers=numbers, labels={name: reader.labels() for name, reader in labels.items()})
+
+
+def _refuse_twice(sources: Sources, id_hash: Hashes) -> None:
+    in_order = np.sort(id_hash)
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    if twice.size:
+        places = np.flatnonzero(id_hash == twice[0])[:2]
+        one, two = (sources.files[int(np.searchsorted(sources.starts, place, side="right")) - 1].path for place in places)
+        raise CurriculumError(f"{one} and {two} hold the same document: the outputs overlap")
+
+
+def _number(kind: pa.DataType) -> type[np.floating[Any]] | None:
+    if pa.types.is_boolean(kind) or pa.types.is_float32(kind) or (pa.types.is_integer(kind) and kind.bit_width <= 16):
+        return np.float32
+    return np.float64 if pa.types.is_integer(kind) or pa.types.is_float64(kind) else None
+
+
+class _LabelReader:
+    """Collects a text column; names are numbered as they come, and sorted at the end."""
+
+    def __init__(self, count: int) -> None:
+        self.codes = np.empty(count, np.int32)
+        self.numbered: dict[str, int] = {}
+
+    def add(self, start: int, values: pa.Array) -> None:
+        encoded = values if pa.types.is_dictionary(values.type) else pc.dictionary_encode(values, null_encoding="encode")
+        known = [
+            self.numbered.setdefault("null" if name is None else name, len(self.numbered))
+            for name in encoded.dictionary.to_pylist()
+        ]
+        null = self.numbered.setdefault("null", len(self.numbered)) if encoded.null_count else 0
+        positions = pc.fill_null(encoded.indices, len(known)).to_numpy(zero_copy_only=False)
+        self.codes[start : start + len(values)] = np.array([*known, null], np.int32)[positions]
+
+    def labels(self) -> Labels:
+        names = sorted(self.numbered)
+        ranks = np.empty(len(names), np.int32)
+        for rank, name in enumerate(names):
+            ranks[self.numbered[name]] = rank
+        np.take(ranks, self.codes, out=self.codes, mode="clip")
+        return Labels(self.codes.astype(np.int16) if len(names) <= np.iinfo(np.int16).max else self.codes, tuple(names))

@@ -1,0 +1,177 @@
+"""Held-out sets and phases: which documents, how often. From ids, cells, scores and token counts alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.curriculum.cells import Cells, make_cells, passing
+from pipelines.curriculum.documents import Documents
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.kernels import CHUNK, NO_PRIMARY, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
+from pipelines.curriculum.quotas import Shares, quotas, shares, spread
+from pipelines.curriculum.scoring import choose
+from schemas.curriculum import POOL, Curriculum, HeldOut, Phase
+
+UNUSED, POOLED = -1, 100  # in `Use.origin`, beside the numbers of phases
+
+
+@dataclass
+class Use:
+    """What the phases so far have done with each document, shape (n,)."""
+
+    origin: npt.NDArray[np.int8]  # phase that drew it
+    appearances: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A phase's documents with their repeats, in no order yet; shape (rows,)."""
+
+    document: Ints
+    repeat: npt.NDArray[np.int32]  # earlier appearances in the curriculum
+    origin: npt.NDArray[np.int8]
+    cell: Ints  # position in the mixture's cells; the number of cells for a replayed document
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A phase as drawn: what was asked of each cell, what is there, and what was taken."""
+
+    phase: Phase
+    names: tuple[str, ...]
+    share: Shares  # asked, of the tokens that are not replayed
+    quota: Ints  # tokens asked
+    there: Ints  # tokens that may be drawn, each document once
+    met: Ints  # tokens taken, repeats included
+    documents: Ints  # distinct ones taken
+    replay_quota: int
+    replay_met: int
+    nulls: int  # documents that could have been drawn, but for a score
+    rows: Rows
+    problems: tuple[str, ...] = field(default=())  # why the plan cannot be met: one line each
+
+
+def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
+    """Position in `plan.heldout` of each held-out document, else -1, int8 (n,).
+
+    Every document whose text is that of a held-out one is held out with it, whatever its columns; a text that two sets would
+    take through different documents goes to the first. CurriculumError where one document matches the `where` of two sets.
+    """
+    held = np.full(documents.tokens.size, UNUSED, np.int8)
+    matching: list[tuple[HeldOut, Bools]] = []
+    for number, part in enumerate(plan.heldout):
+        matches = passing(documents, part.where, f"heldout {part.name!r}")
+        for other, others in matching:
+            if both := int(np.count_nonzero(matches & others)):
+                raise CurriculumError(f"heldout: {other.name!r} and {part.name!r} overlap: {both:,} documents match both `where`")
+        matching.append((part, matches))
+        chosen = _sampled(documents.text_hash, salt(plan.seed, "heldout"), part.share)
+        if part.where:
+            chosen = np.isin(documents.text_hash, documents.text_hash[chosen & matches])
+        held[chosen & (held == UNUSED) & (documents.tokens > 0)] = number
+    return held
+
+
+def _sampled(hashes: Hashes, key: np.uint64, share: float) -> Bools:
+    """Whether the keyed hash is under the share of all its values, bool (n,)."""
+    under = np.empty(hashes.size, np.bool_)
+    for start in range(0, hashes.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        under[part] = keyed(hashes[part], key) < np.uint64(min(int(share * 2**64), 2**64 - 1))
+    return under
+
+
+def draw_phases(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8]) -> Iterator[Draw]:
+    """Each phase in turn. CurriculumError for a cell, column or value that is not there; what falls short is in `problems`."""
+    use = Use(np.full(held.size, UNUSED, np.int8), np.zeros(held.size, np.uint8))
+    living = (held == UNUSED) & (documents.tokens > 0)
+    for number, phase in enumerate(plan.phases):
+        yield _draw(documents, plan, number, phase, living, use)
+
+
+def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, living: Bools, use: Use) -> Draw:
+    at = f"phase {phase.name!r}"
+    cells = make_cells(documents, phase.mixture.by, at)
+    size, tokens = len(cells.names), documents.tokens
+    among = living & (use.origin == UNUSED) & passing(documents, phase.where, at)
+    share = shares(phase.mixture, cells.names, totals(cells.codes, among, tokens, size), at)
+    among, ranking, nulls = choose(documents, phase, plan.seed, cells.codes, size, among)
+    there = totals(cells.codes, among, tokens, size)
+    replay_quota = round(phase.tokens * phase.replay.share) if phase.replay else 0
+    quota, problems = _quota(phase, phase.tokens - replay_quota, share, there, cells, at)
+    whole = np.where(quota > there, quota // np.maximum(there, 1), 0)
+    whole = np.minimum(whole, phase.repeats)
+    rest = np.where(whole < phase.repeats, quota - whole * there, 0)
+    copies = whole.astype(np.uint8)[cells.codes] * among
+    copies += take(cells.codes, among, ranking, tokens, rest)
+    fresh = np.flatnonzero(copies)
+    use.origin[fresh] = number
+    replayed, replay_problems = _replay(documents, plan, number, living, use, replay_quota)
+    rows = _rows(fresh, copies[fresh], cells, replayed, size, use)
+    taken = tokens[fresh].astype(np.int64)
+    met, count = np.zeros(size, np.int64), np.bincount(cells.codes[fresh], minlength=size)
+    np.add.at(met, cells.codes[fresh], taken * copies[fresh])
+    replay_met = int(tokens[replayed].sum(dtype=np.int64))
+    problems += replay_problems
+    return Draw(
+        phase, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
+    )  # fmt: skip
+
+
+def _quota(phase: Phase, budget: int, share: Shares, there: Ints, cells: Cells, at: str) -> tuple[Ints, list[str]]:
+    """Tokens by cell, and what falls short: a line for each cell under `error`, one for the phase under `rest`."""
+    most, quota = there * phase.repeats, quotas(budget, share)
+    if phase.mixture.when_short == "rest":
+        quota = spread(budget, share, most)
+    cap = f"repeats {phase.repeats}"
+    problems = [
+        f"{at}: cell {cells.names[cell]!r}: {quota[cell]:,} tokens asked, {most[cell]:,} there with {cap}"
+        for cell in np.flatnonzero(quota > most)
+    ]
+    if (left := budget - int(quota.sum())) > 0:
+        problems.append(f"{at}: {budget:,} tokens asked, {budget - left:,} there with {cap}")
+    return quota, problems
+
+
+def _replay(documents: Documents, plan: Curriculum, number: int, living: Bools, use: Use, quota: int) -> tuple[Ints, list[str]]:
+    """Documents that come again, each once, uniformly; those of the pool that no phase had drawn are now used."""
+    phase = plan.phases[number]
+    if phase.replay is None:
+        return np.empty(0, np.int64), []
+    if phase.replay.pool:
+        among = living & (use.origin != number)
+        source = "the pool has"
+    else:
+        earlier = [position for position, other in enumerate(plan.phases) if other.name in phase.replay.phases]
+        among = np.isin(use.origin, np.array(earlier, np.int8))
+        source = f"{', '.join(phase.replay.phases)} have" if len(earlier) > 1 else f"{phase.replay.phases[0]} has"
+    ranking = Ranking(NO_PRIMARY, documents.id_hash, salt(plan.seed, phase.name, "replay"))
+    one = np.zeros(among.size, np.int16)
+    there = int(totals(one, among, documents.tokens, 1)[0])
+    chosen = np.flatnonzero(take(one, among, ranking, documents.tokens, np.array([quota], np.int64)))
+    use.origin[chosen[use.origin[chosen] == UNUSED]] = POOLED
+    short = f"phase {phase.name!r}: replay: {quota:,} tokens asked, {source} {there:,}"
+    return chosen, [short] if quota > there else []
+
+
+def _rows(fresh: Ints, copies: npt.NDArray[np.uint8], cells: Cells, replayed: Ints, size: int, use: Use) -> Rows:
+    """One row an appearance; counts the appearances."""
+    document = np.repeat(fresh, copies)
+    first = np.repeat(np.cumsum(copies, dtype=np.int64) - copies, copies)
+    repeat = (np.arange(document.size) - first).astype(np.int32)
+    rows = Rows(
+        document=np.concatenate([document, replayed]),
+        repeat=np.concatenate([repeat, use.appearances[replayed].astype(np.int32)]),
+        origin=use.origin[np.concatenate([document, replayed])],
+        cell=np.concatenate([cells.codes[document].astype(np.int64), np.full(replayed.size, size)]),
+    )
+    use.appearances[fresh] += copies
+    use.appearances[replayed] += np.uint8(1)
+    return rows
+
+
+def origin_names(plan: Curriculum) -> dict[int, str]:
+    """What `phase_origin` says for each value of `Rows.origin`."""
+    return {number: phase.name for number, phase in enumerate(plan.phases)} | {POOLED: POOL}

@@ -1,0 +1,76 @@
+"""One look at each document's text: its hash, bytes and tokens; kept beside the output, so that a new plan reads no text."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+
+from pipelines.curriculum.tokens import Counter, load_counter, text_bytes
+from pipelines.launch.events import Report
+from schemas.curriculum import Tokens
+
+MEASURES = np.dtype([("id_hash", "u8"), ("text_hash", "u8"), ("text_bytes", "u4"), ("tokens", "u4")])
+BATCH = 4096  # documents read at once
+
+
+@dataclass(frozen=True)
+class MeasureTask:
+    """A kept file, and where the measures of its documents go."""
+
+    path: Path
+    measures: Path
+    tokens: Tokens
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Its bytes in storage."""
+        return self.path.stat().st_size
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+def measure_file(task: MeasureTask, report: Report) -> None:
+    """Write one row of MEASURES for each row of the file, as .npy, whole or not at all."""
+    count, _ = load_counter(task.tokens)
+    parts = [np.empty(0, MEASURES)]
+    with pq.ParquetFile(task.path) as file:
+        for batch in file.iter_batches(BATCH, columns=["id", "text"]):
+            rows = measure(batch, count)
+            parts.append(rows)
+            report(rows.size, int(rows["text_bytes"].sum(dtype=np.int64)), rows.size)
+    temporary = task.measures.with_suffix(f".{os.getpid()}")
+    with temporary.open("wb") as target:
+        np.save(target, np.concatenate(parts))
+    temporary.replace(task.measures)
+
+
+def measure(batch: pa.RecordBatch, count: Counter) -> npt.NDArray[Any]:
+    """MEASURES of the columns `id` and `text`; a null text has no bytes and no tokens."""
+    texts = batch.column("text")
+    rows = np.empty(batch.num_rows, MEASURES)
+    rows["id_hash"] = list(map(xxhash.xxh3_64_intdigest, _bytes(batch.column("id"))))
+    rows["text_hash"] = list(map(xxhash.xxh3_64_intdigest, _bytes(texts)))
+    rows["text_bytes"] = text_bytes(texts)
+    rows["tokens"] = count(texts)
+    return rows
+
+
+def _bytes(texts: pa.StringArray) -> Iterator[memoryview]:
+    """The UTF-8 of each text, without a copy."""
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    view = memoryview(data or b"")
+    return (view[start:end] for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))

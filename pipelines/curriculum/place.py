@@ -1,0 +1,88 @@
+"""Where every row of a curriculum goes: parts (held-out sets and phases), their output files, and the place in a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.curriculum.documents import Documents
+from pipelines.curriculum.draw import UNUSED, Draw, Rows
+from pipelines.curriculum.kernels import Ints, keyed, salt
+from pipelines.curriculum.order import order_rows
+from schemas.curriculum import Curriculum
+
+
+@dataclass(frozen=True)
+class Part:
+    """A folder of the output, and its rows in their order."""
+
+    folder: str  # 01-broad, heldout
+    name: str  # what the column `phase` says
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file to be written: `folder/part-NNNNN`, with so many rows."""
+
+    folder: str
+    phase: str
+    number: int
+    rows: int
+
+    @property
+    def stem(self) -> str:
+        """Path in the output folder, without the ending of the format."""
+        return f"{self.folder}/part-{self.number:05}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """All rows of the curriculum by document, shape (rows,): what the routing of the input needs."""
+
+    document: Ints
+    file: npt.NDArray[np.int32]
+    place: npt.NDArray[np.int32]  # in the file
+    repeat: npt.NDArray[np.int32]
+    origin: npt.NDArray[np.int8]
+
+
+def make_parts(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8], draws: Sequence[Draw]) -> list[Part]:
+    """Held-out sets, shuffled, and phases, each in its own order."""
+    parts = []
+    for number, one in enumerate(plan.heldout):
+        chosen = np.flatnonzero(held == number)
+        chosen = chosen[np.argsort(keyed(documents.id_hash[chosen], salt(plan.seed, "heldout", "order")), kind="stable")]
+        zeros = np.zeros(chosen.size, np.int64)
+        folder = "heldout" if len(plan.heldout) == 1 else f"heldout/{one.name}"
+        parts.append(Part(folder, one.name, Rows(chosen, zeros.astype(np.int32), np.full(chosen.size, UNUSED, np.int8), zeros)))
+    for number, draw in enumerate(draws, 1):
+        order = order_rows(documents, draw.phase, plan.seed, draw.rows)
+        rows = draw.rows
+        ordered = Rows(rows.document[order], rows.repeat[order], rows.origin[order], rows.cell[order])
+        parts.append(Part(f"{number:02}-{draw.phase.name}", draw.phase.name, ordered))
+    return parts
+
+
+def make_places(documents: Documents, parts: Sequence[Part], shard_bytes: int) -> tuple[list[OutputFile], Places]:
+    """Cuts each part into files of about `shard_bytes` of text (at least one file), and sorts all rows by document."""
+    files: list[OutputFile] = []
+    numbers, places = [], []
+    for part in parts:
+        size = documents.text_bytes[part.rows.document].astype(np.int64)
+        slots = (np.cumsum(size) - size) // shard_bytes
+        number = np.cumsum(np.diff(slots, prepend=0) != 0)  # a document over several slots leaves no empty file
+        counts = np.bincount(number, minlength=1)
+        numbers.append((number + len(files)).astype(np.int32))
+        places.append((np.arange(size.size) - (np.cumsum(counts) - counts)[number]).astype(np.int32))
+        files += [OutputFile(part.folder, part.name, one, int(rows)) for one, rows in enumerate(counts)]
+    document = np.concatenate([part.rows.document for part in parts])
+    by_document = np.argsort(document, kind="stable")
+    return files, Places(
+        document[by_document],
+        np.concatenate(numbers)[by_document],
+        np.concatenate(places)[by_document],
+        np.concatenate([part.rows.repeat for part in parts])[by_document],
+        np.concatenate([part.rows.origin for part in parts])[by_document],
+    )

@@ -1,0 +1,44 @@
+"""A phase's budget over its cells."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.kernels import Ints
+from schemas.config import did_you_mean
+from schemas.curriculum import Mixture
+
+Shares = npt.NDArray[np.float64]
+
+
+def shares(mixture: Mixture, names: Sequence[str], available: Ints, at: str) -> Shares:
+    """The part of the budget of each cell, float64 (cells,), sum 1 (0 if nothing is there); CurriculumError: no such cell."""
+    if mixture.proportional:
+        return available / max(1, available.sum())
+    for name in mixture.weights:
+        if name not in names:
+            raise CurriculumError(f"{at}: mixture.weights: no document is in cell {name!r}{did_you_mean(name, names)}")
+    weights = np.array([mixture.weights.get(name, 0.0) for name in names])
+    return weights / weights.sum()
+
+
+def quotas(budget: int, wanted: Shares) -> Ints:
+    """Whole tokens by cell that sum to `budget`: largest remainders first, then in the order of the cells."""
+    exact = budget * wanted
+    whole = np.floor(exact).astype(np.int64)
+    left = budget - int(whole.sum())
+    whole[np.argsort(whole - exact, kind="stable")[:left]] += 1
+    return whole
+
+
+def spread(budget: int, wanted: Shares, most: Ints) -> Ints:
+    """Quotas under the limits `most`: what a cell lacks goes to the others in proportion to their shares."""
+    quota, open_cells = np.zeros_like(most), wanted > 0
+    while (left := budget - int(quota.sum())) > 0 and open_cells.any():
+        part = np.where(open_cells, wanted, 0.0)
+        more = quotas(left, part / part.sum())
+        quota = np.minimum(quota + more, most)
+        open_cells &= quota < most
+    return quota

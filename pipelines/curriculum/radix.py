@@ -1,0 +1,93 @@
+"""Numba kernels of the selection, called by `pipelines.curriculum.kernels`. Places are uint64, weights int64 when summed."""
+
+import numpy as np
+from numba import njit
+
+
+@njit
+def mix(x):
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection, so distinct ids stay distinct."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@njit
+def keyed(hashes, key):
+    """`mix` of every hash under a key, uint64 (n,)."""
+    out = np.empty_like(hashes)
+    for i in range(hashes.size):
+        out[i] = mix(hashes[i] ^ key)
+    return out
+
+
+@njit
+def totals(cell, among, weight, cells):
+    """Weight of the rows `among` by cell, int64 (cells,)."""
+    totals = np.zeros(cells, np.int64)
+    for i in range(cell.size):
+        if among[i]:
+            totals[cell[i]] += weight[i]
+    return totals
+
+
+@njit
+def find_bounds(cell, among, primary, id_hash, key, weight, quota):
+    """The place where each cell meets its quota (0 < quota <= total, or 0: cell left out), and if the row there is nearer in."""
+    cells = quota.size
+    bound = np.zeros((cells, 2), np.uint64)
+    rest = quota.copy()
+    last = np.zeros(cells, np.int64)
+    rows = np.empty(0, np.uint32)
+    first = True
+    for level in range(0 if primary.size else 1, 2):
+        for step in range(8):
+            shift = np.uint64(56 - 8 * step)
+            sums = np.zeros((cells, 256), np.int64)
+            for j in range(cell.size if first else rows.size):
+                i = j if first else np.int64(rows[j])
+                if among[i] and rest[cell[i]] > 0:
+                    place = primary[i] if level == 0 else mix(id_hash[i] ^ key)
+                    sums[cell[i], np.int64((place >> shift) & np.uint64(255))] += weight[i]
+            for c in range(cells):
+                if rest[c] > 0:
+                    digit = 0
+                    while sums[c, digit] < rest[c]:
+                        rest[c] -= sums[c, digit]
+                        digit += 1
+                    bound[c, level] |= np.uint64(digit) << shift
+                    last[c] = sums[c, digit]
+            nearer = np.empty(0, np.uint32)
+            for write in range(2):  # count, then keep, the rows that share the digits so far
+                kept = 0
+                for j in range(cell.size if first else rows.size):
+                    i = j if first else np.int64(rows[j])
+                    if among[i] and rest[cell[i]] > 0:
+                        place = primary[i] if level == 0 else mix(id_hash[i] ^ key)
+                        if place >> shift == bound[cell[i], level] >> shift:
+                            if write:
+                                nearer[kept] = i
+                            kept += 1
+                if not write:
+                    nearer = np.empty(kept, np.uint32)
+            rows = nearer
+            first = False
+    return bound, 2 * rest > last
+
+
+@njit
+def within(cell, among, primary, id_hash, key, bound, closed, state):
+    """Rows before their cell's bound, and the one at it where `closed`; state 0: none of the cell, 1: by the bound, 2: all."""
+    taken = np.zeros(cell.size, np.bool_)
+    for i in range(cell.size):
+        if among[i]:
+            c = cell[i]
+            if state[c] == 2:
+                taken[i] = True
+            elif state[c] == 1:
+                if primary.size and primary[i] != bound[c, 0]:
+                    taken[i] = primary[i] < bound[c, 0]
+                else:
+                    place = mix(id_hash[i] ^ key)
+                    taken[i] = place < bound[c, 1] or (place == bound[c, 1] and closed[c])
+    return taken

@@ -1,0 +1,98 @@
+"""What was asked and what was met: as a table for a person, as plain values for phase.json and curriculum.json."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.curriculum.documents import Documents
+from pipelines.curriculum.draw import Draw
+from pipelines.curriculum.order import worst_window
+from pipelines.curriculum.place import Part
+from schemas.curriculum import Curriculum
+
+WIDTH = 110  # of the table: a file or a pipe has no width of its own
+
+
+def phase_record(documents: Documents, draw: Draw, part: Part) -> dict[str, Any]:
+    """Budget, mixture, replay, repeats and order of a phase, asked and met."""
+    fresh = int(draw.met.sum())
+    cells = {
+        name: {
+            "share_asked": round(float(draw.share[cell]), 6),
+            "share_met": round(int(draw.met[cell]) / max(1, fresh), 6),
+            "tokens_asked": int(draw.quota[cell]),
+            "tokens_met": int(draw.met[cell]),
+            "tokens_there": int(draw.there[cell]),
+            "documents": int(draw.documents[cell]),
+            "epochs": round(int(draw.quota[cell]) / int(draw.there[cell]), 4) if draw.there[cell] else None,
+        }
+        for cell, name in enumerate(draw.names)
+        if draw.quota[cell] or draw.met[cell]
+    }
+    record: dict[str, Any] = {
+        "phase": draw.phase.name,
+        "tokens_asked": draw.phase.tokens,
+        "tokens_met": fresh + draw.replay_met,
+        "rows": int(part.rows.document.size),
+        "documents": int(np.unique(part.rows.document).size),
+        "repeats_allowed": draw.phase.repeats,
+        "rows_repeated": int(np.count_nonzero(part.rows.repeat)),
+        "without_score": draw.nulls,
+        "replay": {"tokens_asked": draw.replay_quota, "tokens_met": draw.replay_met} if draw.phase.replay else None,
+        "cells": cells,
+        "order": draw.phase.order.model_dump(exclude_none=True),
+    }
+    if window := draw.phase.order.window:
+        worst = worst_window(documents.tokens[part.rows.document].astype(np.int64), part.rows.cell, window)
+        record["order"] |= {"worst_difference": round(worst, 4), "within_tolerance": worst <= draw.phase.order.tolerance}
+    return record
+
+
+def print_report(plan: Curriculum, records: Sequence[dict[str, Any]], heldout: dict[str, int], problems: Sequence[str]) -> None:
+    """Tokens by phase and cell, how often each is read, and every line that a user should know; to stdout."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, WIDTH)
+    table = Table(title=f"tokens: {_unit(plan)}", title_justify="left")
+    table.add_column("phase, cell")
+    for name in ("there", "asked", "met", "share asked", "share met", "documents", "epochs"):
+        table.add_column(name, justify="right")
+    for record in records:
+        asked, met = record["tokens_asked"], record["tokens_met"]
+        table.add_row(record["phase"], "", f"{asked:,}", f"{met:,}", "", "", f"{record['documents']:,}", "")
+        for name, cell in record["cells"].items():
+            numbers = [f"{cell[key]:,}" for key in ("tokens_there", "tokens_asked", "tokens_met")]
+            shares = [f"{cell[key]:.1%}" for key in ("share_asked", "share_met")]
+            epochs = "none there" if cell["epochs"] is None else f"{cell['epochs']:.2f}"
+            table.add_row(f"  {name}", *numbers, *shares, f"{cell['documents']:,}", epochs)
+        if replay := record["replay"]:
+            table.add_row("  (replayed)", "", f"{replay['tokens_asked']:,}", f"{replay['tokens_met']:,}", "", "", "", "")
+    console.print(table)
+    for name, count in heldout.items():
+        console.print(f"held out as {name}: {count:,} documents", markup=False)
+    for line in (*_notes(records), *problems):
+        console.print(line, markup=False)
+
+
+def _notes(records: Sequence[dict[str, Any]]) -> list[str]:
+    notes = []
+    for record in records:
+        name, order = record["phase"], record["order"]
+        again = [cell for cell, values in record["cells"].items() if values["epochs"] and values["epochs"] > 1]
+        if again and record["repeats_allowed"] > 1:
+            notes.append(f"phase {name!r}: exhausted, so repeated: {', '.join(again)}")
+        if record["without_score"]:
+            notes.append(f"phase {name!r}: {record['without_score']:,} documents have no score")
+        if "worst_difference" in order:
+            says = "within" if order["within_tolerance"] else "NOT within"
+            notes.append(
+                f"phase {name!r}: in any {order['window']:,} tokens a share differs by at most {order['worst_difference']:.1%}, "
+                f"{says} the tolerance of {order['tolerance']:.1%}"
+            )
+    return notes
+
+
+def _unit(plan: Curriculum) -> str:
+    return plan.tokens.tokenizer or plan.tokens.sentencepiece or "bytes of text"

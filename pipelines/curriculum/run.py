@@ -1,0 +1,220 @@
+"""`curricle curriculum`: plan from scores, then move the texts; the folder is taken, continued or refused."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
+from pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.measure import MeasureTask, measure_file
+from pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
+from pipelines.curriculum.report import phase_record
+from pipelines.curriculum.tokens import load_counter
+from pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
+from pipelines.fingerprint import code_sha256
+from pipelines.launch.events import Failed
+from pipelines.launch.pool import run_tasks
+from pipelines.launch.progress import show_progress
+from schemas.curriculum import Curriculum
+
+RECORD = "curriculum.json"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Everything that is decided before a text is moved."""
+
+    plan: Curriculum
+    sources: Sources
+    documents: Documents
+    parts: list[Part]
+    records: list[dict[str, Any]]  # of the phases
+    heldout: dict[str, int]  # documents
+    problems: list[str]
+    plan_hash: str
+    made_by: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many processes, and whether they say how far they are."""
+
+    count: int
+    quiet: bool = False
+
+    def run(self, tasks: Sequence[Any], work: Callable[..., None]) -> None:
+        """Every task, the largest first; CurriculumError naming the first that failed."""
+        if not tasks:
+            return
+        tasks = sorted(tasks, key=lambda task: -task.size)
+        with show_progress(tasks, quiet=self.quiet) as on_event:
+            outcomes = run_tasks(tasks, work, workers=max(1, min(self.count, len(tasks))), on_event=on_event)
+        for outcome in outcomes:
+            if isinstance(outcome, Failed):
+                raise CurriculumError(f"{outcome.task.name}: {outcome.cause}")
+
+
+def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
+    """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
+    _, token_hash = load_counter(plan.tokens)
+    sources = find_sources(outputs, plan.columns())
+    made_by = {
+        "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
+        "sources": sorted(file.sha256 for file in sources.files),
+        "tokens": token_hash,
+        "code": code_sha256(),
+    }
+    plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    with tempfile.TemporaryDirectory() as scratch:
+        measures = _measure(plan, sources, token_hash, Path(scratch), workers)
+        documents = read_documents(sources, plan.columns(), measures)
+    held = hold_out(documents, plan)
+    documents = replace(documents, text_hash=documents.text_hash[:0].copy())
+    draws: list[Draw] = list(draw_phases(documents, plan, held))
+    parts = make_parts(documents, plan, held, draws)
+    records = [phase_record(documents, draw, part) for draw, part in zip(draws, parts[len(plan.heldout) :], strict=True)]
+    heldout = {part.name: int(part.rows.document.size) for part in parts[: len(plan.heldout)]}
+    problems = [problem for draw in draws for problem in draw.problems]
+    return Planned(plan, sources, documents, parts, records, heldout, problems, plan_hash, made_by)
+
+
+def _measure(plan: Curriculum, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:
+    """Where the measures of each file lie, beside its output if that can be written; those that are missing are made."""
+    paths = []
+    for file in sources.files:
+        folder = file.output / "_measures" if os.access(file.output, os.W_OK) else scratch
+        folder.mkdir(exist_ok=True)
+        paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
+    pairs = dict(zip(paths, sources.files, strict=True)).items()
+    workers.run([MeasureTask(file.path, path, plan.tokens) for path, file in pairs if not path.exists()], measure_file)
+    return paths
+
+
+def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
+    """Pass 2 into `output`; False if it is there already. CurriculumError, and nothing written, if the plan cannot be met."""
+    if planned.problems:
+        more = f" (and {len(planned.problems) - 1} more: see --dry-run)" if len(planned.problems) > 1 else ""
+        raise CurriculumError(planned.problems[0] + more)
+    output = output.absolute()
+    with _output_folder(output, planned.plan_hash) as (work, finished):
+        if finished:
+            return False
+        files, places = make_places(planned.documents, planned.parts, planned.plan.shard_bytes)
+        fragments = _route(planned, files, places, work, workers)
+        tasks = _assemble_tasks(planned, files, fragments, output, work)
+        workers.run([task for task in tasks if not task.record.exists()], assemble)
+        _finish(planned, tasks, output)
+        shutil.rmtree(work)
+    return True
+
+
+@contextmanager
+def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
+    """The folder for work in progress, and whether this very curriculum is finished; CurriculumError if another is there."""
+    work = output / "_work"
+    mark = work / "plan"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        shown = {path.name for path in output.iterdir()} - {"_lock"}
+        if shown and RECORD not in shown and not mark.is_file():
+            raise CurriculumError(f"{output}: not empty, and not an output of curricle curriculum")
+        with (output / "_lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CurriculumError(f"{output}: another process is writing here") from None
+            finished = (output / RECORD).is_file()
+            before = None
+            if finished:
+                before = orjson.loads((output / RECORD).read_bytes())["plan_hash"]
+            elif mark.is_file():
+                before = mark.read_text()
+            if before not in (None, plan_hash):
+                raise CurriculumError(f"{output}: made by another plan, or from other documents; name another output folder")
+            if finished:
+                shutil.rmtree(work, ignore_errors=True)
+            elif before is None:
+                work.mkdir(exist_ok=True)
+                (work / "plan.new").write_text(plan_hash)
+                (work / "plan.new").replace(mark)
+            yield work, finished
+    except OSError as error:
+        raise CurriculumError(f"{output}: {error.strerror or error}") from None
+
+
+def _route(planned: Planned, files: list[OutputFile], places: Places, work: Path, workers: Workers) -> list[Path]:
+    """The fragment files of all input files that give a row."""
+    tasks, fragments = [], []
+    for number, (file, start) in enumerate(zip(planned.sources.files, planned.sources.starts.tolist(), strict=False)):
+        low, high = np.searchsorted(places.document, [start, start + file.rows])
+        if low == high:
+            continue
+        fragment = work / f"fragments-{number:06}.arrow"
+        fragments.append(fragment)
+        if not fragment.with_suffix(".json").exists():
+            part = slice(low, high)
+            own = Places(
+                places.document[part] - start, places.file[part], places.place[part], places.repeat[part], places.origin[part]
+            )
+            tokens = planned.documents.tokens[places.document[part]]
+            origins = origin_names(planned.plan)
+            tasks.append(RouteTask(file.path, fragment, planned.sources.schema, own, tokens, tuple(files), origins))
+    workers.run(tasks, route)
+    return fragments
+
+
+def _assemble_tasks(
+    planned: Planned, files: list[OutputFile], fragments: list[Path], output: Path, work: Path
+) -> list[AssembleTask]:
+    feeding: dict[int, list[tuple[Path, tuple[int, ...]]]] = {number: [] for number in range(len(files))}
+    for fragment in fragments:
+        for number, batches in orjson.loads(fragment.with_suffix(".json").read_bytes()).items():
+            feeding[int(number)].append((fragment, tuple(batches)))
+    schema: pa.Schema = planned.sources.schema
+    return [
+        AssembleTask(file, tuple(feeding[number]), output, work / f"file-{number:06}.json", schema, planned.plan.format)
+        for number, file in enumerate(files)
+    ]
+
+
+def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
+    """The records: of each phase, then of the whole, which makes the output finished."""
+    written = [(task.file.folder, orjson.loads(task.record.read_bytes())) for task in tasks]
+    by_folder = {part.folder: [record for folder, record in written if folder == part.folder] for part in planned.parts}
+    phases = []
+    for part, record in zip(planned.parts[len(planned.heldout) :], planned.records, strict=True):
+        tokens = sum(file["tokens"] for file in by_folder[part.folder])
+        if tokens != record["tokens_met"]:
+            raise RuntimeError(f"{part.folder}: {tokens} tokens in its files, {record['tokens_met']} planned")
+        phases.append({"folder": part.folder, **record, "files": by_folder[part.folder]})
+        # under a name with `_`, which Parquet readers of a whole folder pass over
+        path = output / part.folder / "_meta" / "phase.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(orjson.dumps(phases[-1], option=orjson.OPT_INDENT_2))
+    content = {
+        "plan_hash": planned.plan_hash,
+        "seed": planned.plan.seed,
+        "description": planned.plan.description,
+        "made_by": planned.made_by,
+        "sources": list(planned.sources.runs),
+        "phases": phases,
+        "heldout": [
+            {"name": part.name, "folder": part.folder, "documents": planned.heldout[part.name], "files": by_folder[part.folder]}
+            for part in planned.parts[: len(planned.heldout)]
+        ],
+    }
+    temporary = output / "_work" / RECORD
+    temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    temporary.replace(output / RECORD)

@@ -1,0 +1,101 @@
+"""Scores: one column, or several brought to one scale; and the order in which a cell's documents fill its quota."""
+
+import math
+from itertools import chain
+
+import numpy as np
+
+from pipelines.curriculum.documents import Documents
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.kernels import CHUNK, NO_PRIMARY, Bools, Codes, Numbers, Ranking, keyed, ordered, quantiles, salt, take
+from schemas.curriculum import WINDOWS, Phase, Score, Select
+
+BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
+
+
+def score(documents: Documents, wanted: str | Score) -> Numbers:
+    """The number that documents are ranked by, float (n,); NaN where a column of it is null."""
+    if isinstance(wanted, str):
+        return documents.number(wanted)
+    result = np.full(documents.tokens.size, 0.0 if wanted.combine == "sum" else -np.inf)
+    for name, weight in wanted.columns.items():
+        values = np.sign(weight) * documents.number(name)
+        scaled = z_scores(values) if wanted.scale == "zscore" else percentile_bins(documents, values)
+        scaled *= abs(weight)
+        # a NaN stays one in both
+        np.add(result, scaled, out=result) if wanted.combine == "sum" else np.maximum(result, scaled, out=result)
+    return result
+
+
+def z_scores(values: Numbers) -> Numbers:
+    """(x - mean) / standard deviation, float64; zeros if all are equal. The sums are exact: the order of the rows is no part."""
+    known = values[~np.isnan(values)]
+    parts = [slice(start, start + CHUNK) for start in range(0, known.size, CHUNK)]
+    mean = math.fsum(chain.from_iterable(known[part].tolist() for part in parts)) / max(1, known.size)
+    squares = chain.from_iterable(((known[part].astype(np.float64) - mean) ** 2).tolist() for part in parts)
+    deviation = math.sqrt(math.fsum(squares) / max(1, known.size))
+    centred: Numbers = values.astype(np.float64)
+    centred -= mean
+    centred /= deviation or 1.0
+    return centred
+
+
+def percentile_bins(documents: Documents, values: Numbers) -> Numbers:
+    """0..19, float64: how many of the 5 %, 10 % .. 95 % points of all tokens the value is above."""
+    edges = quantiles(values, documents.tokens, [k / BINS for k in range(1, BINS)])
+    bins = np.full(values.size, np.nan)
+    for start in range(0, values.size, CHUNK):
+        part = values[start : start + CHUNK]
+        place = np.searchsorted(np.array(edges, np.float64), part.astype(np.float64), side="left")
+        bins[start : start + CHUNK] = np.where(np.isnan(part), np.nan, place)
+    return bins
+
+
+def gumbel(values: Numbers, documents: Documents, key: np.uint64, temperature: float) -> Numbers:
+    """score / temperature + Gumbel noise: the largest k are a sample without replacement in proportion to exp(score / T)."""
+    noisy = np.empty(values.size)
+    for start in range(0, values.size, CHUNK):
+        part = slice(start, start + CHUNK)
+        uniform = ((keyed(documents.id_hash[part], key) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+        noisy[part] = values[part] / temperature - np.log(-np.log(uniform))
+    return noisy
+
+
+def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: int, among: Bools) -> tuple[Bools, Ranking, int]:
+    """Of the documents `among`, those that the phase's `select` allows, how they rank, and how many have no score.
+
+    Raises CurriculumError for documents without a score under `nulls: error`.
+    """
+    select = phase.select
+    uniform = Ranking(NO_PRIMARY, documents.id_hash, salt(seed, phase.name, "select"))
+    if select.score is None:
+        return among, uniform, 0
+    values = score(documents, select.score)
+    null = among & np.isnan(values)
+    nulls = int(np.count_nonzero(null))
+    if nulls and select.nulls == "error":
+        raise CurriculumError(f"phase {phase.name!r}: {nulls:,} documents have no {_shown(select)}, and nulls is error")
+    if select.nulls != "last":
+        among = among & ~null
+    if select.method == "equals":
+        return among & (values == values.dtype.type(select.value)), uniform, nulls
+    if select.method in WINDOWS:
+        by_score = Ranking(ordered(values), documents.id_hash, salt(seed, phase.name, "window"))
+        return _window(select, cell, cells, among, by_score), uniform, nulls
+    if select.method == "gumbel":
+        values = gumbel(values, documents, salt(seed, phase.name, "gumbel"), select.temperature)
+    ranked = ordered(values, descending=select.method != "lowest")
+    return among, Ranking(ranked, uniform.id_hash, uniform.key), nulls
+
+
+def _window(select: Select, cell: Codes, cells: int, among: Bools, by_score: Ranking) -> Bools:
+    """Each cell's documents from one rank to another: `fraction` of them, at least one."""
+    ones = np.ones(cell.size, np.uint32)
+    count = np.bincount(cell[among], minlength=cells)
+    width = np.maximum(1, np.floor(select.fraction * count + 0.5)).astype(np.int64)
+    first = {"low": 0 * count, "middle": (count - width) // 2, "high": count - width}[select.method]
+    return take(cell, among, by_score, ones, first + width) & ~take(cell, among, by_score, ones, first)
+
+
+def _shown(select: Select) -> str:
+    return select.score if isinstance(select.score, str) else " + ".join(select.score.columns if select.score else ())

@@ -1,0 +1,202 @@
+"""The second pass: every text is moved once. Input files become fragments by output file, these output files.
+
+A fragment file is an Arrow file with one batch for each output file it feeds (several where the input is larger than HELD_BYTES);
+its index, written last, commits it. An output file is committed by its record. A killed run goes on with what is committed.
+"""
+
+import os
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+
+from models.cards import file_sha256
+from pipelines.curriculum.documents import ADDED
+from pipelines.curriculum.measure import BATCH
+from pipelines.curriculum.place import OutputFile, Places
+from pipelines.launch.events import Report
+from schemas.curriculum import TOKEN_COUNT
+from stages.write import ROW_GROUP_BYTES, UNIQUE
+
+HELD_BYTES = 128 << 20  # a router holds so much before it writes its fragments
+PLACE = "_place"
+WRITE = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+@dataclass(frozen=True)
+class RouteTask:
+    """An input file, and where its rows go; `places.document` counts from the file's first row."""
+
+    path: Path
+    fragment: Path  # .arrow; its index is the same name with .json
+    schema: pa.Schema  # of the input's columns in the output
+    places: Places
+    tokens: Any  # uint32, of each row in `places`
+    files: tuple[OutputFile, ...]
+    origins: dict[int, str]
+
+    @property
+    def name(self) -> str:
+        """The input file."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Its bytes in storage."""
+        return self.path.stat().st_size
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+def route(task: RouteTask, report: Report) -> None:
+    """Write the fragments of one input file, and their index: output file -> numbers of batches."""
+    schema = pa.unify_schemas([task.schema, ADDED, pa.schema([(PLACE, pa.int32())])])
+    index: dict[int, list[int]] = {}
+    temporary = task.fragment.with_suffix(f".{os.getpid()}")
+    held: list[pa.Table] = []
+    start = held_bytes = batches = 0
+    with pq.ParquetFile(task.path) as file, pa.ipc.new_file(temporary, schema, options=WRITE) as writer:
+
+        def flush() -> None:
+            nonlocal held, held_bytes, batches
+            if not held:
+                return
+            rows = pa.concat_tables(held).combine_chunks()
+            number = rows["_file"].to_numpy()
+            order = np.argsort(number, kind="stable")
+            rows, number = rows.drop_columns("_file").take(pa.array(order)), number[order]
+            cuts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), number.size]
+            for first, end in pairwise(cuts):
+                writer.write_table(rows.slice(first, end - first).combine_chunks())
+                index.setdefault(int(number[first]), []).append(batches)
+                batches += 1
+            held, held_bytes = [], 0
+
+        for batch in file.iter_batches(BATCH):
+            low, high = np.searchsorted(task.places.document, [start, start + batch.num_rows])
+            if high > low:
+                rows = _rows(task, batch, start, slice(low, high), schema)
+                held.append(rows)
+                held_bytes += rows.nbytes
+                report(int(high - low), rows.nbytes, int(high - low))
+                if held_bytes > HELD_BYTES:
+                    flush()
+            start += batch.num_rows
+        flush()
+    temporary.replace(task.fragment)
+    _write_json(task.fragment.with_suffix(".json"), {str(number): found for number, found in index.items()})
+
+
+def _rows(task: RouteTask, batch: pa.RecordBatch, start: int, part: slice, schema: pa.Schema) -> pa.Table:
+    places = task.places
+    rows = batch.take(pa.array(places.document[part] - start))
+    columns = [
+        rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
+        for field in task.schema
+    ]
+    phases = [task.files[number].phase for number in places.file[part]]
+    origins = [task.origins.get(origin, phase) for origin, phase in zip(places.origin[part].tolist(), phases, strict=True)]
+    added = [
+        pa.array(task.tokens[part].astype(np.int64)),
+        pa.array(phases, pa.string()),
+        pa.array(origins, pa.string()),
+        pa.array(places.repeat[part]),
+        pa.array(places.place[part]),
+    ]
+    return pa.table([*columns, *added], schema=schema).append_column("_file", pa.array(places.file[part]))
+
+
+@dataclass(frozen=True)
+class AssembleTask:
+    """An output file, and the fragments that make it."""
+
+    file: OutputFile
+    fragments: tuple[tuple[Path, tuple[int, ...]], ...]
+    output: Path
+    record: Path
+    schema: pa.Schema
+    format: str
+
+    @property
+    def name(self) -> str:
+        """The output file."""
+        return self.file.stem
+
+    @property
+    def size(self) -> int:
+        """Its rows: what it takes in storage is not known yet."""
+        return self.file.rows
+
+    def __hash__(self) -> int:
+        return hash(self.file)
+
+
+def assemble(task: AssembleTask, report: Report) -> None:
+    """Bring the rows of one output file together in their order, write it, then its record."""
+    schema = pa.unify_schemas([task.schema, ADDED])
+    pieces = [schema.append(pa.field(PLACE, pa.int32())).empty_table()]
+    for path, batches in task.fragments:
+        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+            pieces.append(pa.Table.from_batches([reader.get_batch(number) for number in batches]))
+    rows = pa.concat_tables(pieces)
+    if rows.num_rows != task.file.rows:
+        raise RuntimeError(f"{task.name}: {rows.num_rows} rows in the fragments, {task.file.rows} expected")
+    rows = rows.take(pc.sort_indices(rows[PLACE])).drop_columns(PLACE).combine_chunks()
+    target = task.output / f"{task.file.stem}.{task.format}"
+    temporary = task.record.with_suffix(f".{os.getpid()}")
+    if task.format == "parquet":
+        _write_parquet(rows, temporary)
+    else:
+        _write_jsonl(rows, temporary)
+    record = {
+        "path": target.relative_to(task.output).as_posix(),
+        "rows": rows.num_rows,
+        "tokens": pc.sum(rows[TOKEN_COUNT]).as_py() or 0,
+        "text_bytes": pc.sum(pc.binary_length(rows["text"])).as_py() or 0,
+        "bytes": temporary.stat().st_size,
+        "sha256": file_sha256(temporary),
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(target)
+    _write_json(task.record, record)
+    report(rows.num_rows, record["text_bytes"], rows.num_rows)
+
+
+def _write_parquet(rows: pa.Table, path: Path) -> None:
+    pq.write_table(
+        rows,
+        path,
+        compression="zstd",
+        row_group_size=max(1, rows.num_rows * ROW_GROUP_BYTES // max(rows.nbytes, 1)),
+        use_dictionary=[name for name in rows.schema.names if name not in UNIQUE],
+        write_statistics=[name for name in rows.schema.names if name not in ("text", "metadata", "title")],
+    )
+    _sync(path)
+
+
+def _write_jsonl(rows: pa.Table, path: Path) -> None:
+    with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as writer:
+        for batch in rows.to_batches(BATCH):
+            for row in batch.to_pylist():
+                writer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    _sync(path)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    temporary = path.with_suffix(f".json.{os.getpid()}")
+    temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    _sync(temporary)
+    temporary.replace(path)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

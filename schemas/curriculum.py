@@ -1,0 +1,278 @@
+"""A curriculum plan: ordered phases with token budgets, mixtures, selections, orders and replay; what a plan's YAML holds."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from schemas.config import Config, did_you_mean
+
+TOKEN_COUNT = "token_count"
+"""The document's tokens: a number that a plan can name like a column."""
+
+POOL = "pool"
+"""`phase_origin` of a replayed document that no phase had drawn."""
+
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+Direction = Literal["up", "down"]
+
+
+def _as_tuple(value: Any) -> Any:
+    return (value,) if isinstance(value, str | dict) else value
+
+
+class Tokens(Config):
+    """What a token is: a byte of UTF-8, or what a tokenizer says (no special tokens added). Exactly one."""
+
+    count: Literal["bytes"] | None = None
+    tokenizer: str | None = None  # a tokenizer.json, a folder that holds one, or a name on the Hugging Face hub
+    sentencepiece: str | None = None  # path of a SentencePiece model
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(value is not None for value in (self.count, self.tokenizer, self.sentencepiece)) != 1:
+            raise ValueError("give one of count, tokenizer, sentencepiece")
+        return self
+
+
+class Condition(Config):
+    """What a value must be: within [min, max], or one of `in`; a bare value or list in YAML is `in`. A null never passes."""
+
+    min: float | None = None
+    max: float | None = None
+    among: tuple[str | int | float, ...] | None = Field(None, alias="in")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {"in": value if isinstance(value, list) else [value]}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.min is None and self.max is None) == (self.among is None):
+            raise ValueError("give min, max or both, or a list of values")
+        return self
+
+
+Where = dict[str, Condition]
+
+
+class HeldOut(Config):
+    """A share of the distinct texts (by a keyed hash of the text, so duplicates go together) that no phase may hold."""
+
+    name: str = Field("heldout", pattern=NAME)
+    share: float = Field(ge=0, lt=1)
+    where: Where = Field(default_factory=dict)
+
+
+class Bucket(Config):
+    """A numeric column cut into cells: at fixed `edges`, or at `quantiles` of all tokens. A value on an edge is above it."""
+
+    column: str
+    edges: tuple[float, ...] = ()
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.edges) == bool(self.quantiles):
+            raise ValueError(f"{self.column}: give edges or quantiles")
+        cuts = self.edges or self.quantiles
+        if list(cuts) != sorted(set(cuts)):
+            raise ValueError(f"{self.column}: edges and quantiles rise")
+        return self
+
+
+class Mixture(Config):
+    """Shares of the phase's tokens by cell, a combination of values of the columns `by` (`tr/Law`).
+
+    `proportional`: as the documents are that the phase may draw from. `weights`: as given, summing to 1.
+    `when_short`: a cell that has too little, repeats included, stops the plan (`error`), or gives what it has while the others
+    give more (`rest`).
+    """
+
+    by: Annotated[tuple[str | Bucket, ...], BeforeValidator(_as_tuple)] = ()
+    proportional: bool = False
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    when_short: Literal["error", "rest"] = "error"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        # YAML reads `5: 0.3` as a number, and a cell's name is text
+        if isinstance(value, dict) and isinstance(value.get("weights"), dict):
+            return {**value, "weights": {str(name): weight for name, weight in value["weights"].items()}}
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.proportional == bool(self.weights):
+            raise ValueError("give proportional: true, or weights")
+        if self.weights and abs(sum(self.weights.values()) - 1) > 1e-6:
+            raise ValueError(f"weights sum to {sum(self.weights.values()):.6g}, not 1")
+        return self
+
+
+class Score(Config):
+    """One number from several columns: z-scores, or bins 0..19 by percentiles of tokens, summed with weights or by their max.
+
+    A negative weight turns a column around. Means, deviations and percentiles are those of all documents.
+    """
+
+    columns: dict[str, float] = Field(min_length=1)
+    scale: Literal["zscore", "bins"] = "zscore"
+    combine: Literal["sum", "max"] = "sum"
+
+
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "uniform": (),
+    "top": ("score",),
+    "lowest": ("score",),
+    "gumbel": ("score", "temperature"),
+    "low": ("score", "fraction"),
+    "middle": ("score", "fraction"),
+    "high": ("score", "fraction"),
+    "equals": ("score", "value"),
+}
+"""Method -> the settings that it reads besides `nulls`."""
+
+WINDOWS = ("low", "middle", "high")
+
+
+class Select(Config):
+    """Which documents of a cell fill its quota.
+
+    uniform: any. top, lowest: by score, until the quota is met. gumbel: without replacement, in proportion to
+    exp(score / temperature). low, middle, high: any of the `fraction` of the cell's documents with such scores.
+    equals: any whose score is `value`. `nulls`: documents without a score are left out (`drop`), come after all others (`last`),
+    or stop the plan (`error`).
+    """
+
+    method: Literal["uniform", "top", "lowest", "gumbel", "low", "middle", "high", "equals"] = "uniform"
+    score: str | Score | None = None
+    fraction: float = Field(0.5, gt=0, le=1)
+    temperature: float = Field(1.0, gt=0)
+    value: float | None = None
+    nulls: Literal["last", "drop", "error"] = "drop"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        read = SETTINGS[self.method]
+        for name in self.model_fields_set - {"method", "nulls"}:
+            if name not in read:
+                raise ValueError(f"method {self.method} has no use for {name}")
+        for name in ("score", "value"):
+            if name in read and getattr(self, name) is None:
+                raise ValueError(f"method {self.method} needs {name}")
+        if self.nulls == "last" and self.method in (*WINDOWS, "equals"):
+            raise ValueError(f"nulls: last has no meaning with method {self.method}: give drop or error")
+        return self
+
+
+class Order(Config):
+    """How a phase's documents follow each other.
+
+    shuffled: at random. sorted: by the number `by`, nulls last. interleaved: every stretch of `window` tokens has the phase's
+    mixture; shares that are off by more than `tolerance` are reported.
+    """
+
+    method: Literal["shuffled", "sorted", "interleaved"] = "shuffled"
+    by: str | None = None
+    direction: Direction = "up"
+    window: int | None = Field(None, ge=1)
+    tolerance: float = Field(0.05, gt=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"method": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.by is not None) != (self.method == "sorted"):
+            raise ValueError("order: sorted needs `by`, and nothing else reads it")
+        if (self.window is not None) != (self.method == "interleaved"):
+            raise ValueError("order: interleaved needs `window`, and nothing else reads it")
+        return self
+
+
+class Replay(Config):
+    """A share of the phase's budget, drawn uniformly: from documents of the phases `from`, or from all (`pool: all`)."""
+
+    phases: tuple[str, ...] = Field((), alias="from")
+    pool: Literal["all"] | None = None
+    share: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.phases) == (self.pool is not None):
+            raise ValueError("give `from`, a list of earlier phases, or pool: all")
+        return self
+
+
+class Phase(Config):
+    """One stretch of training: `tokens` of documents that no earlier phase has drawn (and replayed ones), in some order.
+
+    `repeats`: how often a document may appear, if its cell is exhausted.
+    """
+
+    name: str = Field(pattern=NAME)
+    tokens: int = Field(gt=0)
+    where: Where = Field(default_factory=dict)
+    mixture: Mixture = Mixture(proportional=True)
+    select: Select = Select.model_validate({})
+    order: Order = Order.model_validate({})
+    replay: Replay | None = None
+    repeats: int = Field(1, ge=1, le=100)
+
+    def numbers(self) -> Iterator[str]:
+        """Columns that must be numbers."""
+        yield from (part.column for part in self.mixture.by if isinstance(part, Bucket))
+        yield from (name for name, condition in self.where.items() if condition.among is None)
+        if isinstance(self.select.score, str):
+            yield self.select.score
+        elif self.select.score:
+            yield from self.select.score.columns
+        if self.order.by:
+            yield self.order.by
+
+    def columns(self) -> Iterator[str]:
+        """Every column that the phase reads."""
+        yield from self.numbers()
+        yield from (part for part in self.mixture.by if isinstance(part, str))
+        yield from self.where
+
+
+class Curriculum(Config):
+    """A whole plan. The same plan, seed and documents give the same curriculum, however the documents are stored."""
+
+    description: str = ""
+    seed: int = 0
+    tokens: Tokens = Tokens(count="bytes")
+    heldout: Annotated[tuple[HeldOut, ...], BeforeValidator(_as_tuple)] = ()
+    phases: tuple[Phase, ...] = Field(min_length=1, max_length=99)
+    format: Literal["parquet", "jsonl.zst"] = "parquet"
+    shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)  # text in an output file
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [phase.name for phase in self.phases] + [part.name for part in self.heldout]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two phases or held-out sets are named {name!r}")
+        for taken in ("heldout", POOL):
+            if taken in [phase.name for phase in self.phases]:
+                raise ValueError(f"a phase cannot be named {taken!r}")
+        if sum(part.share for part in self.heldout) >= 1:
+            raise ValueError("held-out shares sum to 1 or more")
+        for number, phase in enumerate(self.phases):
+            earlier = [other.name for other in self.phases[:number]]
+            for name in phase.replay.phases if phase.replay else ():
+                if name not in earlier:
+                    raise ValueError(f"phase {phase.name!r} replays {name!r}, no earlier phase{did_you_mean(name, earlier)}")
+        return self
+
+    def columns(self) -> list[str]:
+        """Columns of the input that the plan reads, sorted."""
+        names = {name for phase in self.phases for name in phase.columns()}
+        names |= {name for part in self.heldout for name in part.where}
+        return sorted(names - {TOKEN_COUNT})
