@@ -10,7 +10,7 @@ from pipelines.curriculum.documents import Documents, Labels
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
 from schemas.config import did_you_mean
-from schemas.curriculum import Bucket, Condition
+from schemas.curriculum import TOKEN_COUNT, Bucket, Condition
 
 MOST_CELLS = np.iinfo(np.int16).max
 
@@ -37,10 +37,10 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
             wanted = {str(value) for value in condition.among}
             passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
             continue
-        values = documents.number(name)
+        values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # no copy for a mere comparison
         if condition.among is not None:
             try:
-                passed &= np.isin(values, np.array(condition.among, values.dtype))
+                passed &= np.isin(values, np.array(condition.among, np.result_type(values, np.float32)))
             except ValueError:
                 raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.among)}") from None
         else:
@@ -82,7 +82,7 @@ def _values(documents: Documents, name: str, at: str) -> Labels:
 
 def _bucketed(documents: Documents, bucket: Bucket) -> Labels:
     values = documents.number(bucket.column)
-    edges = list(bucket.edges) or quantiles(values, documents.tokens, list(bucket.quantiles))
+    edges = list(bucket.edges) or quantiles(values, documents.tokens, documents.id_hash, list(bucket.quantiles))
     shown = [f"{edge:g}" for edge in bucket.edges] or [f"p{100 * share:g}" for share in bucket.quantiles]
     codes = np.empty(values.size, np.int32)
     for start in range(0, values.size, CHUNK):

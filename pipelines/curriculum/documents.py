@@ -24,9 +24,9 @@ ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_or
 
 @dataclass(frozen=True)
 class Labels:
-    """A column of text: int16 (int32 for many names) (n,) positions in the sorted `names`; the name of a null is `null`."""
+    """A column of text: int8 to int32 (n,), by their number, positions in the sorted `names`; the name of a null is `null`."""
 
-    codes: npt.NDArray[np.int16 | np.int32]
+    codes: npt.NDArray[np.signedinteger[Any]]
     names: tuple[str, ...]
 
 
@@ -177,4 +177,4 @@ class _LabelReader:
         for rank, name in enumerate(names):
             ranks[self.numbered[name]] = rank
         np.take(ranks, self.codes, out=self.codes, mode="clip")
-        return Labels(self.codes.astype(np.int16) if len(names) <= np.iinfo(np.int16).max else self.codes, tuple(names))
+        return Labels(self.codes.astype(np.min_scalar_type(-len(names))), tuple(names))

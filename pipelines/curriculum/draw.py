@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pipelines.curriculum.cells import Cells, make_cells, passing
 from pipelines.curriculum.documents import Documents
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import CHUNK, NO_PRIMARY, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
+from pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
 from pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from pipelines.curriculum.scoring import choose
 from schemas.curriculum import POOL, Curriculum, HeldOut, Phase
@@ -147,7 +147,7 @@ def _replay(documents: Documents, plan: Curriculum, number: int, living: Bools, 
         earlier = [position for position, other in enumerate(plan.phases) if other.name in phase.replay.phases]
         among = np.isin(use.origin, np.array(earlier, np.int8))
         source = f"{', '.join(phase.replay.phases)} have" if len(earlier) > 1 else f"{phase.replay.phases[0]} has"
-    ranking = Ranking(NO_PRIMARY, documents.id_hash, salt(plan.seed, phase.name, "replay"))
+    ranking = Ranking(NO_SCORE, False, documents.id_hash, salt(plan.seed, phase.name, "replay"))
     one = np.zeros(among.size, np.int16)
     there = int(totals(one, among, documents.tokens, 1)[0])
     chosen = np.flatnonzero(take(one, among, ranking, documents.tokens, np.array([quota], np.int64)))

@@ -1,6 +1,6 @@
 """Selection over millions of rows: keyed hashes, and the first documents of each cell up to a quota, with no sort.
 
-A document's place in its cell is (primary, keyed hash of its id), so the result depends on the set of documents alone. The place
+A document's place in its cell is (score, keyed hash of its id), so the result depends on the set of documents alone. The place
 where a quota is met is found digit by digit (a radix select weighted by tokens): the first pass reads every row, each later one
 only the rows that share the digits found so far.
 """
@@ -16,12 +16,12 @@ from pipelines.curriculum import radix
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int16]  # positions of cells
-Weights = npt.NDArray[np.uint32]
+Weights = npt.NDArray[np.uint32 | np.uint8]
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.floating[Any]]
 
-NO_PRIMARY = np.empty(0, np.uint64)
+NO_SCORE = np.empty(0, np.float32)
 CHUNK = 1 << 20  # rows a NumPy step works on at once: temporaries stay in the cache, not in memory
 
 
@@ -38,21 +38,16 @@ def keyed(hashes: Hashes, key: np.uint64) -> Hashes:
 
 def ordered(values: Numbers, descending: bool = False) -> Hashes:
     """uint64 (n,) that sort as the numbers do; NaN (null) after all others, either way."""
-    out = np.empty(values.size, np.uint64)
-    for start in range(0, values.size, CHUNK):
-        part = values[start : start + CHUNK].astype(np.float64)
-        bits = ((-part if descending else part) + 0.0).view(np.uint64)  # + 0.0: there is one zero
-        negative = (bits >> np.uint64(63)).astype(bool)
-        out[start : start + CHUNK] = np.where(negative, ~bits, bits | np.uint64(1 << 63))
-        out[start : start + CHUNK][np.isnan(part)] = np.iinfo(np.uint64).max
-    return out
+    result: Hashes = radix.places_of(values, descending)
+    return result
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The places of documents: by `primary` (uint64, or NO_PRIMARY), then by the hash of the id under `key`."""
+    """The places of documents: by `values` (or NO_SCORE), NaN last, then by the hash of the id under `key`."""
 
-    primary: Hashes
+    values: Numbers
+    descending: bool
     id_hash: Hashes
     key: np.uint64
 
@@ -66,28 +61,28 @@ def totals(cell: Codes, among: Bools, weight: Weights, cells: int) -> Ints:
 def take(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: Ints) -> Bools:
     """The first rows `among` of each cell whose weights sum to its quota as nearly as whole rows can: within half a row.
 
-    `cell` int16 (n,), `weight` uint32 and over 0 (n,), `quota` int64 (cells,). A quota over the cell's total takes all of it.
+    `cell` int16 (n,), `weight` unsigned and over 0 (n,), `quota` int64 (cells,). A quota over the cell's total takes all of it.
     """
     there = totals(cell, among, weight, quota.size)
     state = np.where(quota >= there, 2, np.where(quota > 0, 1, 0)).astype(np.int8)
     searched = np.where(state == 1, quota, 0).astype(np.int64)
-    places = ranking.primary, ranking.id_hash, ranking.key
+    places = ranking.values, ranking.descending, ranking.id_hash, ranking.key
     bound, closed = radix.find_bounds(cell, among, *places, weight, searched)
     taken: Bools = radix.within(cell, among, *places, bound, closed, state)
     return taken
 
 
-def quantiles(values: Numbers, weight: Weights, shares: list[float]) -> list[float]:
+def quantiles(values: Numbers, weight: Weights, ids: Hashes, shares: list[float]) -> list[float]:
     """For each share the smallest value with at least that share of the weight at or under it; NaN values do not count."""
     known = ~np.isnan(values)
     if not known.any():
         return [float("nan")] * len(shares)
-    cell, primary = np.zeros(values.size, np.int16), ordered(values)
-    total = int(weight[known].sum(dtype=np.int64))
+    cell = np.zeros(values.size, np.int16)
+    total = int(totals(cell, known, weight, 1)[0])
     found = []
     for share in shares:
         quota = np.array([max(1, int(np.ceil(share * total)))], np.int64)
-        bound, _ = radix.find_bounds(cell, known, primary, primary, np.uint64(0), weight, quota)  # equal values may tie
+        bound, _ = radix.find_bounds(cell, known, values, False, ids, np.uint64(0), weight, quota)
         found.append(_value(int(bound[0, 0])))
     return found
 

@@ -32,7 +32,27 @@ def totals(cell, among, weight, cells):
 
 
 @njit
-def find_bounds(cell, among, primary, id_hash, key, weight, quota):
+def place_of(value, descending):
+    """uint64 that sort as the numbers do: NaN after all others either way, one zero."""
+    if np.isnan(value):
+        return np.uint64(0xFFFFFFFFFFFFFFFF)
+    number = np.float64(-value if descending else value) + 0.0
+    bits = np.float64(number).view(np.uint64)
+    top = np.uint64(0x8000000000000000)
+    return ~bits if bits & top else bits | top
+
+
+@njit
+def places_of(values, descending):
+    """`place_of` each, uint64 (n,)."""
+    out = np.empty(values.size, np.uint64)
+    for i in range(values.size):
+        out[i] = place_of(values[i], descending)
+    return out
+
+
+@njit
+def find_bounds(cell, among, values, descending, id_hash, key, weight, quota):
     """The place where each cell meets its quota (0 < quota <= total, or 0: cell left out), and if the row there is nearer in."""
     cells = quota.size
     bound = np.zeros((cells, 2), np.uint64)
@@ -40,14 +60,14 @@ def find_bounds(cell, among, primary, id_hash, key, weight, quota):
     last = np.zeros(cells, np.int64)
     rows = np.empty(0, np.uint32)
     first = True
-    for level in range(0 if primary.size else 1, 2):
+    for level in range(0 if values.size else 1, 2):
         for step in range(8):
             shift = np.uint64(56 - 8 * step)
             sums = np.zeros((cells, 256), np.int64)
             for j in range(cell.size if first else rows.size):
                 i = j if first else np.int64(rows[j])
                 if among[i] and rest[cell[i]] > 0:
-                    place = primary[i] if level == 0 else mix(id_hash[i] ^ key)
+                    place = place_of(values[i], descending) if level == 0 else mix(id_hash[i] ^ key)
                     sums[cell[i], np.int64((place >> shift) & np.uint64(255))] += weight[i]
             for c in range(cells):
                 if rest[c] > 0:
@@ -63,7 +83,7 @@ def find_bounds(cell, among, primary, id_hash, key, weight, quota):
                 for j in range(cell.size if first else rows.size):
                     i = j if first else np.int64(rows[j])
                     if among[i] and rest[cell[i]] > 0:
-                        place = primary[i] if level == 0 else mix(id_hash[i] ^ key)
+                        place = place_of(values[i], descending) if level == 0 else mix(id_hash[i] ^ key)
                         if place >> shift == bound[cell[i], level] >> shift:
                             if write:
                                 nearer[kept] = i
@@ -76,7 +96,7 @@ def find_bounds(cell, among, primary, id_hash, key, weight, quota):
 
 
 @njit
-def within(cell, among, primary, id_hash, key, bound, closed, state):
+def within(cell, among, values, descending, id_hash, key, bound, closed, state):
     """Rows before their cell's bound, and the one at it where `closed`; state 0: none of the cell, 1: by the bound, 2: all."""
     taken = np.zeros(cell.size, np.bool_)
     for i in range(cell.size):
@@ -85,8 +105,9 @@ def within(cell, among, primary, id_hash, key, bound, closed, state):
             if state[c] == 2:
                 taken[i] = True
             elif state[c] == 1:
-                if primary.size and primary[i] != bound[c, 0]:
-                    taken[i] = primary[i] < bound[c, 0]
+                first = place_of(values[i], descending) if values.size else bound[c, 0]
+                if first != bound[c, 0]:
+                    taken[i] = first < bound[c, 0]
                 else:
                     place = mix(id_hash[i] ^ key)
                     taken[i] = place < bound[c, 1] or (place == bound[c, 1] and closed[c])

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.curriculum.documents import Documents
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import CHUNK, NO_PRIMARY, Bools, Codes, Numbers, Ranking, keyed, ordered, quantiles, salt, take
+from pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Codes, Numbers, Ranking, keyed, quantiles, salt, take, totals
 from schemas.curriculum import WINDOWS, Phase, Score, Select
 
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
@@ -42,7 +42,7 @@ def z_scores(values: Numbers) -> Numbers:
 
 def percentile_bins(documents: Documents, values: Numbers) -> Numbers:
     """0..19, float64: how many of the 5 %, 10 % .. 95 % points of all tokens the value is above."""
-    edges = quantiles(values, documents.tokens, [k / BINS for k in range(1, BINS)])
+    edges = quantiles(values, documents.tokens, documents.id_hash, [k / BINS for k in range(1, BINS)])
     bins = np.full(values.size, np.nan)
     for start in range(0, values.size, CHUNK):
         part = values[start : start + CHUNK]
@@ -67,7 +67,7 @@ def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: in
     Raises CurriculumError for documents without a score under `nulls: error`.
     """
     select = phase.select
-    uniform = Ranking(NO_PRIMARY, documents.id_hash, salt(seed, phase.name, "select"))
+    uniform = Ranking(NO_SCORE, False, documents.id_hash, salt(seed, phase.name, "select"))
     if select.score is None:
         return among, uniform, 0
     values = score(documents, select.score)
@@ -80,18 +80,17 @@ def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: in
     if select.method == "equals":
         return among & (values == values.dtype.type(select.value)), uniform, nulls
     if select.method in WINDOWS:
-        by_score = Ranking(ordered(values), documents.id_hash, salt(seed, phase.name, "window"))
+        by_score = Ranking(values, False, documents.id_hash, salt(seed, phase.name, "window"))
         return _window(select, cell, cells, among, by_score), uniform, nulls
     if select.method == "gumbel":
         values = gumbel(values, documents, salt(seed, phase.name, "gumbel"), select.temperature)
-    ranked = ordered(values, descending=select.method != "lowest")
-    return among, Ranking(ranked, uniform.id_hash, uniform.key), nulls
+    return among, Ranking(values, select.method != "lowest", uniform.id_hash, uniform.key), nulls
 
 
 def _window(select: Select, cell: Codes, cells: int, among: Bools, by_score: Ranking) -> Bools:
     """Each cell's documents from one rank to another: `fraction` of them, at least one."""
-    ones = np.ones(cell.size, np.uint32)
-    count = np.bincount(cell[among], minlength=cells)
+    ones = np.ones(cell.size, np.uint8)
+    count = totals(cell, among, ones, cells)
     width = np.maximum(1, np.floor(select.fraction * count + 0.5)).astype(np.int64)
     first = {"low": 0 * count, "middle": (count - width) // 2, "high": count - width}[select.method]
     return take(cell, among, by_score, ones, first + width) & ~take(cell, among, by_score, ones, first)

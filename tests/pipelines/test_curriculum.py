@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -256,7 +257,8 @@ def test_the_same_command_again_changes_nothing_and_another_plan_is_refused(made
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def children_gone(process: subprocess.Popen[bytes]) -> None:
+def kill_with_children(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGSTOP)  # it hands out no more work while its children are listed
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
@@ -281,7 +283,9 @@ def test_killed_in_the_middle_the_same_command_goes_on(seen, made, outputs, tmp_
     deadline = time.monotonic() + 120
     while not any((tmp_path / "cur").glob(seen)) and process.poll() is None:
         assert time.monotonic() < deadline
-    children_gone(process)
+    kill_with_children(process)
+    assert any((tmp_path / "cur").glob(seen))
+    assert not (tmp_path / "cur/curriculum.json").exists()
     assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=120, check=False).returncode == 0
     assert data_files(tmp_path / "cur") == data_files(made)
     assert not (tmp_path / "cur/_work").exists()

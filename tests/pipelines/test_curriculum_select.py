@@ -12,7 +12,7 @@ from pipelines.curriculum.cells import make_cells, passing
 from pipelines.curriculum.documents import Documents, Labels
 from pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import NO_PRIMARY, Ranking, keyed, ordered, quantiles, salt, take
+from pipelines.curriculum.kernels import NO_SCORE, Ranking, keyed, ordered, quantiles, salt, take
 from pipelines.curriculum.order import order_rows, worst_window
 from pipelines.curriculum.quotas import quotas, spread
 from pipelines.curriculum.scoring import gumbel, percentile_bins, score, z_scores
@@ -157,7 +157,7 @@ def test_documents_repeat_only_where_their_cell_is_exhausted_and_by_whole_rounds
 def test_a_quantile_is_the_smallest_value_with_that_share_of_the_tokens(rows, shares):
     docs = documents(rows)
     known = sorted((value, tokens) for value, tokens, _ in rows if value is not None)
-    found = quantiles(docs.numbers["score"], docs.tokens, shares)
+    found = quantiles(docs.numbers["score"], docs.tokens, docs.id_hash, shares)
     if not known:
         assert all(map(math.isnan, found))
         return
@@ -257,7 +257,7 @@ def test_numbers_rank_as_they_sort_with_one_zero_and_nan_last():
 def test_a_quota_of_nothing_takes_nothing_and_of_more_than_there_is_takes_all():
     docs = documents([(1.0, 5, 0), (2.0, 7, 1)])
     cells = make_cells(docs, ("cell",), "")
-    ranking = Ranking(NO_PRIMARY, docs.id_hash, np.uint64(1))
+    ranking = Ranking(NO_SCORE, False, docs.id_hash, np.uint64(1))
     everyone = np.ones(2, np.bool_)
     assert take(cells.codes, everyone, ranking, docs.tokens, np.array([0, 99], np.int64)).tolist() == [False, True]
 
