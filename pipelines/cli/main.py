@@ -56,7 +56,7 @@ def main() -> None:
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
     except ValueError as error:
-        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError", "RuleSetError"):
+        if type(error).__name__ not in ("RecipeError", "ModelError", "InputError", "OutputError", "RuleSetError", "RunnerError"):
             raise
         click.echo(f"curricle: {error}", err=True)
         sys.exit(2)
