@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench
+.PHONY: demo test test-clusters check bench
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,10 @@ demo: $(BIN)/curricle
 
 test: $(BIN)/pytest
 	$(BIN)/python -m pytest
+
+# Prism, Spark and Flink for real; their programs come into the user's cache once (460 MB, 7 minutes).
+test-clusters: $(BIN)/pytest
+	$(BIN)/python -m pytest -m cluster tests/clusters
 
 check: $(BIN)/pytest
 	$(BIN)/ruff check .

@@ -1,7 +1,10 @@
 """What an output depends on besides its input: recipe, models and code, each as one hash."""
 
 import hashlib
+import platform
+from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import orjson
@@ -13,13 +16,34 @@ from pipelines.stages import StageConfig
 ROOTS = ("schemas", "models", "stages", "pipelines")
 
 
+class ForeignCodeError(RuntimeError):
+    """A worker has other modules than the process that planned the run."""
+
+
+def code_folders() -> dict[str, Path]:
+    """Where each of our four packages would be imported from; their names are common, and another may come first."""
+    found = {name: find_spec(name) for name in ROOTS}
+    return {name: Path(spec.origin).parent for name, spec in found.items() if spec and spec.origin}
+
+
 def code_sha256() -> str:
     """Over names and bytes of the modules of our four packages that this process would import."""
-    root = Path(__file__).parents[1]
     digest = hashlib.sha256(version("curricle").encode())
-    for path in sorted(path for name in ROOTS for path in (root / name).rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    for name, folder in code_folders().items():
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(f"{name}/{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+@cache
+def check_code(expected: str) -> None:
+    """ForeignCodeError, one line, unless our modules in this process are those with the hash `expected`."""
+    if (found := code_sha256()) != expected:
+        where = ", ".join(f"{name} in {folder.parent}" for name, folder in code_folders().items())
+        raise ForeignCodeError(
+            f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
+            "install the same curricle there"
+        )
 
 
 def model_hashes(configs: list[StageConfig]) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """A plan's steps as a Beam graph: the only place that wires."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.fingerprint import check_code
 from pipelines.stages import STAGES
 from schemas.config import Config
 from schemas.shards import Shard
@@ -17,9 +18,30 @@ Steps = tuple[tuple[str, Config], ...]
 """Stage name (or `decide`) and configuration, in order."""
 
 
-def build(pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink) -> beam.PCollection[str]:
-    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
-    rows = pipeline | "Shards" >> beam.Create(shards, reshuffle=len(shards) > 1) | "Read" >> ReadShard(read)
+class _SameCode(beam.DoFn):
+    """Ends the job on a worker that would run other modules than those that planned it."""
+
+    def __init__(self, code_sha256: str) -> None:
+        self.code_sha256 = code_sha256
+
+    def setup(self) -> None:
+        check_code(self.code_sha256)
+
+    def process(self, shard: Shard) -> Iterator[Shard]:
+        yield shard
+
+
+def build(
+    pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, code_sha256: str | None = None
+) -> beam.PCollection[str]:
+    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink.
+
+    `code_sha256`: of the modules that the workers must have; None where they are forked from this process.
+    """
+    names = pipeline | "Shards" >> beam.Create(shards, reshuffle=len(shards) > 1)
+    if code_sha256 is not None:
+        names = names | "SameCode" >> beam.ParDo(_SameCode(code_sha256))
+    rows = names | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
         transform = Decide(config) if isinstance(config, DecideConfig) else STAGES[name].transform(config)

@@ -36,6 +36,11 @@ class Plan:
         """One hash over recipe, models and code."""
         return fingerprint_sha256(self.parts)
 
+    @property
+    def models(self) -> bool:
+        """Whether a stage loads a model."""
+        return any(name.startswith("model ") for name in self.parts)
+
 
 def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     """Check the recipe's wiring, find its models and the inputs, and split them; starts nothing.

@@ -5,10 +5,9 @@ import os
 import platform
 import shutil
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,15 +15,24 @@ import orjson
 import yaml
 
 from pipelines.card import dataset_card
-from pipelines.launch.events import Failed, Finished
-from pipelines.launch.pool import run_tasks
-from pipelines.launch.progress import show_progress
 from pipelines.manifest import Manifest, OutputError, Totals, read_manifests, total
 from pipelines.plan import Plan
-from pipelines.work import ShardResult, ShardTask, run_shard
+from pipelines.work import ShardTask
 from stages.write import Sink, temporary_folder
 
 PACKAGES = ("curricle", "apache-beam", "pyarrow", "numpy", "ufal.kenlm", "fasttext-community", "sentencepiece", "resiliparse")
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a launcher says beside the manifests."""
+
+    failed: dict[str, str] = field(default_factory=dict)  # source, or how many shards -> cause
+    cpu_us: dict[str, int] = field(default_factory=dict)  # by stage; empty where an engine's counters count retries twice
+
+
+Launcher = Callable[[Sequence[ShardTask], bool], Launched]
+"""Runs all tasks, showing progress unless the second argument (quiet) is true. What is committed it leaves in the manifests."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class RunResult:
     """Counts of the whole output, what failed now, and what this run cost."""
 
     totals: Totals
-    failed: dict[str, str]  # source -> cause
+    failed: dict[str, str]  # source, or how many shards -> cause
     ran: Totals  # shards of this run alone
     seconds: float
     cpu_us: dict[str, int]  # by stage, over all workers
@@ -79,8 +87,8 @@ def pending(plan: Plan, manifests: list[Manifest], output: Path) -> list[ShardTa
     return [ShardTask(shard, plan.recipe.read, plan.steps, sink) for shard in plan.shards if shard.name not in committed]
 
 
-def run(plan: Plan, output: Path, workers: int, quiet: bool = False) -> RunResult:
-    """Run all pending shards of `plan`; OutputError before anything starts if `output` cannot take them."""
+def run(plan: Plan, output: Path, launch: Launcher, quiet: bool = False) -> RunResult:
+    """Have `launch` run all pending shards of `plan`; OutputError before anything starts if `output` cannot take them."""
     output = output.absolute()
     with output_folder(output):
         before = read_manifests(output)
@@ -88,21 +96,16 @@ def run(plan: Plan, output: Path, workers: int, quiet: bool = False) -> RunResul
         (output / "recipe.yaml").write_text(yaml.safe_dump(plan.recipe.resolved(), sort_keys=False, allow_unicode=True), "utf-8")
         _write_record(plan, output, total(before), None)
         started = time.monotonic()
-        with show_progress(tasks, quiet=quiet) as on_event:
-            preload = [module for _, config in plan.steps for module in getattr(config, "preload", ())]
-            hired = max(1, min(workers, len(tasks)))
-            outcomes = run_tasks(tasks, run_shard, workers=hired, on_event=on_event, preload=preload)
+        launched = launch(tasks, quiet) if tasks else Launched()
         seconds = time.monotonic() - started
-        done: list[ShardResult] = [outcome.result for outcome in outcomes if isinstance(outcome, Finished)]
-        cpu_us: Counter[str] = Counter()
-        for shard in done:
-            cpu_us.update(shard.cpu_us)
+        manifests = read_manifests(output)
+        names = {task.name for task in tasks}
         result = RunResult(
-            totals=total(read_manifests(output)),
-            failed={outcome.task.shard.source: outcome.cause for outcome in outcomes if isinstance(outcome, Failed)},
-            ran=total(shard.manifest for shard in done),
+            totals=total(manifests),
+            failed=launched.failed,
+            ran=total(manifest for manifest in manifests if manifest["shard"]["name"] in names),
             seconds=seconds,
-            cpu_us=dict(cpu_us),
+            cpu_us=launched.cpu_us,
         )
         if not result.totals.balanced():
             raise RuntimeError(f"{output}: in = kept + rejected + dead does not hold: {result.totals.to_dict()}")

@@ -27,7 +27,7 @@ def print_summary(plan: Plan, result: RunResult, output: Path, console: Console 
     if result.ran.shards:
         megabytes = sum(result.ran.text_bytes.values()) / 1e6
         console.print(f"{megabytes:.1f} MB of text in {result.seconds:.1f} s, {megabytes / max(result.seconds, 1e-9):.2f} MB/s")
-        cpu = sum(result.cpu_us.values()) or 1
+    if cpu := sum(result.cpu_us.values()):
         shares = sorted(result.cpu_us.items(), key=lambda item: -item[1])
         console.print("CPU by stage: " + ", ".join(f"{stage} {us / cpu:.0%}" for stage, us in shares))
     for source, cause in result.failed.items():

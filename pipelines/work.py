@@ -1,14 +1,11 @@
 """What a worker process does with one shard: the Beam graph of the plan, on FnApiRunner, in memory."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import apache_beam as beam
-import orjson
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -17,7 +14,7 @@ from schemas.shards import Shard
 from stages.kernel import METRICS
 from stages.progress import listen
 from stages.read.config import ReadConfig
-from stages.write import Sink, manifest_path
+from stages.write import Sink
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,6 @@ class ShardTask:
         return hash(self.shard)
 
 
-@dataclass(frozen=True)
-class ShardResult:
-    """What the run wants to know beside the manifest: seconds, and CPU microseconds by stage."""
-
-    manifest: dict[str, Any]
-    seconds: float
-    cpu_us: dict[str, int]
-
-
 V = TypeVar("V", bound=PipelineOptions)
 
 
@@ -70,9 +58,8 @@ def local_options() -> PipelineOptions:
     return _LocalOptions([], runner="FnApiRunner", direct_running_mode="in_memory", pipeline_type_check=False)
 
 
-def run_shard(task: ShardTask, report: Callable[[int, int, int], None]) -> ShardResult:
-    """Read, measure, decide and commit one shard."""
-    started = time.monotonic()
+def run_shard(task: ShardTask, report: Callable[[int, int, int], None]) -> dict[str, int]:
+    """Read, measure, decide and commit one shard; CPU microseconds by stage."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     listen(report)
     try:
@@ -83,6 +70,4 @@ def run_shard(task: ShardTask, report: Callable[[int, int, int], None]) -> Shard
     finally:
         listen(None)
     counters = result.metrics().query(MetricsFilter().with_namespace(METRICS))["counters"]
-    cpu_us = {counter.key.metric.name.removesuffix("_cpu_us"): counter.committed for counter in counters}
-    manifest = orjson.loads(manifest_path(Path(task.sink.output), task.shard.name).read_bytes())
-    return ShardResult(manifest, time.monotonic() - started, cpu_us)
+    return {counter.key.metric.name.removesuffix("_cpu_us"): counter.committed for counter in counters}

@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "run": "Run a recipe over input files and commit scored, decided Parquet shards.",
     "plan": "Show stages, columns, shards and models of a run; starts nothing.",
+    "doctor": "Look for what a runner needs on this machine, and say how to get it.",
     "verify": "Check an output folder: hashes, rows, schemas, reasons.",
     "models": "List, get, check and train the models that recipes can name.",
     "raters": "Rate a sample of documents with any rater.",
@@ -65,6 +66,7 @@ def main() -> None:
             "OutputError",
             "RuleSetError",
             "CurriculumError",
+            "RunnerError",
         ):
             raise
         click.echo(f"curricle: {error}", err=True)

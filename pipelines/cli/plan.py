@@ -1,18 +1,30 @@
 """`curricle plan`."""
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipelines.cli.run import inputs, settings
+from pipelines.cli.run import check_engine, flags, inputs, runner, settings, workers
+
+if TYPE_CHECKING:
+    from pipelines.plan import Plan
 
 
 @click.command()
 @click.argument("recipe")
 @inputs
 @settings
-def command(recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...]) -> None:
-    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards."""
+@workers
+@runner
+@flags
+def command(
+    recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...], workers: int, runner: str, flags: tuple[str, ...]
+) -> None:
+    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards.
+
+    With --runner also the flags that the run would set itself, and why.
+    """
+    check_engine(runner, flags)
     from pipelines.plan import make_plan
     from pipelines.recipe import load_recipe
     from pipelines.stages import StageConfig
@@ -32,3 +44,18 @@ def command(recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...]) -> 
     click.echo(f"\nshards: {len(plan.shards)}, {sum(shard.size for shard in plan.shards) / 1e6:.1f} MB")
     for shard in plan.shards:
         click.echo(f"  {shard.name}  {shard.format}  {shard.size / 1e6:.2f} MB")
+    if runner != "local":
+        _show_settings(runner, flags, plan, workers)
+
+
+def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: int) -> None:
+    from pipelines.engines.flags import check_runner, parse_flags
+    from pipelines.engines.settings import WARNINGS
+    from pipelines.engines.settings import settings as settings_of
+
+    name = check_runner(runner)
+    click.echo(f"\n{runner}: one job for all pending shards; flags set for it")
+    for setting in settings_of(name, parse_flags(name, flags), shards=len(plan.shards), models=plan.models, workers=workers):
+        click.echo(f"  {setting.flag}\n    {setting.why}")
+    for line in WARNINGS[name]:
+        click.echo(f"  {line}")

@@ -3,8 +3,12 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pipelines.run import Launcher
 
 inputs = click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
 settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
@@ -16,24 +20,65 @@ def _local(_context: click.Context, _option: click.Parameter, value: str) -> Pat
     return Path(value)
 
 
+runner = click.option(
+    "--runner", default="local", show_default=True, help="local, PrismRunner, SparkRunner, FlinkRunner or DataflowRunner."
+)
+flags = click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAGS]")
+workers = click.option(
+    "--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes of this machine."
+)
+
+
+def check_engine(runner: str, flags: tuple[str, ...]) -> None:
+    """RunnerError for a runner or a flag after `--` that there is not."""
+    if runner == "local":
+        if flags:
+            raise click.UsageError(
+                f"unexpected argument {flags[0]!r}: quote a pattern, and give a flag of an engine with --runner"
+            )
+        return
+    from pipelines.engines.flags import check_runner, parse_flags
+
+    parse_flags(check_runner(runner), flags)
+
+
 @click.command()
 @click.argument("recipe")
 @inputs
 @click.option("--output", required=True, callback=_local, help="Folder to write; a run that was stopped goes on.")
-@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@workers
 @settings
-@click.option("--runner", default="local", show_default=True, help="Where to run; only 'local' so far.")
+@runner
 @click.option("--quiet", is_flag=True, help="No progress.")
+@flags
 def command(
-    recipe: str, inputs: tuple[str, ...], output: Path, workers: int, settings: tuple[str, ...], runner: str, quiet: bool
+    recipe: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    workers: int,
+    settings: tuple[str, ...],
+    runner: str,
+    quiet: bool,
+    flags: tuple[str, ...],
 ) -> None:
-    """Run RECIPE (a path, or the name of a shipped recipe) over the inputs."""
-    if runner != "local":
-        raise click.UsageError(f"--runner {runner}: only 'local' works in this version; cluster runners are planned")
-    sys.exit(execute(recipe, inputs, output, workers, settings, quiet))
+    """Run RECIPE (a path, or the name of a shipped recipe) over the inputs.
+
+    FLAGS are those of the runner's engine: --runner SparkRunner -- --spark_master_url=spark://host:7077
+    """
+    check_engine(runner, flags)
+    sys.exit(execute(recipe, inputs, output, workers, settings, quiet, runner, flags))
 
 
-def execute(recipe: str, inputs: tuple[str, ...], output: Path, workers: int, settings: tuple[str, ...], quiet: bool) -> int:
+def execute(
+    recipe: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    workers: int,
+    settings: tuple[str, ...],
+    quiet: bool,
+    runner: str = "local",
+    flags: tuple[str, ...] = (),
+) -> int:
     """Plan, run, print the summary; the exit code."""
     from pipelines.plan import make_plan
     from pipelines.recipe import load_recipe
@@ -41,6 +86,17 @@ def execute(recipe: str, inputs: tuple[str, ...], output: Path, workers: int, se
     from pipelines.summary import print_summary
 
     plan = make_plan(load_recipe(recipe, settings), inputs)
-    result = run(plan, output, workers, quiet)
+    result = run(plan, output, _launcher(runner, flags, workers), quiet)
     print_summary(plan, result, output)
     return 1 if result.failed else 0
+
+
+def _launcher(runner: str, flags: tuple[str, ...], workers: int) -> "Launcher":
+    if runner == "local":
+        from pipelines.launch.local import local_launcher
+
+        return local_launcher(workers)
+    from pipelines.engines.flags import check_runner
+    from pipelines.launch.beam import beam_launcher
+
+    return beam_launcher(check_runner(runner), flags, workers=workers)

@@ -1,0 +1,25 @@
+"""`curricle doctor`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--runner", required=True, help="PrismRunner, SparkRunner, FlinkRunner or DataflowRunner.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also see whether this folder can be written.")
+@click.option("--get", is_flag=True, help="First get what is missing into the cache: Prism, or the job server's jars.")
+def command(runner: str, output: Path | None, get: bool) -> None:
+    """Look for what a runner needs here; exit code 1 and the command that mends it for each thing that is missing."""
+    from pipelines.engines.doctor import examine
+    from pipelines.engines.flags import check_runner
+    from pipelines.engines.programs import get_jars, get_prism
+
+    name = check_runner(runner)
+    if get and name != "DataflowRunner":
+        get_prism() if name == "PrismRunner" else get_jars(name)
+    findings = list(examine(name, output))
+    for finding in findings:
+        click.echo(f"{'ok' if finding.well else 'MISSING'}\t{finding.what}" + (f"\t-> {finding.mend}" if finding.mend else ""))
+    sys.exit(0 if all(finding.well for finding in findings) else 1)

@@ -1,0 +1,85 @@
+"""What an engine needs on this machine, looked at one by one; each line ends with the command that mends it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.catalog import cached_models, model_cache
+from pipelines.engines import versions
+from pipelines.engines.flags import Runner
+from pipelines.engines.programs import jars_path, java_version, prism_path
+from pipelines.engines.settings import worker_command
+from pipelines.fingerprint import code_folders, code_sha256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    well: bool
+    what: str
+    mend: str = ""  # command or act; empty if all is well
+
+
+def examine(runner: Runner, output: Path | None) -> Iterator[Finding]:
+    """Programs, worker, code, model cache, and write access to `output` if one is named."""
+    if runner == "PrismRunner":
+        yield from _prism()
+    elif runner == "DataflowRunner":
+        yield Finding(
+            False, "DataflowRunner cannot run in this version: it needs an output in an object store", "use SparkRunner"
+        )
+        return
+    else:
+        yield from _java(runner)
+    command = worker_command()
+    yield _finding(os.access(command, os.X_OK), f"worker: {command}", "pip install --force-reinstall --no-deps curricle")
+    folders = sorted({str(folder.parent) for folder in code_folders().values()})
+    where = f"code: {code_sha256()[:12]} in {', '.join(folders)}"
+    yield _finding(
+        len(folders) == 1, f"{where}; the workers must have the same", "unset PYTHONPATH and pip install curricle again"
+    )
+    there = len(cached_models())
+    yield Finding(
+        True, f"model cache: {model_cache()}, {there} models; on a cluster it must lie at the same path on every machine"
+    )
+    if output is not None:
+        yield _output(output.absolute())
+
+
+def _prism() -> Iterator[Finding]:
+    there, path = prism_path().exists(), prism_path()
+    if not there:
+        yield _finding(shutil.which("go") is not None, "Go, to build Prism once", "install Go from https://go.dev/dl")
+    yield _finding(there, f"Prism {versions.PRISM}: {path}", "curricle doctor --runner PrismRunner --get")
+
+
+def _java(runner: Runner) -> Iterator[Finding]:
+    version = java_version("java")
+    tested = " or ".join(map(str, versions.JAVA))
+    yield _finding(
+        version in versions.JAVA, f"Java: {version or 'none'}, needs {tested}", "apt-get install openjdk-17-jre-headless"
+    )
+    jars = jars_path(runner)
+    if not jars.exists():
+        yield _finding(shutil.which("mvn") is not None, "Maven, to fetch the job server once", "apt-get install maven")
+    count = len(list(jars.glob("*.jar")))
+    yield _finding(
+        jars.exists(),
+        f"job server: Beam {versions.BEAM_JAVA}, {count} jars in {jars}",
+        f"curricle doctor --runner {runner} --get",
+    )
+
+
+def _output(output: Path) -> Finding:
+    folder = next(place for place in (output, *output.parents) if place.exists())
+    well = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return _finding(
+        well, f"output: {output}; on a cluster every machine must see this path", f"chmod u+rwx {folder}, or another --output"
+    )
+
+
+def _finding(well: bool, what: str, mend: str) -> Finding:
+    return Finding(well, what, "" if well else mend)

@@ -1,0 +1,120 @@
+"""Runners and their flags, checked before anything starts.
+
+Beam itself only warns about a flag that it does not know, and runs without it; and with no runner, or "DirectRunner", it
+picks an engine by what it can download.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn
+
+from apache_beam.options import pipeline_options
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from schemas.config import did_you_mean
+
+Runner = Literal["PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner"]
+RUNNERS: tuple[Runner, ...] = ("PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner")
+
+REFUSED = {
+    "DaskRunner": "it executes only the last branch of a pipeline and says DONE: data would be lost",
+    "DirectRunner": "which engine it is depends on what it can download; --runner local uses this machine",
+    "FnApiRunner": "--runner local uses it, a process a core, and survives a worker's death",
+    "PortableRunner": "name the engine behind it, and give its flag --job_endpoint",
+}
+
+OURS = ("runner", "streaming", "no_streaming")
+"""Options that are not the user's to give after `--`."""
+
+OWN = {
+    "FlinkRunnerOptions": "FlinkRunner",
+    "SparkRunnerOptions": "SparkRunner",
+    "PrismRunnerOptions": "PrismRunner",
+    "GoogleCloudOptions": "DataflowRunner",
+}
+"""Options that mean something to one runner only, by Beam's class."""
+
+NONE = ("DirectOptions", "KafkaStreamsRunnerOptions", "StreamingOptions", "TestDataflowOptions", "TestOptions", "TypeOptions")
+"""Options that mean nothing to these runners, or are ours to set."""
+
+JAVA_OPTIONS = {
+    "SparkRunner": {
+        "bundle_size": "store",
+        "cache_disabled": "store_true",
+        "enable_spark_metric_sinks": "store_true",
+        "files_to_stage": "append",
+        "storage_level": "store",
+    },
+    "FlinkRunner": {
+        "disable_metrics": "store_true",
+        "execution_mode_for_batch": "store",
+        "execution_retry_delay": "store",
+        "files_to_stage": "append",
+        "flink_conf_dir": "store",
+        "force_slot_sharing_group": "store_true",
+        "number_of_execution_retries": "store",
+        "object_reuse": "store_true",
+    },
+}
+"""Name and action of the job server's options (DescribePipelineOptions) that a batch job can use and Python's do not have."""
+
+
+class RunnerError(ValueError):
+    """A runner or flag that cannot be used, or something that an engine needs and is not there: one line."""
+
+
+class _Parser(pipeline_options._BeamArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RunnerError(f"after `--`: {message}")
+
+
+def check_runner(name: str) -> Runner:
+    """`name` itself; RunnerError for one that is refused or unknown."""
+    if reason := REFUSED.get(name):
+        raise RunnerError(f"--runner {name} is refused: {reason}")
+    for runner in RUNNERS:
+        if runner == name:
+            return runner
+    raise RunnerError(f"--runner {name}: no such runner{did_you_mean(name, ('local', *RUNNERS))}")
+
+
+def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
+    """Values of the options that `flags` give, by name; RunnerError for an unknown one or a value of the wrong type."""
+    kinds: dict[str, Any] = vars(pipeline_options)
+    parser = _Parser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+    elsewhere: dict[str, str] = {}
+    for name, kind in kinds.items():
+        if not _is_options(kind) or name in NONE:
+            continue
+        if (owner := OWN.get(name, runner)) == runner:
+            kind._add_argparse_args(parser)
+        else:
+            there = _Parser(add_help=False)
+            kind._add_argparse_args(there)
+            elsewhere |= dict.fromkeys(_names(there), owner)
+    for name, action in JAVA_OPTIONS.get(runner, {}).items():
+        parser.add_argument(f"--{name}", dest=name, action=action)
+    known = _names(parser) - {f"--{name}" for name in OURS}
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if flag.startswith("-") and name not in known:
+            why = f"it is one of {elsewhere[name]}" if name in elsewhere else f"no such flag{_near(name, known)}"
+            raise RunnerError(f"{runner} flag {name}: {why}")
+    for option in parser._actions:  # what is given, without the defaults
+        option.default = None
+    values, rest = parser.parse_known_args(list(flags))
+    if rest:
+        raise RunnerError(f"after `--`: {rest[0]!r} is no flag; a value is written --flag=value")
+    return {name: value for name, value in vars(values).items() if value is not None}
+
+
+def _is_options(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, PipelineOptions)
+
+
+def _names(parser: _Parser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def _near(name: str, known: set[str]) -> str:
+    hint = did_you_mean(name, known)
+    return hint if hint.startswith(";") else ""  # and not the list of all 200

@@ -1,0 +1,28 @@
+"""The launcher of this machine: our own pool of worker processes, a shard at a time each."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pipelines.launch.events import Failed, Finished
+from pipelines.launch.pool import run_tasks
+from pipelines.launch.progress import show_progress
+from pipelines.run import Launched, Launcher
+from pipelines.work import ShardTask, run_shard
+
+
+def local_launcher(workers: int) -> Launcher:
+    """At most `workers` processes, never more than there are shards."""
+
+    def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
+        with show_progress(tasks, quiet=quiet) as on_event:
+            preload = [module for _, config in tasks[0].steps for module in getattr(config, "preload", ())]
+            hired = min(workers, len(tasks))
+            outcomes = run_tasks(tasks, run_shard, workers=hired, on_event=on_event, preload=preload)
+        cpu_us: Counter[str] = Counter()
+        for outcome in outcomes:
+            if isinstance(outcome, Finished):
+                cpu_us.update(outcome.result)
+        failed = {outcome.task.shard.source: outcome.cause for outcome in outcomes if isinstance(outcome, Failed)}
+        return Launched(failed, dict(cpu_us))
+
+    return launch

@@ -1,0 +1,159 @@
+"""One job for all shards through Beam's own job service in this process: what `local` writes, byte for byte."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipelines.cli.demo import SAMPLE
+from pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
+from pipelines.engines.settings import is_local, settings
+from pipelines.launch.beam import one_line
+
+EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+
+
+def curricle(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "curricle"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def files(output: Path) -> dict[str, bytes]:
+    parts = [output / name for name in ("kept", "rejected", "dead", "_manifest")]
+    return {path.relative_to(output).as_posix(): path.read_bytes() for part in parts for path in part.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("local") / "out"
+    done = curricle("run", "web", "--input", SAMPLE, "--output", output, "--quiet")
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+def test_a_job_writes_the_local_bytes_and_resumes_a_local_run(local, tmp_path):
+    out = tmp_path / "out"
+    done = curricle("run", "web", "--input", SAMPLE, "--output", out, *EMBEDDED)
+    assert done.returncode == 0, done.stderr
+    assert files(out) == files(local)
+    counts, expected = (orjson.loads((folder / "run.json").read_bytes())["counts"] for folder in (out, local))
+    assert counts == expected
+    assert curricle("verify", out).returncode == 0
+    sorted((out / "_manifest").iterdir())[0].unlink()  # as if it had been killed before that commit
+    done = curricle("run", "web", "--input", SAMPLE, "--output", out, *EMBEDDED)
+    assert done.returncode == 0, done.stderr
+    assert files(out) == files(local)
+    assert not (out / "_tmp").exists()
+
+
+def test_relative_paths_work_for_workers_in_another_folder(local, tmp_path, monkeypatch):
+    (tmp_path / "in").symlink_to(SAMPLE)
+    monkeypatch.chdir(tmp_path)
+    done = curricle("run", "web", "--input", SAMPLE, "--output", "out", *EMBEDDED)
+    assert done.returncode == 0, done.stderr
+    assert files(tmp_path / "out") == files(local)
+
+
+def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
+    gone = tmp_path / "in.jsonl"
+    gone.write_text('{"text": "one"}\n')
+    (tmp_path / "out").mkdir()
+    code = (
+        "import sys; from pathlib import Path; from pipelines.plan import make_plan; from pipelines.recipe import load_recipe;"
+        "from pipelines.run import run; from pipelines.launch.beam import beam_launcher;"
+        f"plan = make_plan(load_recipe('web'), [{str(gone)!r}]); Path({str(gone)!r}).unlink();"
+        f"result = run(plan, Path({str(tmp_path / 'out')!r}), beam_launcher('PrismRunner', {EMBEDDED[4:]!r}, workers=1), True);"
+        "print(result.failed); sys.exit(bool(result.failed))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "1 of 1 shards" in done.stdout
+    assert str(gone) in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert "Traceback" not in done.stdout
+
+
+MISTAKES = {
+    "a misspelt runner": (["--runner", "SparkRuner"], "did you mean 'SparkRunner'"),
+    "a runner that loses data": (["--runner", "DaskRunner"], "last branch"),
+    "a runner that is whatever can be downloaded": (["--runner", "DirectRunner"], "--runner local"),
+    "a misspelt flag": (["--runner", "SparkRunner", "--", "--spark_master_ulr=x"], "did you mean '--spark_master_url'"),
+    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "no such flag"),
+    "a flag of another engine": (["--runner", "SparkRunner", "--", "--flink_master=x"], "one of FlinkRunner"),
+    "a second runner": (["--runner", "SparkRunner", "--", "--runner=FlinkRunner"], "no such flag"),
+    "a value of the wrong type": (["--runner", "FlinkRunner", "--", "--parallelism=two"], "invalid int value"),
+    "a value without a flag": (["--runner", "FlinkRunner", "--", "two"], "is no flag"),
+    "a flag for the local pool": (["--", "--parallelism=2"], "unexpected argument"),
+    "an output that Dataflow cannot reach": (["--runner", "DataflowRunner"], "object stores are not supported"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_mistake_is_one_line_and_nothing_runs(tmp_path, command, arguments, message):
+    if command == "plan" and "DataflowRunner" in arguments:
+        return  # a plan is possible, and says the same
+    (tmp_path / "e.jsonl").write_text("")
+    output = ["--output", tmp_path / "o"] if command == "run" else []
+    done = curricle(command, "web", "--input", tmp_path / "e.jsonl", *output, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr.strip().splitlines()[-1]
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_runners_say_why(name):
+    with pytest.raises(RunnerError, match="is refused: "):
+        check_runner(name)
+
+
+def flags(runner, given, **options):
+    found = settings(runner, parse_flags(runner, given), **{"shards": 8, "models": True, "workers": 2, **options})
+    return [setting.flag for setting in found]
+
+
+def test_a_cluster_gets_a_task_a_shard_and_executors_with_dead_workers_are_excluded():
+    found = flags("SparkRunner", ["--spark_master_url=spark://h:7077"])
+    assert "--job_server_jvm_properties=-Dspark.default.parallelism=8" in found
+    assert "--environment_cache_millis=600000" in found
+    assert "--job_server_jvm_properties=-Dspark.excludeOnFailure.enabled=true" in found
+    assert not any("spark_master_url" in flag for flag in found)
+    assert not any(
+        "excludeOnFailure" in flag or "cache" in flag
+        for flag in flags("SparkRunner", ["--spark_master_url=spark://h:7077"], models=False)
+    )
+
+
+def test_what_the_user_sets_is_left_alone():
+    given = ["--environment_type=DOCKER", "--parallelism=7", "--flink_master=h:8081", "--environment_cache_millis=0"]
+    assert flags("FlinkRunner", given) == []
+
+
+def test_this_machine_gets_no_more_slots_than_shards():
+    assert is_local("SparkRunner", {})
+    assert "--spark_master_url=local[1]" in flags("SparkRunner", [], shards=1, workers=4)
+    assert "--parallelism=2" in flags("FlinkRunner", [])
+
+
+def test_plan_prints_the_flags_that_are_set():
+    done = curricle("plan", "web", "--input", SAMPLE, "--runner", "SparkRunner", "--workers", 2)
+    assert "--job_server_jvm_properties=-Dspark.default.parallelism=4" in done.stdout
+    assert "--environment_type=PROCESS" in done.stdout
+
+
+TRACE = """java.lang.RuntimeException: Error received from SDK harness: Traceback (most recent call last):
+  File "x.py", line 1, in process
+ModelError: no model 'x' [while running 'Read/ReadShard']
+
+\tat org.apache.beam.Something(Java.java:1)
+"""
+
+
+def test_the_point_of_a_trace_is_one_line():
+    assert one_line(TRACE) == "ModelError: no model 'x' [while running 'Read/ReadShard']"
+    assert one_line("Traceback (most recent call last):\n  File\nModuleNotFoundError: No module named 'models'\n\tat a.b") == (
+        "ModuleNotFoundError: No module named 'models'"
+    )
+    assert one_line("SDK worker disconnected") == "SDK worker disconnected"
