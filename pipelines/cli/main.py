@@ -11,6 +11,7 @@ COMMANDS = {
     "plan": "Show stages, columns, shards and models of a run; starts nothing.",
     "verify": "Check an output folder: hashes, rows, schemas, reasons.",
     "models": "List, get, check and train the models that recipes can name.",
+    "raters": "Label documents with a rater, distil it into a CPU student, compare raters.",
     "rules": "List and show the published rule sets that recipes can use.",
     "demo": "Run the demo recipe over the sample of real web pages in this package.",
 }
