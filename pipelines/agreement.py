@@ -104,7 +104,8 @@ def _letters(domains: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _count(first: pa.ChunkedArray, second: pa.ChunkedArray, levels: int, rows: pa.Array) -> Table:
     wanted = pc.and_(pc.and_(first.is_valid(), second.is_valid()), rows)
-    return count_pairs(*(pc.subtract(side.filter(wanted), 1).to_numpy() for side in (first, second)), levels)
+    left, right = (pc.subtract(side.filter(wanted), 1).to_numpy() for side in (first, second))
+    return count_pairs(left, right, levels)
 
 
 def _groups(table: pa.Table, by: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:
@@ -128,7 +129,7 @@ def agreement_table(agreement: Agreement) -> str:
         lines += [heading, "|---" * (len(RATING_FIGURES) + 2) + "|"]
         lines += [_row(name, table) for name, table in ratings.items()]
         if len(ratings) > 1:
-            means = [np.mean([figure(table) for table in ratings.values()]) for figure in RATING_FIGURES.values()]
+            means = [float(np.mean([figure(table) for table in ratings.values()])) for figure in RATING_FIGURES.values()]
             lines.append(f"| mean of the {len(ratings)} | | {' | '.join(map(_number, means))} |")
         if "domain" in tables:
             table = tables["domain"]
