@@ -12,7 +12,7 @@ COMMANDS = {
     "doctor": "Look for what a runner needs on this machine, and say how to get it.",
     "verify": "Check an output folder: hashes, rows, schemas, reasons.",
     "models": "List, get, check and train the models that recipes can name.",
-    "raters": "Rate a sample of documents with any rater.",
+    "raters": "Label documents with a rater, distil it into a CPU student, compare raters.",
     "rules": "List and show the published rule sets that recipes can use.",
     "curriculum": "Make ordered phases of training data, with budgets and mixtures, from finished outputs.",
     "demo": "Run the demo recipe over the sample of real web pages in this package.",

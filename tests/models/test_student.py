@@ -1,6 +1,8 @@
 """The student: features, scores, row independence, bounded reading, and what is refused."""
 
 import shutil
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 from models.cards import ModelError, check_files
 from models.catalog import model_folder
 from models.raters import student
+from models.raters.embedding import VECTORS, cut_texts
 from models.raters.features import HEAD, LIMIT, SLOTS, TAIL, character_table, extract
-from models.raters.student import CHARACTERS, HEADS, TABLE, Student
+from models.raters.student import FILES, TABLE, Student
 from schemas.columns import DOMAIN, DOMAINS, QUALITY, QUALITY_CRITERIA
 
 GOOD = (
@@ -42,8 +45,8 @@ def all_columns(model: Student, texts: pa.Array) -> dict[str, list[object]]:
 def test_the_shipped_files_are_those_of_the_card(model: Student):
     folder = model_folder("student")
     check_files(folder, model.card)
-    assert {path.name for path in folder.iterdir()} == {"card.json", TABLE, HEADS, CHARACTERS}
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= 8 << 20
+    assert {path.name for path in folder.iterdir()} == {"card.json", *FILES}
+    assert sum(len(zlib.compress(path.read_bytes())) for path in folder.iterdir()) <= 15_000_000  # as in the wheel
 
 
 def test_columns_are_those_of_the_schema_and_ratings_lie_in_1_to_5(model: Student):
@@ -140,12 +143,61 @@ def test_the_models_character_table_is_this_pythons_for_common_scripts(model: St
     assert np.array_equal(model.characters[:, :0x530], character_table()[:, :0x530])
 
 
-@pytest.mark.parametrize("name", [TABLE, HEADS, CHARACTERS])
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_weight_file_is_named(tmp_path: Path, name: str):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     (folder / name).unlink()
     with pytest.raises(ModelError, match=name):
         student.load(folder)
+
+
+def test_piece_vectors_that_do_not_fit_the_pieces_are_refused(tmp_path: Path):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    with np.load(folder / VECTORS) as file:
+        arrays = dict(file)
+    np.savez(folder / VECTORS, **{**arrays, "kept": arrays["kept"] + 100_000})
+    with pytest.raises(ModelError, match=r"vectors\.npz holds int8 \(60000, 128\) for \(60000,\) of 128000 pieces"):
+        student.load(folder)
+
+
+def test_the_embedding_is_the_weighted_mean_of_piece_vectors_of_length_1(model: Student):
+    table = model.embedding
+    text = "A river is a river, and rivers flow."
+    pieces = table.pieces.encode(text)
+    total = -table.centre.astype(np.float64)
+    for piece in set(pieces):
+        if (row := table.rows[piece]) >= 0:
+            total += (1 + np.log(pieces.count(piece))) * table.scale * table.vectors[row]
+    found = table.embed(strings(text, None, ""))
+    assert found[0] == pytest.approx(total / np.linalg.norm(total), abs=1e-5)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(1)
+    assert np.array_equal(found[1], found[2])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=40), st.text(min_size=2040, max_size=2160)), max_size=4))
+def test_texts_are_cut_as_the_n_grams_are(texts: list[str | None]):
+    cut = cut_texts(strings(*texts))
+    table = character_table_once()
+    before, after = extract(strings(*texts), table), extract(strings(*cut), table)
+    assert [np.array_equal(a, b) for a, b in zip(before[:3], after[:3], strict=True)] == [True] * 3
+    assert cut == [text or "" if len(text or "") <= LIMIT else f"{text[:HEAD]} [...] {text[-TAIL:]}" for text in texts]
+
+
+def test_the_outputs_of_the_last_batch_are_given_again_and_of_another_are_not(model: Student):
+    first, second = strings(GOOD, BAD), strings(BAD, GOOD)
+    outputs, _ = model.outputs(first)
+    assert model.outputs(first)[0] is outputs
+    assert model.outputs(pa.concat_arrays([strings("x"), first]).slice(1))[0] is outputs
+    assert np.array_equal(model.outputs(second)[0], outputs[::-1])
+    assert not np.array_equal(model.outputs(strings(GOOD + BAD, ""))[0], outputs)
+
+
+def test_threads_do_not_see_each_others_batches(model: Student):
+    texts = [strings(*[GOOD[n:], BAD[n:]]) for n in range(12)]
+    alone = [all_columns(model, batch) for batch in texts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda batch: all_columns(model, batch), texts * 4)) == alone * 4
 
 
 def test_weights_of_a_wrong_shape_are_refused(tmp_path: Path):
