@@ -11,7 +11,6 @@ kernel on batches of 256, Python normalising, SentencePiece, `kenlm` for each mo
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -65,8 +64,7 @@ def measure(*command: str) -> Cost:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)}\n{stderr.decode()[-2000:]}")
-    largest = max(usage.ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, largest / 1024)
+    return Cost(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def curricle(output: Path, *inputs: Path, workers: int = 1, settings: tuple[str, ...] = ()) -> Cost:
