@@ -34,7 +34,7 @@ def draw_calibration(trained: Trained, documents: Documents) -> str:
     )
 
 
-def _panel(name: str, scores: np.ndarray, ratings: np.ndarray, cuts: np.ndarray) -> str:  # type: ignore[type-arg]
+def _panel(name: str, scores: np.ndarray, ratings: np.ndarray, cuts: np.ndarray) -> str:
     def x(value: float) -> float:
         return round(LEFT + (min(max(value, 0.5), 5.5) - 0.5) / 5 * SIDE, 1)
 

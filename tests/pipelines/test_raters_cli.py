@@ -1,17 +1,22 @@
-"""`curricle raters agree`: the join, the figures, groups, and what is refused."""
+"""`curricle raters agree` and `distil`: the join, figures, groups, the model that is made, and what is refused."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from models.cards import ModelError
+from models.cards import ModelError, check_files
 from models.raters.ratings import RatingColumns
+from models.raters.student import FILES
 from pipelines.agreement import compare
 from pipelines.cli.raters import command
+from schemas.columns import QUALITY_CRITERIA
+from stages.quality import QualityConfig, load_model
 
 NAMES = RatingColumns()
 
@@ -124,3 +129,99 @@ def test_an_unknown_group_and_a_file_that_is_not_parquet_are_refused(tmp_path: P
     broken.write_bytes(b"no parquet")
     with pytest.raises(ModelError, match=r"broken\.parquet"):
         compare(first, broken, NAMES, NAMES)
+
+
+@pytest.fixture(scope="module")
+def ratings(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """600 real rated documents of many hosts, in two files, one rating of them missing."""
+    pytest.importorskip("scipy", reason="scipy (extra train) is not installed")
+    folder = tmp_path_factory.mktemp("ratings")
+    table = pq.read_table(shared_data / "ratings" / "ratings.parquet")
+    table = table.take(np.random.default_rng(1).permutation(len(table))[:600])
+    table = table.set_column(
+        table.schema.get_field_index("quality_coherence"),
+        "quality_coherence",
+        pa.array([None, *table["quality_coherence"].to_pylist()[1:]], pa.int8()),
+    )
+    pq.write_table(table.slice(0, 400), folder / "a.parquet")
+    pq.write_table(table.slice(400), folder / "b.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def distilled(ratings: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    output = tmp_path_factory.mktemp("models") / "my-student"
+    result = call("distil", "--ratings", ratings / "*.parquet", "--language-column", "lang", "--output", output)
+    return result, output
+
+
+def test_distil_makes_a_model_that_a_recipe_can_name_with_its_figures_and_plot(distilled: tuple[Result, Path]):
+    result, output = distilled
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in output.iterdir()} == {"card.json", "figures.md", "calibration.svg", *FILES}
+    assert [path.name for path in output.parent.iterdir()] == ["my-student"]
+    model = load_model(QualityConfig(rater=str(output)))
+    check_files(output, model.card)
+    assert model.card.documents == 599
+    assert "en" in model.card.languages
+    assert 0.5 < model.card.figures["spearman_overall_score"] < 0.95
+    panels = ElementTree.fromstring((output / "calibration.svg").read_text()).findall("{http://www.w3.org/2000/svg}g")
+    assert len(panels) == 14
+
+
+def test_distil_prints_what_stands_in_the_models_folder(distilled: tuple[Result, Path]):
+    result, output = distilled
+    figures = (output / "figures.md").read_text().removeprefix("# my-student\n\n")
+    assert figures in result.output
+    assert "1 rows without a text or one of the 14 ratings are left out" in result.output
+    assert "599 rated documents of" in figures
+    for name in (*QUALITY_CRITERIA, "domain: accuracy", "teacher \\ student"):
+        assert name in figures
+
+
+def test_the_distilled_students_integers_are_as_frequent_as_the_teachers_on_unseen_texts(
+    distilled: tuple[Result, Path], ratings: Path, shared_data: Path
+):
+    model = load_model(QualityConfig(rater=str(distilled[1])))
+    table = pq.read_table(shared_data / "ratings" / "ratings.parquet")
+    table = table.filter(pc.invert(pc.is_in(table["id"], pq.read_table(ratings)["id"].combine_chunks())))
+    found = np.array(model.rate(table["text"].combine_chunks().cast(pa.string()))["quality_overall_score"])
+    shares = [np.bincount(values, minlength=6)[1:] / len(table) for values in (found, table["quality_overall_score"].to_numpy())]
+    assert shares[0] == pytest.approx(shares[1], abs=0.08)
+
+
+def test_distil_gives_the_same_bytes_again(distilled: tuple[Result, Path], ratings: Path, tmp_path: Path):
+    arguments = ("--ratings", ratings / "a.parquet", "--ratings", ratings / "b.parquet", "--language-column", "lang")
+    again = call("distil", *arguments, "--output", tmp_path / "my-student")
+    assert again.exit_code == 0
+    for path in distilled[1].iterdir():
+        assert path.read_bytes() == (tmp_path / "my-student" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        pytest.param({}, "no column 'text'", id="no-text"),
+        pytest.param({"text": [None] * 3}, "no row with a text and all 14 ratings", id="only-nulls"),
+        pytest.param({"text": ["a", "b", "c"]}, "3 hosts or sources: at least 10 are needed", id="too-few-hosts"),
+    ],
+)
+def test_ratings_that_no_student_can_learn_from_are_refused_and_nothing_is_written(
+    tmp_path: Path, columns: dict[str, list[object]], message: str
+):
+    pytest.importorskip("scipy", reason="scipy (extra train) is not installed")
+    file = write(tmp_path / "a.parquet", **{f"quality_{name}": [1, 2, 3] for name in QUALITY_CRITERIA}, **columns)
+    result = call("distil", "--ratings", file, "--output", tmp_path / "out" / "s")
+    assert isinstance(result.exception, ModelError)
+    assert message in str(result.exception)
+    assert [path.name for path in tmp_path.rglob("*")] in (["a.parquet"], ["a.parquet", "out"], ["out", "a.parquet"])
+
+
+def test_a_missing_criterion_a_pattern_without_files_and_an_existing_output_are_refused(tmp_path: Path, first: Path):
+    pytest.importorskip("scipy", reason="scipy (extra train) is not installed")
+    lacking = call("distil", "--ratings", first, "--output", tmp_path / "s")
+    assert "no column 'quality_coherence'" in str(lacking.exception)
+    nothing = call("distil", "--ratings", tmp_path / "*.json", "--output", tmp_path / "s")
+    assert "no file matches" in nothing.output
+    there = call("distil", "--ratings", first, "--output", tmp_path)
+    assert "is there already" in there.output

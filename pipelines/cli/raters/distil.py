@@ -52,11 +52,12 @@ def distil(
 
 
 def _files(patterns: tuple[str, ...]) -> list[Path]:
-    import glob
+    import fsspec
 
+    local = fsspec.filesystem("file")
     files = []
     for pattern in patterns:
-        found = sorted(glob.glob(pattern, recursive=True))
+        found = sorted(local.glob(pattern))
         if not found:
             raise click.UsageError(f"no file matches {pattern}")
         files += [Path(name) for name in found]
