@@ -34,8 +34,23 @@ ARTIFACTS = {
 }
 JOB_SERVICE = f"org.apache.beam:beam-runners-java-job-service:{versions.BEAM_JOB_SERVICE}"
 
-OPENED = ("sun.nio.ch", "java.nio", "java.util", "java.lang.invoke", "java.lang", "java.net")
-"""Packages of the JDK that Spark 3.5 reaches into, on Java 17."""
+OPENED = [
+    "java.io",
+    "java.lang",
+    "java.lang.invoke",
+    "java.lang.reflect",
+    "java.net",
+    "java.nio",
+    "java.util",
+    "java.util.concurrent",
+    "java.util.concurrent.atomic",
+    "sun.nio.ch",
+    "sun.nio.cs",
+    "sun.security.action",
+    "sun.util.calendar",
+]
+"""Packages of the JDK that Spark reaches into on Java 17 (its JavaModuleOptions). Without the last ones a task that fails cannot
+be serialised, and the job hangs."""
 
 
 def engines_folder() -> Path:
