@@ -15,6 +15,7 @@ import yaml
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from models.cards import ModelError
+from schemas.categories import Category
 from schemas.config import Config
 from schemas.languages import LABELS, canonical
 
@@ -88,7 +89,7 @@ class KnownKenlm(Known):
 
     kind: Literal["perplexity"]
     role: Literal["clean", "harmful"]
-    category: Literal["", "adult", "spam", "hate"] = ""
+    category: Category = ""
     profile: str
     tokenizer: str = "sp.model"
     unit: Literal["document", "line"] = "document"

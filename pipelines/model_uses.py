@@ -5,10 +5,11 @@ from pathlib import Path
 
 from models.cards import read_card
 from models.catalog import model_folder
-from models.kenlm.card import CATEGORIES, KenlmCard
+from models.kenlm.card import KenlmCard
 from pipelines.fingerprint import model_sha256
 from pipelines.recipe import Recipe, RecipeError
 from pipelines.stages import STAGES, StageConfig
+from schemas.categories import CATEGORIES
 from schemas.columns import PARAGRAPHS
 from schemas.config import Config
 from schemas.thresholds import Thresholds

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from schemas.categories import CATEGORIES
 from schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
 from schemas.column import Column, schema_of
 from schemas.heuristic_columns import HEURISTICS
@@ -131,7 +132,7 @@ PERPLEXITY = (
             doc=f"the same of the model trained on {kind}",
             null="no text, or the language lacks a clean model or one of this category",
         )
-        for category, kind in (("adult", "adult pages"), ("spam", "spam and scam"), ("hate", "hateful posts"))
+        for category, kind in zip(CATEGORIES, ("adult pages", "spam and scam", "hateful posts"), strict=True)
     ),
     Column(
         name="ppl_tokens",
@@ -167,7 +168,7 @@ PARAGRAPHS = (
             doc=f"the same of `ppl_logratio_{category}`",
             null="no paragraph has one",
         )
-        for category in ("adult", "spam", "hate")
+        for category in CATEGORIES
     ),
 )
 """Written by the perplexity stage with `paragraphs`."""

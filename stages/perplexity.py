@@ -19,11 +19,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from models.cards import ModelError, read_card
 from models.catalog import model_folder, starter_models
-from models.kenlm.card import CATEGORIES, KenlmCard
+from models.kenlm.card import KenlmCard
 from models.kenlm.model import Kenlm, load
 from models.kenlm.paragraphs import mean_and_worst, paragraphs
 from models.kenlm.scorer import Scores, score_all
 from schemas.batches import append_columns, null_columns, scatter
+from schemas.categories import CATEGORIES
 from schemas.column import Column
 from schemas.columns import PARAGRAPHS, PERPLEXITY
 from schemas.config import Config

@@ -24,6 +24,7 @@ from models.kenlm.card import WORDS, KenlmCard
 from models.kenlm.model import Kenlm, load
 from models.kenlm.table import _SANITY
 from models.known import MODEL_NAME
+from schemas.categories import Category
 from schemas.config import Config, explain_error
 
 NEEDS_PIECES = frozenset({"ccnet", "edugp", "datatrove"})
@@ -50,7 +51,7 @@ class AddConfig(Config):
     language: str
     role: Literal["clean", "harmful"]
     profile: str
-    category: Literal["", "adult", "spam", "hate"] = ""
+    category: Category = ""
     unit: Literal["document", "line"] = "document"
     licence: str = "not stated"
     source: str = ""

@@ -6,10 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from models.cards import Card
 from models.kenlm.profiles import PROFILES, Profile, profile_named
+from schemas.categories import Category
 
 WORDS = "words"
-CATEGORIES = ("adult", "spam", "hate")
-"""What a harmful model may be a model of; each has its own column in the perplexity stage."""
 
 
 class KenlmCard(Card):
@@ -17,7 +16,7 @@ class KenlmCard(Card):
 
     kind: Literal["perplexity"] = "perplexity"
     role: Literal["clean", "harmful"]
-    category: Literal["", "adult", "spam", "hate"] = ""  # what kind of harmful text; empty: clean, or several kinds
+    category: Category = ""
     weight: float = Field(default=1, gt=0, le=1)  # scored as this share of a mixture with the language's clean model; 1: alone
     profile: str = Field(description=f"one of {', '.join(PROFILES)}")
     tokenizer: str  # name of the SentencePiece file, or `words`: separated by white space

@@ -25,6 +25,7 @@ from models.kenlm.pieces import train_pieces
 from models.kenlm.profiles import Profile, normalise, profile_named
 from models.kenlm.scorer import score
 from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
+from schemas.categories import Category
 from schemas.config import Config
 
 PIECES = "sp.model"
@@ -43,7 +44,7 @@ class TrainConfig(Config):
     name: str = Field(min_length=1)
     language: str = Field(min_length=2)
     role: Literal["clean", "harmful"]
-    category: Literal["", "adult", "spam", "hate"] = ""  # of a harmful model
+    category: Category = ""  # of a harmful model
     weight: float = Field(default=1, gt=0, le=1)  # for the card: its share when a harmful model is scored
     source: str  # one line for the card
     licence: str

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from schemas.categories import CATEGORIES
+
 
 @click.command()
 @click.argument("name")
@@ -44,7 +46,7 @@ def pull(name: str, offline: bool, force: bool) -> None:
 @click.option("--sentencepiece", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Its pieces.")
 @click.option("--words", is_flag=True, help="It reads words between white space, not pieces.")
 @click.option("--unit", default="document", show_default=True, type=click.Choice(["document", "line"]), help="Its sentences.")
-@click.option("--category", default="", type=click.Choice(["", "adult", "spam", "hate"]), help="Of harmful text: its kind.")
+@click.option("--category", default="", type=click.Choice(["", *CATEGORIES]), help="Of harmful text: its kind.")
 @click.option("--licence", default="not stated", show_default=True, help="One line for the card.")
 @click.option("--source", default="", help="One line for the card: where it comes from.")
 @click.option("--output", type=click.Path(path_type=Path), help="Model folder to make.  [default: NAME in the cache]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.run import inputs
+from schemas.categories import CATEGORIES
 
 if TYPE_CHECKING:
     from models.kenlm.train import Documents, Say
@@ -21,7 +22,7 @@ def train() -> None:
 @train.command()
 @click.option("--language", required=True, help="Code of the language, such as tr.")
 @click.option("--role", required=True, type=click.Choice(["clean", "harmful"]), help="What the text is.")
-@click.option("--category", default="", type=click.Choice(["", "adult", "spam", "hate"]), help="Of harmful text: its kind.")
+@click.option("--category", default="", type=click.Choice(["", *CATEGORIES]), help="Of harmful text: its kind.")
 @click.option("--weight", default=1.0, show_default=True, help="Of a harmful model, scored in a mixture with the clean one.")
 @inputs
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder to make.")
