@@ -10,6 +10,7 @@ import yaml
 from models.calibration.plot import draw
 from pipelines.calibration_methods import PERPLEXITIES, Figures, Found, Labels, Method
 from pipelines.manifest import OutputError
+from pipelines.model_uses import language_of
 from pipelines.scores import label_counts, read_scores
 from schemas.config import did_you_mean
 from schemas.rules import Rule
@@ -58,7 +59,7 @@ def calibrate(outputs: Sequence[Path], name: str, kind: str, method: Method, com
         method=kind,  # type: ignore[arg-type]
         command=command,
         runs=tuple(scores.runs),
-        models={place: model for place, model in scores.models.items() if place.rpartition(".")[2] in {place, *chosen}},
+        models={place: model for place, model in scores.models.items() if language_of(place) in {None, *chosen}},
         figures=figures,
         rules=_rules(method, chosen, name),
     )

@@ -2,54 +2,64 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from models.cards import read_card
 from models.catalog import model_folder
 from models.kenlm.card import KenlmCard
 from pipelines.fingerprint import model_sha256
 from pipelines.recipe import Recipe, RecipeError
-from pipelines.stages import STAGES, StageConfig
 from schemas.categories import CATEGORIES
-from schemas.columns import PARAGRAPHS
 from schemas.config import Config
 from schemas.thresholds import Thresholds
 from stages.perplexity import PerplexityConfig
-
-
-def stage_of(column: str) -> str | None:
-    """Name of the stage that writes `column`; None for a reader's or an unknown one."""
-    if column in {written.name for written in PARAGRAPHS}:
-        return "perplexity"
-    for name, stage in STAGES.items():
-        config: StageConfig = stage.config()  # type: ignore[assignment]
-        if column in {written.name for written in config.writes()}:
-            return name
-    return None
+from stages.quality import QualityConfig
 
 
 def model_uses(stages: Mapping[str, Config], column: str) -> dict[str, str]:
     """Place in the recipe -> model (name or path), for the models that `column` depends on; empty where it needs none.
 
-    A place is the stage, or of the perplexity stage `perplexity.<role or category>.<language>`. Raises ModelError where a model
-    is missing.
+    A place is the stage; of the perplexity stage `perplexity.<role or category>.<language>`; of a rater that is not the first
+    choice of its stage `quality.<prefix>`. Raises ModelError where a model is missing.
     """
-    stage = stage_of(column)
-    if stage is None or stage not in stages:
-        return {}
-    config = stages[stage]
-    if isinstance(config, PerplexityConfig):
-        uses = {} if column == "ppl_harmful" else {f"{stage}.clean.{language}": name for language, name in config.clean}
-        if column in ("ppl_clean", "ppl_tokens", "ppl_oov_ratio"):
-            return uses
-        wanted = column.removeprefix("ppl_logratio_").removesuffix("_worst")
-        for language, names in config.harmful:
-            for name in names:
-                category = read_card(model_folder(name), KenlmCard).category or "harmful"
-                if wanted not in CATEGORIES or wanted == category:
-                    uses[f"{stage}.{category}.{language}"] = name
+    for stage, config in stages.items():
+        if column in _written(config):
+            if isinstance(config, PerplexityConfig):
+                return _perplexity_uses(stage, config, column)
+            if isinstance(config, QualityConfig):
+                rater = next(rater for rater in config.raters if column in _written(rater))
+                place = stage if rater.prefix == stage else f"{stage}.{rater.prefix}"
+                return _only(place, rater.models())
+            return _only(stage, config.models())  # type: ignore[attr-defined]
+    return {}
+
+
+def _written(config: Any) -> set[str]:
+    return {column.name for column in config.writes()}
+
+
+def _only(place: str, folders: tuple[Path, ...]) -> dict[str, str]:
+    """Every stage but perplexity, and every rater, has one model or none."""
+    return {place: str(folders[0])} if folders else {}
+
+
+def _perplexity_uses(stage: str, config: PerplexityConfig, column: str) -> dict[str, str]:
+    uses = {} if column == "ppl_harmful" else {f"{stage}.clean.{language}": name for language, name in config.clean}
+    if column in ("ppl_clean", "ppl_tokens", "ppl_oov_ratio"):
         return uses
-    folders: tuple[Path, ...] = config.models()  # type: ignore[attr-defined]
-    return {stage: str(folders[0])} if folders else {}  # other stages have one model
+    wanted = column.removeprefix("ppl_logratio_").removesuffix("_worst")
+    for language, names in config.harmful:
+        for name in names:
+            category = read_card(model_folder(name), KenlmCard).category or "harmful"
+            if wanted not in CATEGORIES or wanted == category:
+                uses[f"{stage}.{category}.{language}"] = name
+    return uses
+
+
+def language_of(place: str) -> str | None:
+    """The language for which a model stands at `place`; None for one of all languages."""
+    stage, _, rest = place.partition(".")
+    return rest.rpartition(".")[2] if stage == "perplexity" else None
 
 
 def check_models(recipe: Recipe) -> None:

@@ -11,11 +11,10 @@ from pipelines.graph import Steps
 from pipelines.inputs import find_inputs, plan_shards
 from pipelines.model_uses import check_models
 from pipelines.recipe import Recipe, RecipeError
-from pipelines.stages import STAGES, StageConfig
+from pipelines.stages import StageConfig, writer_of
 from schemas.column import Column, schema_of
 from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
 from schemas.config import Config, did_you_mean
-from schemas.heuristic_columns import VARIANTS
 from schemas.shards import Shard
 from stages.decide import DecideConfig
 from stages.read.config import ReadConfig
@@ -75,7 +74,7 @@ def place_decisions(recipe: Recipe) -> Steps:
         stage = cast(StageConfig, config)
         for column in stage.reads():
             if column not in there:
-                raise RecipeError(f"stage {name!r} reads column {column!r}: {_writer(column, there)}")
+                raise RecipeError(f"stage {name!r} reads column {column!r}: {_advice(column, there)}")
         if stage.expensive:
             decide(last=False)
         steps.append((name, config))
@@ -83,18 +82,16 @@ def place_decisions(recipe: Recipe) -> Steps:
     decide(last=True)
     for rule in waiting:
         missing = next(column for column in rule.reads() if column not in there)
-        raise RecipeError(f"rule {rule.name!r} reads column {missing!r}: {_writer(missing, there)}")
+        raise RecipeError(f"rule {rule.name!r} reads column {missing!r}: {_advice(missing, there)}")
     return tuple(steps)
 
 
-def _writer(column: str, there: set[str]) -> str:
-    for name, stage in STAGES.items():
-        if column in {written.name for written in cast(StageConfig, stage.config()).writes()}:
-            return f"put stage {name!r} before it"
-    for variant, columns in VARIANTS.items():
-        if column in {written.name for written in columns}:
-            return f"add {variant!r} to `variants` of the stage 'heuristics'"
-    return f"no such column{did_you_mean(column, there)}"
+def _advice(column: str, there: set[str]) -> str:
+    found = writer_of(column)
+    if found is None:
+        return f"no such column{did_you_mean(column, there)}"
+    stage, setting = found
+    return f"put stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
 
 
 def output_schemas(read: ReadConfig, steps: Steps) -> dict[str, pa.Schema]:

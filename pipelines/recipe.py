@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipelines.stages import STAGES
+from schemas import yaml_file
 from schemas.config import Config, did_you_mean, explain_error
 from schemas.rule_sets import RuleSetError, expand
 from schemas.rules import Rule
@@ -53,26 +54,10 @@ class Recipe:
         return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes in the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-
-
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """The recipe at a path or of a shipped name, with `--set` settings (`a.b=YAML`) put in; RecipeError, or it can run."""
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        path = SHIPPED / f"{name}.yaml"
-        if not path.is_file():
-            raise RecipeError(f"no recipe named {name!r}{did_you_mean(name, shipped_recipes())}")
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{name}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise RecipeError(f"{name}: a recipe is a mapping with the keys {', '.join(KEYS)}")
+    path = yaml_file.find(name, "recipe", SHIPPED, RecipeError)
+    content = yaml_file.read_mapping(path, name, f"a recipe is a mapping with the keys {', '.join(KEYS)}", RecipeError)
     for setting in settings:
         put_setting(content, setting)
     return check_recipe(path.stem, content, name, Path() if path.parent == SHIPPED else path.parent)

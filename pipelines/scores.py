@@ -19,8 +19,9 @@ from models.cards import ModelError, read_card
 from models.catalog import model_folder
 from models.kenlm.card import WORDS, KenlmCard
 from pipelines.manifest import OutputError, finished_run, read_manifests
-from pipelines.model_uses import model_uses, stage_of
+from pipelines.model_uses import language_of, model_uses
 from pipelines.recipe import load_recipe
+from pipelines.stages import writer_of
 from schemas.config import did_you_mean
 from schemas.languages import UNDETERMINED, WITHOUT_SPACES
 from schemas.thresholds import ModelUse
@@ -97,9 +98,9 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
 def _uses(output: Path, column: str) -> dict[str, str]:
     """Place in the output's recipe -> model."""
     stages = dict(load_recipe(str(output / "recipe.yaml")).stages)
-    stage = stage_of(column)
-    if stage is not None and stage not in stages:
-        raise OutputError(f"{output}: its recipe has no stage {stage!r}, so what made {column} is not known")
+    writer = writer_of(column)
+    if writer and writer[0] not in stages:
+        raise OutputError(f"{output}: its recipe has no stage {writer[0]!r}, so what made {column} is not known")
     uses = model_uses(stages, column)
     for name, paths in Counter(Path(path).name for path in set(uses.values())).items():
         if paths > 1:
@@ -109,7 +110,7 @@ def _uses(output: Path, column: str) -> dict[str, str]:
 
 def _spaceless(place: str, path: str) -> list[str]:
     """A warning for a model of words for a language that does not separate them; nothing if the model is no longer there."""
-    language = place.rpartition(".")[2]
+    language = language_of(place)
     if language in WITHOUT_SPACES:
         with suppress(ModelError):
             if read_card(model_folder(path), KenlmCard).tokenizer == WORDS:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import apache_beam as beam
 
 from schemas.column import Column
+from schemas.columns import PARAGRAPHS
 from schemas.config import Config
+from schemas.heuristic_columns import VARIANTS
 from stages.clean_lines import CleanLines, CleanLinesConfig
 from stages.datatrove_filter import DatatroveConfig, RunDatatrove
 from stages.domain import DomainConfig, TagDomain
@@ -43,6 +45,7 @@ class Stage:
 
     config: type[Config]
     transform: type[beam.PTransform]
+    on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()  # what to set, and the columns that it writes only then
 
 
 STAGES: dict[str, Stage] = {
@@ -51,9 +54,26 @@ STAGES: dict[str, Stage] = {
     "redact": Stage(RedactConfig, Redact),
     "clean_lines": Stage(CleanLinesConfig, CleanLines),
     "language": Stage(LanguageConfig, TagLanguage),
-    "heuristics": Stage(HeuristicsConfig, TagHeuristics),
-    "perplexity": Stage(PerplexityConfig, ScorePerplexity),
+    "heuristics": Stage(
+        HeuristicsConfig, TagHeuristics, tuple((f"add {name!r} to `variants`", columns) for name, columns in VARIANTS.items())
+    ),
+    "perplexity": Stage(PerplexityConfig, ScorePerplexity, (("add `paragraphs: {}` to the settings", PARAGRAPHS),)),
     "datatrove": Stage(DatatroveConfig, RunDatatrove),
     "quality": Stage(QualityConfig, RateQuality),
     "domain": Stage(DomainConfig, TagDomain),
 }
+
+
+def writer_of(column: str) -> tuple[str, str | None] | None:
+    """The stage that writes `column`, and what must be set for it (None: nothing); None for a reader's or an unknown column."""
+    for name, stage in STAGES.items():
+        if _has(column, cast(StageConfig, stage.config()).writes()):
+            return name, None
+        for setting, columns in stage.on_demand:
+            if _has(column, columns):
+                return name, setting
+    return None
+
+
+def _has(column: str, columns: tuple[Column, ...]) -> bool:
+    return any(column == written.name for written in columns)

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from schemas.config import Config, explain_error
 from schemas.rules import Rule
+from schemas.yaml_file import read_mapping
 
 
 class ThresholdsError(ValueError):
@@ -41,14 +41,10 @@ def is_thresholds_file(name: str) -> bool:
 
 def read_thresholds(path: Path) -> Thresholds:
     """The file, checked whole; ThresholdsError."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise ThresholdsError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ThresholdsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict) or "rules" not in content:
-        raise ThresholdsError(f"{path}: not a file of `curricle models calibrate`")
+    shape = "not a file of `curricle models calibrate`"
+    content = read_mapping(path, str(path), shape, ThresholdsError)
+    if "rules" not in content:
+        raise ThresholdsError(f"{path}: {shape}")
     try:
         return Thresholds.model_validate(content)
     except ValidationError as error:

@@ -22,10 +22,11 @@ import zstandard
 
 from models.cards import file_sha256
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.plan_file import load_plan, shipped_plans
+from pipelines.curriculum.plan_file import SHIPPED, load_plan
 from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
 from pipelines.manifest import OutputError
 from schemas.shards import document_id
+from schemas.yaml_file import shipped
 
 QUIET = Workers(1, quiet=True)
 CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
@@ -477,7 +478,7 @@ def test_a_dry_run_shows_what_falls_short_and_writes_nothing(outputs, tmp_path):
     assert "no plan named 'dmo'; did you mean 'demo'?" in cli("dmo", "--from", outputs[0], "--dry-run").stderr
 
 
-@pytest.mark.parametrize("name", shipped_plans())
+@pytest.mark.parametrize("name", shipped(SHIPPED))
 def test_every_shipped_plan_loads(name):
     assert load_plan(name).description
 

@@ -10,14 +10,15 @@ from apache_beam.transforms import environments
 from pipelines.cli.demo import SAMPLE
 from pipelines.graph import build
 from pipelines.plan import make_plan
-from pipelines.recipe import load_recipe, shipped_recipes
+from pipelines.recipe import SHIPPED, load_recipe
 from pipelines.work import local_options
+from schemas.yaml_file import shipped
 from stages.write import Sink
 
 CHECKED = PipelineOptions([], runner="FnApiRunner")
 
 
-@pytest.fixture(scope="module", params=[(name, options) for name in shipped_recipes() for options in (CHECKED, local_options())])
+@pytest.fixture(scope="module", params=[(name, options) for name in shipped(SHIPPED) for options in (CHECKED, local_options())])
 def graph(request):
     name, options = request.param
     plan = make_plan(load_recipe(name), [str(SAMPLE)])

@@ -1,10 +1,11 @@
 import pytest
 
 from pipelines.plan import output_schemas, place_decisions
-from pipelines.recipe import RecipeError, check_recipe, load_recipe, shipped_recipes
+from pipelines.recipe import SHIPPED, RecipeError, check_recipe, load_recipe
+from schemas.yaml_file import shipped
 
 
-@pytest.mark.parametrize("name", shipped_recipes())
+@pytest.mark.parametrize("name", shipped(SHIPPED))
 def test_every_shipped_recipe_loads_and_is_wired(name):
     assert place_decisions(load_recipe(name))[-1][0] == "decide"
 
