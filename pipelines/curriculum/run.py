@@ -15,6 +15,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from models.files import whole_file
 from pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
 from pipelines.curriculum.errors import CurriculumError
@@ -147,8 +148,8 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
                 shutil.rmtree(work, ignore_errors=True)
             elif before is None:
                 work.mkdir(exist_ok=True)
-                (work / "plan.new").write_text(plan_hash)
-                (work / "plan.new").replace(mark)
+                with whole_file(mark) as part:
+                    part.write_text(plan_hash)
             yield work, finished
     except OSError as error:
         raise CurriculumError(f"{output}: {error.strerror or error}") from None
@@ -215,6 +216,6 @@ def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
             for part in planned.parts[: len(planned.heldout)]
         ],
     }
-    temporary = output / "_work" / RECORD
+    temporary = output / "_work" / RECORD  # not beside it: what a killed run leaves goes with `_work`
     temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     temporary.replace(output / RECORD)
