@@ -38,6 +38,16 @@ class MeasureTask:
         """Its bytes in storage."""
         return self.path.stat().st_size
 
+    @property
+    def commit(self) -> Path:
+        """The measures."""
+        return self.measures
+
+    def counts(self) -> tuple[int, int, int]:
+        """Documents and bytes of their text."""
+        rows = np.load(self.measures)
+        return rows.size, int(rows["text_bytes"].sum(dtype=np.int64)), rows.size
+
     def __hash__(self) -> int:
         return hash(self.path)
 

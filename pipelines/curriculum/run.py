@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +22,10 @@ from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.measure import MeasureTask, measure_file
 from pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
 from pipelines.curriculum.report import phase_record
-from pipelines.curriculum.tokens import load_counter
+from pipelines.curriculum.tokens import load_counter, located
+from pipelines.curriculum.workers import Workers
 from pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
 from pipelines.fingerprint import code_sha256
-from pipelines.launch.events import Failed
-from pipelines.launch.pool import run_tasks
-from pipelines.launch.progress import show_progress
 from schemas.curriculum import Curriculum
 
 RECORD = "curriculum.json"
@@ -48,29 +46,10 @@ class Planned:
     made_by: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Workers:
-    """How many processes, and whether they say how far they are."""
-
-    count: int
-    quiet: bool = False
-
-    def run(self, tasks: Sequence[Any], work: Callable[..., None]) -> None:
-        """Every task, the largest first; CurriculumError naming the first that failed."""
-        if not tasks:
-            return
-        tasks = sorted(tasks, key=lambda task: -task.size)
-        with show_progress(tasks, quiet=self.quiet) as on_event:
-            outcomes = run_tasks(tasks, work, workers=max(1, min(self.count, len(tasks))), on_event=on_event)
-        for outcome in outcomes:
-            if isinstance(outcome, Failed):
-                raise CurriculumError(f"{outcome.task.name}: {outcome.cause}")
-
-
 def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
     """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
     _, token_hash = load_counter(plan.tokens)
-    sources = find_sources(outputs, plan.columns())
+    sources = find_sources([output.absolute() for output in outputs], plan.columns())
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
         "sources": sorted(file.sha256 for file in sources.files),
@@ -99,7 +78,7 @@ def _measure(plan: Curriculum, sources: Sources, token_hash: str, scratch: Path,
         folder.mkdir(exist_ok=True)
         paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
     pairs = dict(zip(paths, sources.files, strict=True)).items()
-    workers.run([MeasureTask(file.path, path, plan.tokens) for path, file in pairs if not path.exists()], measure_file)
+    workers.run([MeasureTask(file.path, path, located(plan.tokens)) for path, file in pairs], measure_file)
     return paths
 
 
@@ -113,9 +92,9 @@ def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
         if finished:
             return False
         files, places = make_places(planned.documents, planned.parts, planned.plan.shard_bytes)
-        fragments = _route(planned, files, places, work, workers)
+        fragments = _route(planned, places, work, workers)
         tasks = _assemble_tasks(planned, files, fragments, output, work)
-        workers.run([task for task in tasks if not task.record.exists()], assemble)
+        workers.run(tasks, assemble)
         _finish(planned, tasks, output)
         shutil.rmtree(work)
     return True
@@ -155,25 +134,25 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
         raise CurriculumError(f"{output}: {error.strerror or error}") from None
 
 
-def _route(planned: Planned, files: list[OutputFile], places: Places, work: Path, workers: Workers) -> list[Path]:
+def _route(planned: Planned, places: Places, work: Path, workers: Workers) -> list[Path]:
     """The fragment files of all input files that give a row."""
-    tasks, fragments = [], []
+    tasks = []
+    names, origins = tuple(part.name for part in planned.parts), origin_names(planned.plan)
     for number, (file, start) in enumerate(zip(planned.sources.files, planned.sources.starts.tolist(), strict=False)):
-        low, high = np.searchsorted(places.document, [start, start + file.rows])
+        low, high = np.searchsorted(places["document"], [start, start + file.rows])
         if low == high:
             continue
-        fragment = work / f"fragments-{number:06}.arrow"
-        fragments.append(fragment)
-        if not fragment.with_suffix(".json").exists():
-            part = slice(low, high)
-            own = Places(
-                places.document[part] - start, places.file[part], places.place[part], places.repeat[part], places.origin[part]
-            )
-            tokens = planned.documents.tokens[places.document[part]]
-            origins = origin_names(planned.plan)
-            tasks.append(RouteTask(file.path, fragment, planned.sources.schema, own, tokens, tuple(files), origins))
+        task = RouteTask(
+            file.path, work / f"fragments-{number:06}.arrow", int(high - low), planned.sources.schema, names, origins
+        )
+        if not task.commit.exists():
+            own = places[low:high].copy()
+            own["document"] -= start
+            with whole_file(task.places) as path, path.open("wb") as target:
+                np.save(target, own)
+        tasks.append(task)
     workers.run(tasks, route)
-    return fragments
+    return [task.fragment for task in tasks]
 
 
 def _assemble_tasks(

@@ -34,6 +34,13 @@ def load_counter(tokens: Tokens) -> tuple[Counter, str]:
     return text_bytes, "bytes"
 
 
+def located(tokens: Tokens) -> Tokens:
+    """The same with absolute paths, for workers that start in other folders."""
+    paths = {name: value for name, value in (("tokenizer", tokens.tokenizer), ("sentencepiece", tokens.sentencepiece)) if value}
+    there = {name: str(Path(path).absolute()) for name, path in paths.items() if Path(path).exists()}
+    return tokens.model_copy(update=there)
+
+
 def _hugging_face(name: str) -> tuple[Counter, str]:
     try:
         from tokenizers import Tokenizer

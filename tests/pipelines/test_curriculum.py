@@ -23,12 +23,13 @@ import zstandard
 from models.cards import file_sha256
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.plan_file import SHIPPED, load_plan
-from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
+from pipelines.curriculum.run import make_curriculum, write_curriculum
+from pipelines.curriculum.workers import Processes
 from pipelines.manifest import OutputError
 from schemas.shards import document_id
 from schemas.yaml_file import shipped
 
-QUIET = Workers(1, quiet=True)
+QUIET = Processes(1, quiet=True)
 CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 PHASES, HELDOUT = "read_parquet('CUR/0*/*.parquet')", "read_parquet('CUR/heldout/**/*.parquet')"
 DOMAINS = ["Law", "Culture", "Technology", "Medicine"]
