@@ -35,7 +35,19 @@ def command(
     if output is None and not dry_run:
         raise click.UsageError("give --output, or --dry-run")
     check_engine(runner, flags)
+    sys.exit(execute(plan, outputs, None if dry_run else output, workers, quiet, runner, flags))
 
+
+def execute(
+    plan: str,
+    outputs: tuple[Path, ...],
+    output: Path | None,
+    workers: int,
+    quiet: bool,
+    runner: str = "local",
+    flags: tuple[str, ...] = (),
+) -> int:
+    """Plan, and write into `output` if there is one; print what was asked and met; the exit code."""
     from pipelines.curriculum.plan_file import load_plan
     from pipelines.curriculum.report import print_report
     from pipelines.curriculum.run import make_curriculum, write_curriculum
@@ -49,11 +61,12 @@ def command(
 
         hands = EngineWorkers(Engine(check_runner(runner), flags, workers), quiet)
     planned = make_curriculum(checked, outputs, hands)
-    if dry_run or output is None:
+    if output is None:
         print_report(checked, planned.records, planned.heldout, planned.problems)
-        sys.exit(1 if planned.problems else 0)
+        return 1 if planned.problems else 0
     if write_curriculum(planned, output, hands):
         print_report(checked, planned.records, planned.heldout, ())
         click.echo(f"wrote {output}")
     else:
         click.echo(f"{output}: finished already, by the same plan from the same documents")
+    return 0

@@ -1,10 +1,11 @@
 """`curricle demo`."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
+
+from pipelines.cli.run import workers
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 
@@ -13,10 +14,11 @@ SAMPLE = Path(__file__).parents[1] / "sample"
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("demo-output"), show_default=True, help="Folder to write."
 )
-@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@workers
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(output: Path, workers: int, quiet: bool) -> None:
-    """Run every stage over the bundled sample: real web pages, some of them spam or damaged."""
-    from pipelines.cli.run import execute
+    """Run every stage over the bundled sample: real web pages, some spam or damaged. Then make a curriculum of what is kept."""
+    from pipelines.cli import curriculum, run
 
-    sys.exit(execute("demo", (str(SAMPLE),), output, workers, (), quiet))
+    code = run.execute("demo", (str(SAMPLE),), output, workers, (), quiet)
+    sys.exit(code or curriculum.execute("demo", (output,), output / "curriculum", workers, quiet))

@@ -38,7 +38,8 @@ def test_the_readme_shows_what_the_demo_prints(demo):
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     shown = [line for line in readme.splitlines() if line.startswith("│")]
     printed = (demo.parent / "stdout").read_text("utf-8").splitlines()
-    assert shown == [line for line in printed if line.startswith("│")]
+    assert shown
+    assert shown == [line for line in printed if line.startswith("│")][: len(shown)]
 
 
 def test_datasets_and_duckdb_and_pandas_read_the_output_as_it_is(demo, tmp_path):
@@ -57,6 +58,19 @@ def test_the_demo_balances_and_verifies(demo):
     assert counts["records"] == counts["kept"] + counts["rejected"] + counts["dead"] == 365
     assert counts["dead"] == 3
     assert curricle("verify", demo).returncode == 0
+
+
+def test_the_demo_ends_in_a_curriculum_of_four_phases(demo):
+    import duckdb
+
+    record = orjson.loads((demo / "curriculum/curriculum.json").read_bytes())
+    assert [phase["folder"] for phase in record["phases"]] == ["01-general", "02-legal", "03-mixed", "04-long"]
+    for phase in record["phases"]:
+        rows = duckdb.sql(f"select sum(strlen(text)), count(*) from '{demo}/curriculum/{phase['folder']}/*.parquet'").fetchall()
+        assert rows == [(phase["tokens_met"], phase["rows"])]
+        assert abs(phase["tokens_met"] / phase["tokens_asked"] - 1) < 0.1
+    general = f"select distinct language from '{demo}/curriculum/01-general/*.parquet'"
+    assert duckdb.sql(general).fetchall() == [("tr",)]
 
 
 def test_one_schema_in_every_file_of_a_part(demo):
