@@ -21,6 +21,7 @@ from pipelines.manifest import OutputError
 from pipelines.mixture.config import UnitsConfig
 from pipelines.mixture.fit import bounds, fit_weights, write_mixture
 from pipelines.mixture.predict import predict, read_candidates
+from pipelines.mixture.score import ScoreTask, score_target
 from pipelines.mixture.target import read_target
 from pipelines.mixture.units import Trained, Units, find_units, train_units
 from schemas.shards import document_id
@@ -113,6 +114,21 @@ def test_units_give_samples_of_one_size(units, trained):
     assert [sum(len(one.encode()) for one in sample) for sample in units.samples] == [30_000] * 3
     lengths = [len(np.load(path)) for path in trained.sentences]
     assert trained.sample_tokens == min(lengths) > 0.97 * max(lengths)
+
+
+def test_unit_models_are_distributions_over_one_vocabulary(tmp_path):
+    """Of a sentence's first word: all words of the vocabulary, those that a unit lacks and its end included, sum to 1."""
+    words = pa.array(["<unk>", "<s>", "</s>", "a", "b", "c", "d", "e"])
+    np.save(tmp_path / "sample.npy", np.array([3, 4, 3, 2, 3, 3, 2, 4, 3, 2], np.uint32))  # c, d, e do not occur
+    first = np.array([0, 3, 4, 5, 6, 7], np.int32)
+    np.savez(
+        tmp_path / "target.npz", tokens=first, offsets=np.array([0, 0, 1, 2, 3, 4, 5, 6])
+    )  # an empty sentence, then each word
+    parts = ((tmp_path / "sample.npy", 10),)
+    score_target(ScoreTask("unit", parts, words, 3, tmp_path / "target.npz", tmp_path / "scores.npy"), lambda *_: None)
+    log10 = np.load(tmp_path / "scores.npy")
+    assert len(log10) == 13  # words and ends
+    assert 10 ** log10[0] + (10 ** log10[1::2]).sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_neither_order_nor_number_of_shards_changes_a_weight(trained, tmp_path):
