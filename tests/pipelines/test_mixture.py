@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from models.cards import file_sha256
+from models.catalog import model_folder
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.plan_file import load_plan
 from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
@@ -148,6 +150,12 @@ def test_neither_order_nor_number_of_shards_changes_a_weight(trained, tmp_path):
     assert first.low.tolist() == second.low.tolist()
     assert first.bits_per_byte == second.bits_per_byte
     assert target.digest == trained.units.target.digest
+
+
+def test_another_vocabulary_can_be_used(units):
+    theirs = units.config.model_copy(update={"sentencepiece": model_folder("en-clean") / "sp.model"})
+    with train_units(replace(units, config=theirs), QUIET) as made:
+        assert fit_weights(made, FREE, 2).weights == pytest.approx([0.3, 0.7, 0], abs=0.03)
 
 
 def test_what_the_target_holds_is_in_no_sample(folder, tmp_path):
