@@ -112,6 +112,14 @@ class Mixture(Config):
         return self
 
 
+class MixtureFile(Mixture):
+    """A mixture in a file of its own, as `curricle mixture fit` writes it; a plan's `mixture: {file: PATH}` takes `by` and
+    `weights` from it.
+    """
+
+    fitted: dict[str, Any] = Field(default_factory=dict)  # how: target, sources, intervals, bits per byte
+
+
 class Score(Config):
     """One number from several columns: z-scores, or bins 0..19 by percentiles of tokens, summed with weights or by their max.
 

@@ -15,7 +15,7 @@ Parquet table
   count       adjusted count less what `extensions` explains (1 for the highest order, 0 after <s>)
   total       what pruning took from the sum of adjusted counts of the n-grams that begin with this one
 
-Schema metadata `curricle-ngrams`: JSON with version, n-grams per order, discounts, tokens.
+Schema metadata `curricle-ngrams`: JSON with version, n-grams per order, discounts, tokens, vocabulary where one was given.
 """
 
 import json
@@ -104,6 +104,8 @@ def pack(model: NgramModel, path: Path) -> None:
     words = pa.concat_arrays([model.words, pa.nulls(sum(model.counts[1:]), pa.string())])
     about = {"version": VERSION, "counts": model.counts, "discounts": model.discounts, "tokens": model.tokens}
     table = pa.table({"word": words} | dict(zip(NUMBERS, map(pa.array, numbers), strict=True)))
+    if model.vocabulary:
+        about["vocabulary"] = model.vocabulary
     with whole_file(path) as part:
         pq.write_table(
             table.replace_schema_metadata({KEY: json.dumps(about).encode()}),
@@ -134,7 +136,9 @@ def read_compact(path: Path) -> NgramModel:
         raise CompactError(f"{path} is not a compact model, or is damaged: {str(error).splitlines()[0]}") from None
     discounts = tuple(Discount(*discount) for discount in about["discounts"])
     levels = _levels(path, about["counts"], numbers)
-    return NgramModel(words, smooth(levels, discounts, Spill(path.parent)), discounts, about["tokens"])
+    vocabulary = about.get("vocabulary", 0)
+    orders = smooth(levels, discounts, Spill(path.parent), vocabulary)
+    return NgramModel(words, orders, discounts, about["tokens"], vocabulary)
 
 
 def _levels(path: Path, counts: list[int], numbers: list[NDArray[np.uint32]]) -> list[Level]:

@@ -66,7 +66,13 @@ class Numbering:
         self.ids = {word: number for number, word in enumerate(SPECIALS)}
 
     def number(self, lines: pa.Array) -> U32:
-        """Ids of each line's tokens (between ASCII white space), EOS after each line that has one.
+        """Ids of each line's tokens, EOS after each line that has one."""
+        ids, rows = self.tokens(lines)
+        ends = np.flatnonzero(np.diff(rows, append=-1)) + 1
+        return np.insert(ids, ends, EOS) if len(ids) else ids
+
+    def tokens(self, lines: pa.Array) -> tuple[U32, NDArray[np.int64]]:
+        """Ids of all tokens (between ASCII white space), uint32 (n,), and the line of each, int64 (n,).
 
         Tokens that KenLM keeps for itself (<s>, </s>, <unk>, <UNK>) count as white space, as with lmplz's --skip_symbols.
         """
@@ -77,9 +83,7 @@ class Numbering:
         numbers = np.array([self._id(surface) for surface in surfaces], np.uint32)
         ids = numbers[tokens.indices.to_numpy()] if len(surfaces) else np.empty(0, np.uint32)
         real = ids > EOS
-        ids, rows = ids[real], rows[real]
-        ends = np.flatnonzero(np.diff(rows, append=-1)) + 1
-        return np.insert(ids, ends, EOS) if len(ids) else ids
+        return ids[real], rows[real]
 
     def _id(self, surface: str) -> int:
         if surface in ("", "<UNK>"):

@@ -36,8 +36,9 @@ def estimate(
     discount_fallback: bool = False,
     memory_bytes: int = MEMORY_BYTES,
     spill_folder: Path | None = None,
+    vocabulary: int = 0,
 ) -> NgramModel:
-    """The model that `lmplz -o order --prune ... [--discount_fallback]` makes of the same sentences.
+    """The model that `lmplz -o order --prune ... [--discount_fallback] [--vocab_pad vocabulary]` makes of the same sentences.
 
     sentences: uint32 ids into `words`, without <s> and <unk>. An array is one sentence; it may carry several, each ended by
       EOS (2). An empty array
@@ -50,6 +51,8 @@ def estimate(
     memory_bytes: bound for the sort buffers; beyond it sorted runs and finished orders go to temporary files in
       `spill_folder` (default: the
       system's). On top come about 30 bytes per n-gram of the two largest neighbouring orders.
+    vocabulary: how many words there are, </s> and <unk> included, <s> not, if they are more than the corpus has. <unk> then has
+      the probability of *each* word that the corpus lacks: models of one vocabulary are distributions over the same events.
 
     Raises ValueError (empty corpus, id or argument out of range), DiscountError, SpillError.
     """
@@ -68,8 +71,8 @@ def estimate(
     numbers = counts.numbers
     seen = np.argsort(np.where(numbers, numbers, len(numbers) + 3), kind="stable")[: int(numbers.max()) - EOS + 1]
     model_words = pa.concat_arrays([surfaces[:EOS], surfaces.take(pa.array(seen))])
-    orders = smooth(prune_levels(levels, adjusted, thresholds), discounts, spill)
-    return NgramModel(model_words, orders, discounts, counts.tokens)
+    orders = smooth(prune_levels(levels, adjusted, thresholds), discounts, spill, vocabulary)
+    return NgramModel(model_words, orders, discounts, counts.tokens, vocabulary)
 
 
 def check_prune(prune: Sequence[int], order: int) -> list[int]:

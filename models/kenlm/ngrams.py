@@ -65,6 +65,7 @@ class NgramModel:
     orders: tuple[NgramOrder, ...]
     discounts: tuple[Discount, ...] = ()  # per order, where the model was estimated here
     tokens: int = 0  # words of the corpus without <s> and </s>, where the model was estimated here
+    vocabulary: int = 0  # what it was estimated with
 
     @property
     def order(self) -> int:

@@ -56,14 +56,14 @@ def _interpolate(begin: U32, contexts: U32, counts: U32, discount: F32, totals: 
     return out
 
 
-def smooth(levels: Sequence[Level], discounts: Sequence[Discount], spill: Spill) -> tuple[NgramOrder, ...]:
+def smooth(levels: Sequence[Level], discounts: Sequence[Discount], spill: Spill, vocabulary: int = 0) -> tuple[NgramOrder, ...]:
     """All orders with their probabilities, in one sweep upwards that works on two orders at a time; finished ones go to
-    `spill`.
+    `spill`. `vocabulary`: see `estimate`.
     """
     words = len(levels[0].word)
     orders: list[NgramOrder] = []
     # below the unigrams: one context, the empty n-gram, and the uniform distribution over all words but <s>
-    lower = np.array([1.0 / float(np.float32(words - 1))], np.float32)
+    lower = np.array([1.0 / float(np.float32(max(words - 1, vocabulary)))], np.float32)
     totals = np.empty(0, np.uint32)
     rows = chain([np.zeros(words, np.uint32)], context_rows(levels))
     for level, contexts, discount in zip(levels, rows, discounts, strict=True):

@@ -73,6 +73,11 @@ class Sources:
         """Place of each file's first document, and the number of all: int64 (files + 1,)."""
         return np.cumsum([0, *(file.rows for file in self.files)])
 
+    @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of the files, sorted."""
+        return sorted(file.sha256 for file in self.files)
+
 
 def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
     """The kept files of finished runs; CurriculumError or OutputError: none, named twice, unfinished, a column missing."""

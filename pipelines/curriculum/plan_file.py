@@ -1,13 +1,14 @@
-"""A plan's YAML, checked whole."""
+"""A plan's YAML, with the mixtures that it names, checked whole."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from pipelines.curriculum.errors import CurriculumError
 from schemas import yaml_file
 from schemas.config import explain_error
-from schemas.curriculum import Curriculum
+from schemas.curriculum import Curriculum, MixtureFile
 
 SHIPPED = Path(__file__).parents[1] / "plans"
 
@@ -17,7 +18,26 @@ def load_plan(name: str) -> Curriculum:
     path = yaml_file.find(name, "plan", SHIPPED, CurriculumError)
     keys = ", ".join(Curriculum.model_fields)
     content = yaml_file.read_mapping(path, name, f"a plan is a mapping with the keys {keys}", CurriculumError)
+    phases = content.get("phases")
+    for number, phase in enumerate(phases if isinstance(phases, list) else []):
+        if isinstance(phase, dict) and isinstance(phase.get("mixture"), dict) and "file" in phase["mixture"]:
+            phase["mixture"] = _included(phase["mixture"], path.parent, f"{name}.phases.{number}.mixture")
     try:
         return Curriculum.model_validate(content)
     except ValidationError as error:
         raise CurriculumError(explain_error(error, Curriculum, name)) from None
+
+
+def _included(mixture: dict[str, Any], folder: Path, at: str) -> dict[str, Any]:
+    """The mixture with `by` and `weights` of the file it names, whose path is relative to the plan's folder."""
+    for key in ("by", "weights", "proportional"):
+        if key in mixture:
+            raise CurriculumError(f"{at}: give file or {key}, not both")
+    path = folder / str(mixture["file"])
+    content = yaml_file.read_mapping(path, f"{at}: {path}", "a mixture file is a mapping with by and weights", CurriculumError)
+    try:
+        included = MixtureFile.model_validate(content)
+    except ValidationError as error:
+        raise CurriculumError(f"{at}: {explain_error(error, MixtureFile, str(path))}") from None
+    others = {key: value for key, value in mixture.items() if key != "file"}
+    return others | included.model_dump(include={"by", "weights", "proportional"}, exclude_unset=True)

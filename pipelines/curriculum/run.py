@@ -26,7 +26,7 @@ from pipelines.curriculum.tokens import load_counter, located
 from pipelines.curriculum.workers import Workers
 from pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
 from pipelines.fingerprint import code_sha256
-from schemas.curriculum import Curriculum
+from schemas.curriculum import Curriculum, Tokens
 
 RECORD = "curriculum.json"
 
@@ -48,18 +48,14 @@ class Planned:
 
 def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
     """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
-    _, token_hash = load_counter(plan.tokens)
-    sources = find_sources([output.absolute() for output in outputs], plan.columns())
+    sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers)
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
-        "sources": sorted(file.sha256 for file in sources.files),
-        "tokens": token_hash,
+        "sources": sources.hashes,
+        "tokens": load_counter(plan.tokens)[1],
         "code": code_sha256(),
     }
     plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    with tempfile.TemporaryDirectory() as scratch:
-        measures = _measure(plan, sources, token_hash, Path(scratch), workers)
-        documents = read_documents(sources, plan.columns(), measures)
     held = hold_out(documents, plan)
     documents = replace(documents, text_hash=documents.text_hash[:0].copy())
     draws: list[Draw] = list(draw_phases(documents, plan, held))
@@ -70,7 +66,15 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
     return Planned(plan, sources, documents, parts, records, heldout, problems, plan_hash, made_by)
 
 
-def _measure(plan: Curriculum, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:
+def read_outputs(outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers) -> tuple[Sources, Documents]:
+    """The kept documents of finished outputs, measured; CurriculumError or OutputError as `find_sources`."""
+    _, token_hash = load_counter(tokens)
+    sources = find_sources([output.absolute() for output in outputs], columns)
+    with tempfile.TemporaryDirectory() as scratch:
+        return sources, read_documents(sources, columns, _measure(tokens, sources, token_hash, Path(scratch), workers))
+
+
+def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:
     """Where the measures of each file lie, beside its output if that can be written; those that are missing are made."""
     paths = []
     for file in sources.files:
@@ -78,7 +82,7 @@ def _measure(plan: Curriculum, sources: Sources, token_hash: str, scratch: Path,
         folder.mkdir(exist_ok=True)
         paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
     pairs = dict(zip(paths, sources.files, strict=True)).items()
-    workers.run([MeasureTask(file.path, path, located(plan.tokens)) for path, file in pairs], measure_file)
+    workers.run([MeasureTask(file.path, path, located(tokens)) for path, file in pairs], measure_file)
     return paths
 
 

@@ -151,3 +151,26 @@ def test_no_room_for_temporary_files_is_one_line(tmp_path):
     sentences, words = numbered(LINES * 40)
     with pytest.raises(SpillError, match="cannot write temporary files"):
         estimate(sentences, words, 3, memory_bytes=1 << 12, spill_folder=tmp_path / "not there")
+
+
+def test_over_one_vocabulary_models_are_distributions_over_the_same_words(tmp_path):
+    """The sum over all words, unseen ones too, is 1 after any history: what `--vocab_pad` is for."""
+    numbering = Numbering()
+    halves = [[numbering.number(pa.array([line])) for line in lines] for lines in (LINES[:20], LINES[20:])]
+    words = list(numbering.ids)
+    for number, sentences in enumerate(halves):
+        ours = estimate(sentences, words, 3, (0,), True, vocabulary=len(words) - 1)
+        assert len(ours.words) < len(words)
+        write_probing(ours, tmp_path / f"{number}.bin")
+        read = kenlm.Model(str(tmp_path / f"{number}.bin"))
+        for history in ("", "the", "right to", "nobody wrote"):
+            state, following = kenlm.State(), kenlm.State()
+            read.BeginSentenceWrite(state)
+            for word in history.split():
+                read.BaseScore(state, word, following)
+                state, following = following, kenlm.State()
+            total = sum(10 ** read.BaseScore(state, word, following) for word in words if word != "<s>")
+            assert total == pytest.approx(1, abs=1e-4)
+        pack(ours, tmp_path / "m.compact")
+        unpack(tmp_path / "m.compact", tmp_path / "unpacked.bin")
+        assert (tmp_path / "unpacked.bin").read_bytes() == (tmp_path / f"{number}.bin").read_bytes()
