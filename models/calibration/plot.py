@@ -1,7 +1,4 @@
-"""Histograms with threshold lines as one SVG: no script, no font file, the same bytes for the same values.
-
-Nothing is drawn behind, and the colours have a contrast of 3 or more to white and to black: it reads on a light and a dark page.
-"""
+"""Histograms with threshold lines as one SVG: the same bytes for the same values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +7,14 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
+from models.calibration.sheet import COLOURS, INK, LINE, sheet
+
 Numbers = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT, COLUMNS = 460, 260, 2  # of a panel, in pixels; panels in a row
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 48, 44  # margins of the plot in its panel
 BINS = 60
 TAIL = 0.005  # of a series at either end are not drawn
-INK, LINE, COLOURS = "#7d7d7d", "#d0342c", ("#3b82c4", "#cc7a1a")
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,8 @@ class Panel:
 def draw(panels: Sequence[Panel], x_label: str) -> str:
     """The SVG file's text; panels without a value are left out."""
     panels = [panel for panel in panels if any(len(values) for _, values in panel.series)]
-    rows = -(-len(panels) // COLUMNS)
-    width, height = min(COLUMNS, max(len(panels), 1)) * WIDTH, max(rows, 1) * HEIGHT
-    drawn = [
-        f'<g transform="translate({number % COLUMNS * WIDTH} {number // COLUMNS * HEIGHT})">\n{_panel(panel, x_label)}\n</g>'
-        for number, panel in enumerate(panels)
-    ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'font-family="sans-serif" font-size="11" fill="{INK}" role="img">',
-            f"<title>{escape(x_label)}: {escape(', '.join(panel.title for panel in panels))}</title>",
-            *drawn,
-            "</svg>\n",
-        ]
-    )
+    title = f"{x_label}: {', '.join(panel.title for panel in panels)}"
+    return sheet([_panel(panel, x_label) for panel in panels], WIDTH, HEIGHT, COLUMNS, title)
 
 
 def _panel(panel: Panel, x_label: str) -> str:

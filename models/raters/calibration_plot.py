@@ -1,37 +1,27 @@
 """A student's calibration as one SVG: per criterion, the teacher's mean rating over tenths of the student's raw score.
 
-Drawn as `models.calibration.plot` draws: no script, no font file, nothing behind, the same bytes for the same values.
+The same bytes for the same values.
 """
 
 import numpy as np
 
-from models.calibration.plot import COLOURS, INK, LINE
+from models.calibration.sheet import COLOURS, INK, LINE, sheet
 from models.raters.distil import BLOCKS, Documents, Trained
 from schemas.columns import QUALITY_CRITERIA
 
 PANEL, COLUMNS, BINS = 220, 4, 10  # pixels, panels in a row, groups of equally many documents
 LEFT, TOP, SIDE = 36, 30, 160  # of the plot in its panel
+TITLE = (
+    "Teacher's mean rating (up) over the student's score (right), cross-validated; bars: share of each rating, "
+    "teacher left, student right"
+)
 
 
 def draw_calibration(trained: Trained, documents: Documents) -> str:
     """The SVG file's text: points are tenths, bars how often the teacher and the student give each integer."""
     ratings = documents.targets[documents.rated][:, BLOCKS[0]]
     panels = [_panel(name, trained.predictions[:, n], ratings[:, n], trained.cuts[n]) for n, name in enumerate(QUALITY_CRITERIA)]
-    width, height = COLUMNS * PANEL, -(-len(panels) // COLUMNS) * PANEL
-    placed = [
-        f'<g transform="translate({n % COLUMNS * PANEL} {n // COLUMNS * PANEL})">\n{panel}\n</g>'
-        for n, panel in enumerate(panels)
-    ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'font-family="sans-serif" font-size="11" fill="{INK}" role="img">',
-            "<title>Teacher's mean rating (up) over the student's score (right), cross-validated; bars: share of each rating, "
-            "teacher left, student right</title>",
-            *placed,
-            "</svg>\n",
-        ]
-    )
+    return sheet(panels, PANEL, PANEL, COLUMNS, TITLE)
 
 
 def _panel(name: str, scores: np.ndarray, ratings: np.ndarray, cuts: np.ndarray) -> str:
