@@ -10,6 +10,9 @@ from schemas.config import Config, did_you_mean
 TOKEN_COUNT = "token_count"
 """The document's tokens: a number that a plan can name like a column."""
 
+TOKEN_FORMATS = ("megatron", "datatrove")
+"""Formats that hold token ids in place of text."""
+
 POOL = "pool"
 """`phase_origin` of a replayed document that no phase had drawn."""
 
@@ -22,16 +25,22 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Tokens(Config):
-    """What a token is: a byte of UTF-8, or what a tokenizer says (no special tokens added). Exactly one."""
+    """What a token is: a byte of UTF-8, or what a tokenizer says, with `eos` behind each document and no other special token.
+
+    Exactly one of count, tokenizer and sentencepiece. `eos` counts into budgets, `token_count` and token files alike.
+    """
 
     count: Literal["bytes"] | None = None
     tokenizer: str | None = None  # a tokenizer.json, a folder that holds one, or a name on the Hugging Face hub
     sentencepiece: str | None = None  # path of a SentencePiece model
+    eos: str | None = None  # a token of that vocabulary, as it is written there
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(value is not None for value in (self.count, self.tokenizer, self.sentencepiece)) != 1:
             raise ValueError("give one of count, tokenizer, sentencepiece")
+        if self.count is not None and self.eos is not None:
+            raise ValueError("eos is a token of a tokenizer or a SentencePiece model: bytes have none")
         return self
 
 
@@ -250,7 +259,7 @@ class Curriculum(Config):
     tokens: Tokens = Tokens(count="bytes")
     heldout: Annotated[tuple[HeldOut, ...], BeforeValidator(_as_tuple)] = ()
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=99)
-    format: Literal["parquet", "jsonl.zst"] = "parquet"
+    format: Literal["parquet", "jsonl.zst", "mds", "megatron", "datatrove"] = "parquet"
     shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)  # text in an output file
 
     @model_validator(mode="after")
@@ -262,6 +271,8 @@ class Curriculum(Config):
         for taken in ("heldout", POOL):
             if taken in [phase.name for phase in self.phases]:
                 raise ValueError(f"a phase cannot be named {taken!r}")
+        if self.format in TOKEN_FORMATS and self.tokens.count is not None:
+            raise ValueError(f"format {self.format} holds token ids: give tokens: {{tokenizer: ...}} or {{sentencepiece: ...}}")
         if sum(part.share for part in self.heldout) >= 1:
             raise ValueError("held-out shares sum to 1 or more")
         for number, phase in enumerate(self.phases):

@@ -23,55 +23,16 @@ import zstandard
 from models.cards import file_sha256
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.plan_file import SHIPPED, load_plan
-from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
+from pipelines.curriculum.run import make_curriculum, write_curriculum
 from pipelines.manifest import OutputError
-from schemas.shards import document_id
 from schemas.yaml_file import shipped
 
-QUIET = Workers(1, quiet=True)
+sys.path.append(str(Path(__file__).parent))
+
+from curriculum_outputs import QUIET, make, rows, store
+
 CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 PHASES, HELDOUT = "read_parquet('CUR/0*/*.parquet')", "read_parquet('CUR/heldout/**/*.parquet')"
-DOMAINS = ["Law", "Culture", "Technology", "Medicine"]
-
-
-def rows(count: int, source: str, seed: int) -> pa.Table:
-    """Documents as a run keeps them: a third of the scores null, one text in twenty a copy of another."""
-    rng = np.random.default_rng(seed)
-    words = ["göl", "yasa", "madde", "word", "sentence", "bilgi"]
-    texts = [" ".join(rng.choice(words, rng.integers(5, 80))) + f" {source} {number}" for number in range(count)]
-    for copy in rng.choice(count, count // 20, replace=False):
-        texts[copy] = texts[int(rng.integers(0, count))]
-    score = rng.normal(3, 1, count)
-    return pa.table(
-        {
-            "id": [document_id(source, number) for number in range(count)],
-            "source": [source] * count,
-            "source_offset": pa.array(range(count), pa.int64()),
-            "text": texts,
-            "language": rng.choice(["tr", "en"], count, p=[0.7, 0.3]).tolist(),
-            "domain": pa.array([None if one < 0.02 else DOMAINS[int(one * 4)] for one in rng.random(count)], pa.string()),
-            "ppl": pa.array(np.exp(rng.normal(5, 1, count)), pa.float64()),
-            "quality": pa.array(np.where(rng.random(count) < 0.33, None, score), pa.float32()),
-            "overall": pa.array(rng.integers(1, 6, count), pa.int8()),
-        }
-    )
-
-
-def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None = None) -> Path:
-    """What `curricle run` leaves of these rows, in so many files."""
-    if order is not None:
-        table = table.take(pa.array(order))
-    (output / "_manifest").mkdir(parents=True)
-    (output / "kept").mkdir()
-    size = -(-table.num_rows // shards)
-    for number in range(shards):
-        path = f"kept/part-{number}.parquet"
-        part = table.slice(number * size, size)
-        pq.write_table(part, output / path, row_group_size=137)
-        file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps({"files": {"kept": file}}))
-    (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +75,6 @@ def changed(**top: Any) -> dict[str, Any]:
 
 def phase(**fields: Any) -> dict[str, Any]:
     return {"phases": [{"name": "one", "tokens": 1000, **fields}]}
-
-
-def make(plan: dict[str, Any], outputs: list[Path], output: Path) -> dict[str, Any]:
-    path = output.parent / f"{output.name}.yaml"
-    path.write_text(yaml.safe_dump(plan), "utf-8")
-    assert write_curriculum(make_curriculum(load_plan(str(path)), outputs, QUIET), output, QUIET)
-    return orjson.loads((output / "curriculum.json").read_bytes())
 
 
 @pytest.fixture(scope="module")
