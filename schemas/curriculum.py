@@ -218,10 +218,36 @@ class Replay(Config):
         return self
 
 
+Times = Annotated[int, Field(ge=1, le=100)]
+
+
+class Repeats(Config):
+    """How often a document may appear in a phase, if its cell is exhausted: `most`, a bare number in YAML.
+
+    Or how often it appears, if it is drawn: `table` at its largest key that is not above the number `by`; a null, and a number
+    under all keys, is 1. FineWeb2's rehydration (arXiv 2506.20920) is such a table over the size of a duplicate cluster.
+    """
+
+    most: Times = 1
+    by: str | None = None
+    table: dict[Annotated[int, Field(ge=0)], Times] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {"most": value}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.by is None) == bool(self.table) or (self.table and "most" in self.model_fields_set):
+            raise ValueError("give a number, or `by`, a column, and its `table`")
+        return self
+
+
 class Phase(Config):
     """One stretch of training: `tokens` of documents that no earlier phase has drawn (and replayed ones), in some order.
 
-    `repeats`: how often a document may appear, if its cell is exhausted.
+    `repeats`: how often a document may appear.
     """
 
     name: str = Field(pattern=NAME)
@@ -231,7 +257,7 @@ class Phase(Config):
     select: Select = Select.model_validate({})
     order: Order = Order.model_validate({})
     replay: Replay | None = None
-    repeats: int = Field(1, ge=1, le=100)
+    repeats: Repeats = Repeats.model_validate({})
 
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
@@ -243,6 +269,8 @@ class Phase(Config):
             yield from self.select.score.columns
         if self.order.by:
             yield self.order.by
+        if self.repeats.by:
+            yield self.repeats.by
 
     def columns(self) -> Iterator[str]:
         """Every column that the phase reads."""

@@ -15,6 +15,7 @@ from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
 from schemas.shards import document_id
 
 QUIET = Workers(1, quiet=True)
+CLUSTERS = [None, 1, 2, 3, 4, 5, 99, 100, 999, 1000, 50_000]
 DOMAINS = ["Law", "Culture", "Technology", "Medicine"]
 
 
@@ -37,6 +38,7 @@ def rows(count: int, source: str, seed: int) -> pa.Table:
             "ppl": pa.array(np.exp(rng.normal(5, 1, count)), pa.float64()),
             "quality": pa.array(np.where(rng.random(count) < 0.33, None, score), pa.float32()),
             "overall": pa.array(rng.integers(1, 6, count), pa.int8()),
+            "cluster": pa.array([CLUSTERS[one] for one in rng.integers(0, len(CLUSTERS), count)], pa.int32()),
         }
     )
 

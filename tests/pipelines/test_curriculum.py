@@ -155,6 +155,38 @@ def test_repeats_and_replays_are_marked_and_bounded(made):
     assert ask(f"select count(*) from (select id from {PHASES} group by id {odd})", made) == [(0,)]
 
 
+def test_a_table_repeats_every_drawn_document_as_fineweb2_rehydrates(outputs, tmp_path):
+    one = {
+        "name": "one",
+        "tokens": 300_000,
+        "where": {"language": "tr"},
+        "mixture": {"by": "domain", "weights": {"Law": 0.5, "Culture": 0.5}},
+        "repeats": {"by": "cluster", "table": {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 1000: 1}},
+    }
+    record = make({"phases": [one], "heldout": {"share": 0.05}}, outputs, tmp_path / "cur")["phases"][0]
+    times = (
+        "case when cluster is null then 1 when cluster < 4 then cluster when cluster = 4 then 3 "
+        "when cluster < 100 then 5 when cluster < 1000 then 8 else 1 end"
+    )
+    counted = (
+        f"(select id, domain, {times} times, count(*) n, max(repeat) last, any_value(token_count) t from {PHASES} group by all)"
+    )
+    assert ask(f"select count(*) from {counted} where n != times or last + 1 != n", tmp_path / "cur") == [(0,)]
+    assert ask(f"select list_sort(list(distinct n)) from {counted}", tmp_path / "cur") == [([1, 2, 3, 5, 8],)]
+    (largest,) = ask(f"select max(t * n) from {counted}", tmp_path / "cur")[0]
+    for domain, tokens, documents in ask(f"select domain, sum(t * n), count(*) from {counted} group by 1", tmp_path / "cur"):
+        assert abs(tokens - 150_000) <= largest / 2
+        assert record["cells"][domain]["tokens_met"] == tokens
+        assert record["cells"][domain]["documents"] == documents
+        tables = ", ".join(f"'{output}/kept/*.parquet'" for output in outputs)
+        there = f"from read_parquet([{tables}]) where domain = '{domain}' and language = 'tr'"
+        free = f"text not in (select text from {HELDOUT})"
+        assert ask(f"select sum(strlen(text) * {times}) {there} and {free}", tmp_path / "cur") == [
+            (record["cells"][domain]["tokens_there"],)
+        ]
+    assert (record["repeats_allowed"], record["repeats_by"]) == (8, "cluster")
+
+
 def test_phases_are_in_their_order_and_files_hold_about_the_asked_bytes(made):
     best = pq.read_table(made / "02-best")["ppl"].to_pylist()
     assert best == sorted(best, reverse=True)
@@ -321,6 +353,16 @@ BAD = {
     "more than a cell has": (
         phase(tokens=10**6, mixture=ONLY_LAW, repeats=2),
         r"phase 'one': cell 'Law': 1,000,000 tokens asked, [\d,]+ there with repeats 2",
+    ),
+    "more than a cell has with a table": (
+        phase(tokens=10**7, mixture=ONLY_LAW, repeats={"by": "cluster", "table": {2: 2}}),
+        r"phase 'one': cell 'Law': 10,000,000 tokens asked, [\d,]+ there with repeats by cluster",
+    ),
+    "text that a table looks up": (phase(repeats={"by": "domain", "table": {1: 1}}), "column 'domain' is text, no number"),
+    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give a number, or `by`, a column"),
+    "no times": (
+        phase(repeats={"by": "cluster", "table": {1: 0}}),
+        "repeats.table.1: Input should be greater than or equal to 1",
     ),
     "more than all cells have": (
         phase(tokens=10**9, mixture={**ONLY_LAW, "when_short": "rest"}),
