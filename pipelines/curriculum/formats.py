@@ -122,8 +122,8 @@ def token_bytes(tokens: Tokens) -> int:
 def _ids(rows: pa.Table, tokens: Tokens) -> Iterator[list[int]]:
     encode = load_encoder(tokens).encode
     for batch in rows.select(["text", TOKEN_COUNT]).to_batches(BATCH):
-        counts = batch.column(TOKEN_COUNT).to_pylist()
-        for count, ids in zip(counts, encode(batch.column("text").to_pylist()), strict=True):
+        for text, count in zip(batch.column("text").to_pylist(), batch.column(TOKEN_COUNT).to_pylist(), strict=True):
+            ids = encode(text)
             if len(ids) != count:
                 raise RuntimeError(f"{len(ids)} tokens in a document of {count}: the tokenizer is not the one that counted")
             yield ids
