@@ -1,6 +1,5 @@
 """From finished outputs to a thresholds file and its plot: read, find a threshold in each language, write."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from models.calibration.plot import draw
+from models.files import whole_file
 from pipelines.calibration_methods import PERPLEXITIES, Figures, Found, Labels, Method
 from pipelines.manifest import OutputError
 from pipelines.model_uses import language_of
@@ -86,9 +86,8 @@ def write_calibration(calibration: Calibration, path: Path) -> list[Path]:
         content[path] = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None, width=130)
     try:
         for target, text in content.items():
-            temporary = target.with_name(f".{target.name}.{os.getpid()}")
-            temporary.write_text(text, "utf-8")
-            temporary.replace(target)
+            with whole_file(target) as part:
+                part.write_text(text, "utf-8")
     except OSError as error:
         raise OutputError(f"{error.filename or path}: {error.strerror}") from None
     return list(content)

@@ -1,6 +1,7 @@
 """A plan's steps as a Beam graph: the only place that wires."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -27,21 +28,21 @@ class _SameCode(beam.DoFn):
     def setup(self) -> None:
         check_code(self.code_sha256)
 
-    def process(self, shard: Shard) -> Iterator[Shard]:
-        yield shard
+    def process(self, item: Any) -> Iterator[Any]:
+        yield item
+
+
+def spread(pipeline: beam.Pipeline, items: Sequence[Any], code_sha256: str | None) -> beam.PCollection[Any]:
+    """The items, over all workers. `code_sha256`: of the modules that these must have; None where they are forked from here."""
+    there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
+    return there if code_sha256 is None else there | "SameCode" >> beam.ParDo(_SameCode(code_sha256))
 
 
 def build(
     pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, code_sha256: str | None = None
 ) -> beam.PCollection[str]:
-    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink.
-
-    `code_sha256`: of the modules that the workers must have; None where they are forked from this process.
-    """
-    names = pipeline | "Shards" >> beam.Create(shards, reshuffle=len(shards) > 1)
-    if code_sha256 is not None:
-        names = names | "SameCode" >> beam.ParDo(_SameCode(code_sha256))
-    rows = names | "Read" >> ReadShard(read)
+    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
+    rows = spread(pipeline, shards, code_sha256) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
         transform = Decide(config) if isinstance(config, DecideConfig) else STAGES[name].transform(config)

@@ -1,7 +1,6 @@
 """Rates a sample of documents, part by part, each committed whole: a Parquet form that raters are compared and distilled from."""
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from models.files import whole_file
 from models.raters.backends import RaterConfigs
 from models.raters.dataman import LIMITS, REPLY_TOKENS, cut_characters
 from models.raters.rater import FormConfig, Rater
@@ -62,9 +62,8 @@ def rate(sample: pa.Table, config: RaterConfigs, output: Path, say: Callable[[st
         path = output / f"part-{start // PART_ROWS:05}.parquet"
         if not path.is_file():
             rater = rater or config.load()
-            temporary = output / f"_{path.name}.{os.getpid()}"
-            pq.write_table(ratings(sample.slice(start, PART_ROWS), rater, config), temporary, compression="zstd")
-            temporary.replace(path)
+            with whole_file(path) as part:
+                pq.write_table(ratings(sample.slice(start, PART_ROWS), rater, config), part, compression="zstd")
             say(f"{min(start + PART_ROWS, sample.num_rows):,} of {sample.num_rows:,} documents rated")
         statuses.update(_statuses(path, config))
     return statuses
@@ -123,8 +122,7 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
             return
         if any(output.iterdir()):
             raise OutputError(f"{output}: not empty, and not ratings of curricle")
-        temporary = output / f"{RECORD}.{os.getpid()}"
-        temporary.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
-        temporary.replace(path)
+        with whole_file(path) as part:
+            part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise OutputError(f"{output}: {error.strerror}") from None

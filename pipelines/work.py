@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import apache_beam as beam
+import orjson
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -14,7 +16,7 @@ from schemas.shards import Shard
 from stages.kernel import METRICS
 from stages.progress import listen
 from stages.read.config import ReadConfig
-from stages.write import Sink
+from stages.write import Sink, manifest_path
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class ShardTask:
     def size(self) -> int:
         """Bytes of the shard in storage."""
         return self.shard.size
+
+    @property
+    def commit(self) -> Path:
+        """The shard's manifest."""
+        return manifest_path(Path(self.sink.output), self.name)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Documents, bytes of text and documents kept, from the manifest."""
+        manifest = orjson.loads(self.commit.read_bytes())
+        files = manifest["files"]
+        return manifest["records"], sum(file["text_bytes"] for file in files.values()), files["kept"]["rows"]
 
     def __hash__(self) -> int:
         return hash(self.shard)

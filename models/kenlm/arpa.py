@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from models.files import whole_file
 from models.kenlm.arpa_lines import LINE_ERRORS, Vocabulary, as_bytes, fill_ranges, parse_lines
 from models.kenlm.counting import sort_rows
-from models.kenlm.files import whole_file
 from models.kenlm.ngrams import F32, MAX_ORDER, MIN_ORDER, SPECIALS, U32, NgramModel, NgramOrder, check_words, context_rows
 
 WRITE_ROWS = 1 << 18

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.kenlm.files import whole_file
+from models.files import whole_file
 from models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
 from models.kenlm.table import _murmur
 

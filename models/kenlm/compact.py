@@ -30,8 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from models.files import whole_file
 from models.kenlm.binary import write_probing
-from models.kenlm.files import whole_file
 from models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
 from models.kenlm.smoothing import context_sums, smooth
 from models.kenlm.spill import Spill

@@ -3,10 +3,8 @@
 A compact or compressed file is unpacked once per machine into the user's cache, under the hash of the packed file.
 """
 
-import contextlib
 import fcntl
 import gzip
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import kenlm
 
 from models.cards import ModelError, check_files, file_sha256, read_card
 from models.catalog import cache_folder
+from models.files import whole_file
 from models.kenlm.card import WORDS, KenlmCard
 from models.kenlm.table import ProbingTable, map_table
 from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
@@ -95,13 +94,8 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.is_file():
-                temporary = folder / f".{name}.{os.getpid()}"
-                try:
-                    write(packed, temporary)
-                    temporary.replace(path)
-                finally:
-                    with contextlib.suppress(FileNotFoundError):
-                        temporary.unlink()
+                with whole_file(path) as part:
+                    write(packed, part)
     except OSError as error:
         raise ModelError(f"cannot unpack {packed} into {folder}: {error.strerror or error}") from None
     return path

@@ -63,16 +63,12 @@ Say = Callable[[str], None]
 """Told what begins now, in a few words."""
 
 
-def _quiet(_: str) -> None:
-    pass
-
-
 def train(
     documents: Documents,
     output: Path,
     config: TrainConfig,
     tokenizer: Path | Literal["words"] | None = None,
-    say: Say = _quiet,
+    say: Say = lambda _: None,
 ) -> KenlmCard:
     """Make the model folder `output` (which must not exist), whole or not at all; its card.
 

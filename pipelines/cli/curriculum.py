@@ -1,10 +1,11 @@
 """`curricle curriculum`."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
+
+from pipelines.cli.run import check_engine, flags, runner, workers
 
 
 @click.command()
@@ -13,24 +14,45 @@ import click
               help="Finished output of `curricle run`; repeatable.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
 @click.option("--dry-run", is_flag=True, help="Show what each phase and cell would get, and what falls short; write nothing.")
-@click.option("--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes.")
+@workers
+@runner
 @click.option("--quiet", is_flag=True, help="No progress.")
-def command(plan: str, outputs: tuple[Path, ...], output: Path | None, dry_run: bool, workers: int, quiet: bool) -> None:
-    """Make ordered phases of training data from kept documents, by PLAN: a YAML file, or the name of a shipped plan."""
+@flags
+def command(
+    plan: str,
+    outputs: tuple[Path, ...],
+    output: Path | None,
+    dry_run: bool,
+    workers: int,
+    runner: str,
+    quiet: bool,
+    flags: tuple[str, ...],
+) -> None:
+    """Make ordered phases of training data from kept documents, by PLAN: a YAML file, or the name of a shipped plan.
+
+    With --runner the texts are measured and moved by that engine's workers; FLAGS are the engine's own.
+    """
     if output is None and not dry_run:
         raise click.UsageError("give --output, or --dry-run")
+    check_engine(runner, flags)
 
     from pipelines.curriculum.plan_file import load_plan
     from pipelines.curriculum.report import print_report
-    from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
+    from pipelines.curriculum.run import make_curriculum, write_curriculum
+    from pipelines.curriculum.workers import EngineWorkers, Processes, Workers
 
-    processes = Workers(workers, quiet)
     checked = load_plan(plan)
-    planned = make_curriculum(checked, outputs, processes)
+    hands: Workers = Processes(workers, quiet)
+    if runner != "local":
+        from pipelines.engines.flags import check_runner
+        from pipelines.launch.engine import Engine
+
+        hands = EngineWorkers(Engine(check_runner(runner), flags, workers), quiet)
+    planned = make_curriculum(checked, outputs, hands)
     if dry_run or output is None:
         print_report(checked, planned.records, planned.heldout, planned.problems)
         sys.exit(1 if planned.problems else 0)
-    if write_curriculum(planned, output, processes):
+    if write_curriculum(planned, output, hands):
         print_report(checked, planned.records, planned.heldout, ())
         click.echo(f"wrote {output}")
     else:

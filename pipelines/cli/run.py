@@ -98,5 +98,6 @@ def _launcher(runner: str, flags: tuple[str, ...], workers: int) -> "Launcher":
         return local_launcher(workers)
     from pipelines.engines.flags import check_runner
     from pipelines.launch.beam import beam_launcher
+    from pipelines.launch.engine import Engine
 
-    return beam_launcher(check_runner(runner), flags, workers=workers)
+    return beam_launcher(Engine(check_runner(runner), flags, workers))

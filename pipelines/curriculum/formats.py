@@ -32,16 +32,15 @@ class Format:
 
     endings: tuple[str, ...]
     write: Callable[[pa.Table, Path, Tokens], Entry]
-    module: str | None = None  # that must be there, and is imported before workers are forked: MDS's takes 850 MB
+    module: str | None = None  # that must be there
     needs: str = ""  # where the module comes from
 
 
-def find_format(name: str) -> Format:
+def check_format(name: str) -> None:
     """CurriculumError, one line, where the package that writes the format is missing."""
     found = FORMATS[name]
-    if found.module and find_spec(found.module.partition(".")[0]) is None:
+    if found.module and find_spec(found.module) is None:
         raise CurriculumError(f"format {name} needs {found.needs}")
-    return found
 
 
 def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
@@ -141,7 +140,7 @@ FORMATS = {
     "parquet": Format((".parquet",), write_parquet),
     "jsonl.zst": Format((".jsonl.zst",), write_jsonl),
     "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'"),
-    "megatron": Format((".bin", ".idx"), write_megatron, "datatrove.pipeline.tokens", TOKEN_FILES),
-    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove.pipeline.tokens", TOKEN_FILES),
+    "megatron": Format((".bin", ".idx"), write_megatron, "datatrove", TOKEN_FILES),
+    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove", TOKEN_FILES),
 }
 """By the plan's `format`."""

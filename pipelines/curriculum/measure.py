@@ -1,6 +1,5 @@
 """One look at each document's text: its hash, bytes and tokens; kept beside the output, so that a new plan reads no text."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
+from models.files import whole_file
 from pipelines.curriculum.tokens import Counter, load_counter, text_bytes
 from pipelines.launch.events import Report
 from schemas.curriculum import Tokens
@@ -38,6 +38,16 @@ class MeasureTask:
         """Its bytes in storage."""
         return self.path.stat().st_size
 
+    @property
+    def commit(self) -> Path:
+        """The measures."""
+        return self.measures
+
+    def counts(self) -> tuple[int, int, int]:
+        """Documents and bytes of their text."""
+        rows = np.load(self.measures)
+        return rows.size, int(rows["text_bytes"].sum(dtype=np.int64)), rows.size
+
     def __hash__(self) -> int:
         return hash(self.path)
 
@@ -51,10 +61,8 @@ def measure_file(task: MeasureTask, report: Report) -> None:
             rows = measure(batch, count)
             parts.append(rows)
             report(rows.size, int(rows["text_bytes"].sum(dtype=np.int64)), rows.size)
-    temporary = task.measures.with_suffix(f".{os.getpid()}")
-    with temporary.open("wb") as target:
+    with whole_file(task.measures) as part, part.open("wb") as target:
         np.save(target, np.concatenate(parts))
-    temporary.replace(task.measures)
 
 
 def measure(batch: pa.RecordBatch, count: Counter) -> npt.NDArray[Any]:

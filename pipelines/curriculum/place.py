@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.curriculum.documents import Documents
 from pipelines.curriculum.draw import UNUSED, Draw, Rows
-from pipelines.curriculum.kernels import Ints, keyed, salt
+from pipelines.curriculum.kernels import keyed, salt
 from pipelines.curriculum.order import order_rows
 from schemas.curriculum import Curriculum
 
@@ -27,7 +28,6 @@ class OutputFile:
     """A file to be written: `folder/part-NNNNN`, with so many rows."""
 
     folder: str
-    phase: str
     number: int
     rows: int
 
@@ -37,15 +37,13 @@ class OutputFile:
         return f"{self.folder}/part-{self.number:05}"
 
 
-@dataclass(frozen=True)
-class Places:
-    """All rows of the curriculum by document, shape (rows,): what the routing of the input needs."""
+PLACES = np.dtype(
+    [("document", "i8"), ("file", "i4"), ("place", "i4"), ("repeat", "i4"), ("tokens", "u4"), ("part", "u2"), ("origin", "i1")]
+)
+"""A row of the curriculum: its document, the output file and the place in that, and what its added columns say."""
 
-    document: Ints
-    file: npt.NDArray[np.int32]
-    place: npt.NDArray[np.int32]  # in the file
-    repeat: npt.NDArray[np.int32]
-    origin: npt.NDArray[np.int8]
+Places = npt.NDArray[Any]
+"""All rows of the curriculum, PLACES (rows,), by document."""
 
 
 def make_parts(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8], draws: Sequence[Draw]) -> list[Part]:
@@ -68,21 +66,19 @@ def make_parts(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8
 def make_places(documents: Documents, parts: Sequence[Part], shard_bytes: int) -> tuple[list[OutputFile], Places]:
     """Cuts each part into files of about `shard_bytes` of text (at least one file), and sorts all rows by document."""
     files: list[OutputFile] = []
-    numbers, places = [], []
-    for part in parts:
+    places = np.empty(sum(part.rows.document.size for part in parts), PLACES)
+    start = 0
+    for position, part in enumerate(parts):
         size = documents.text_bytes[part.rows.document].astype(np.int64)
         slots = (np.cumsum(size) - size) // shard_bytes
         number = np.cumsum(np.diff(slots, prepend=0) != 0)  # a document over several slots leaves no empty file
         counts = np.bincount(number, minlength=1)
-        numbers.append((number + len(files)).astype(np.int32))
-        places.append((np.arange(size.size) - (np.cumsum(counts) - counts)[number]).astype(np.int32))
-        files += [OutputFile(part.folder, part.name, one, int(rows)) for one, rows in enumerate(counts)]
-    document = np.concatenate([part.rows.document for part in parts])
-    by_document = np.argsort(document, kind="stable")
-    return files, Places(
-        document[by_document],
-        np.concatenate(numbers)[by_document],
-        np.concatenate(places)[by_document],
-        np.concatenate([part.rows.repeat for part in parts])[by_document],
-        np.concatenate([part.rows.origin for part in parts])[by_document],
-    )
+        own = places[start : start + size.size]
+        own["document"], own["repeat"], own["origin"] = part.rows.document, part.rows.repeat, part.rows.origin
+        own["file"] = number + len(files)
+        own["place"] = np.arange(size.size) - (np.cumsum(counts) - counts)[number]
+        own["part"] = position
+        files += [OutputFile(part.folder, one, int(rows)) for one, rows in enumerate(counts)]
+        start += size.size
+    places["tokens"] = documents.tokens[places["document"]]
+    return files, places[np.argsort(places["document"], kind="stable")]

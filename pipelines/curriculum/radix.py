@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit
+@njit(cache=True)
 def mix(x):
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection, so distinct ids stay distinct."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -12,7 +12,7 @@ def mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit
+@njit(cache=True)
 def keyed(hashes, key):
     """`mix` of every hash under a key, uint64 (n,)."""
     out = np.empty_like(hashes)
@@ -21,7 +21,7 @@ def keyed(hashes, key):
     return out
 
 
-@njit
+@njit(cache=True)
 def totals(cell, among, weight, cells):
     """Weight of the rows `among` by cell, int64 (cells,)."""
     totals = np.zeros(cells, np.int64)
@@ -31,7 +31,7 @@ def totals(cell, among, weight, cells):
     return totals
 
 
-@njit
+@njit(cache=True)
 def place_of(value, descending):
     """uint64 that sort as the numbers do: NaN after all others either way, one zero."""
     if np.isnan(value):
@@ -42,7 +42,7 @@ def place_of(value, descending):
     return ~bits if bits & top else bits | top
 
 
-@njit
+@njit(cache=True)
 def places_of(values, descending):
     """`place_of` each, uint64 (n,)."""
     out = np.empty(values.size, np.uint64)
@@ -51,7 +51,7 @@ def places_of(values, descending):
     return out
 
 
-@njit
+@njit(cache=True)
 def find_bounds(cell, among, values, descending, id_hash, key, weight, quota):
     """The place where each cell meets its quota (0 < quota <= total, or 0: cell left out), and if the row there is nearer in."""
     cells = quota.size
@@ -95,7 +95,7 @@ def find_bounds(cell, among, values, descending, id_hash, key, weight, quota):
     return bound, 2 * rest > last
 
 
-@njit
+@njit(cache=True)
 def within(cell, among, values, descending, id_hash, key, bound, closed, state):
     """Rows before their cell's bound, and the one at it where `closed`; state 0: none of the cell, 1: by the bound, 2: all."""
     taken = np.zeros(cell.size, np.bool_)

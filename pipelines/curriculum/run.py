@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 import orjson
 
+from models.files import whole_file
 from pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.formats import find_format, folder_index
+from pipelines.curriculum.formats import check_format, folder_index
 from pipelines.curriculum.measure import MeasureTask, measure_file
 from pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
 from pipelines.curriculum.report import phase_record
-from pipelines.curriculum.tokens import load_counter
+from pipelines.curriculum.tokens import load_counter, located
+from pipelines.curriculum.workers import Workers
 from pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
 from pipelines.fingerprint import code_sha256
-from pipelines.launch.events import Failed
-from pipelines.launch.pool import run_tasks
-from pipelines.launch.progress import show_progress
 from schemas.curriculum import Curriculum
 
 RECORD = "curriculum.json"
@@ -47,31 +46,11 @@ class Planned:
     made_by: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Workers:
-    """How many processes, and whether they say how far they are."""
-
-    count: int
-    quiet: bool = False
-
-    def run(self, tasks: Sequence[Any], work: Callable[..., None], preload: Sequence[str] = ()) -> None:
-        """Every task, the largest first; CurriculumError naming the first that failed. `preload`: modules to share."""
-        if not tasks:
-            return
-        tasks = sorted(tasks, key=lambda task: -task.size)
-        with show_progress(tasks, quiet=self.quiet) as on_event:
-            count = max(1, min(self.count, len(tasks)))
-            outcomes = run_tasks(tasks, work, workers=count, on_event=on_event, preload=preload)
-        for outcome in outcomes:
-            if isinstance(outcome, Failed):
-                raise CurriculumError(f"{outcome.task.name}: {outcome.cause}")
-
-
 def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
     """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
-    find_format(plan.format)
+    check_format(plan.format)
     _, token_hash = load_counter(plan.tokens)
-    sources = find_sources(outputs, plan.columns())
+    sources = find_sources([output.absolute() for output in outputs], plan.columns())
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
         "sources": sorted(file.sha256 for file in sources.files),
@@ -100,7 +79,7 @@ def _measure(plan: Curriculum, sources: Sources, token_hash: str, scratch: Path,
         folder.mkdir(exist_ok=True)
         paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
     pairs = dict(zip(paths, sources.files, strict=True)).items()
-    workers.run([MeasureTask(file.path, path, plan.tokens) for path, file in pairs if not path.exists()], measure_file)
+    workers.run([MeasureTask(file.path, path, located(plan.tokens)) for path, file in pairs], measure_file)
     return paths
 
 
@@ -114,10 +93,9 @@ def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
         if finished:
             return False
         files, places = make_places(planned.documents, planned.parts, planned.plan.shard_bytes)
-        fragments = _route(planned, files, places, work, workers)
+        fragments = _route(planned, places, work, workers)
         tasks = _assemble_tasks(planned, files, fragments, output, work)
-        module = find_format(planned.plan.format).module
-        workers.run([task for task in tasks if not task.record.exists()], assemble, [module] if module else [])
+        workers.run(tasks, assemble)
         _finish(planned, tasks, output)
         shutil.rmtree(work)
     return True
@@ -150,32 +128,32 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
                 shutil.rmtree(work, ignore_errors=True)
             elif before is None:
                 work.mkdir(exist_ok=True)
-                (work / "plan.new").write_text(plan_hash)
-                (work / "plan.new").replace(mark)
+                with whole_file(mark) as part:
+                    part.write_text(plan_hash)
             yield work, finished
     except OSError as error:
         raise CurriculumError(f"{output}: {error.strerror or error}") from None
 
 
-def _route(planned: Planned, files: list[OutputFile], places: Places, work: Path, workers: Workers) -> list[Path]:
+def _route(planned: Planned, places: Places, work: Path, workers: Workers) -> list[Path]:
     """The fragment files of all input files that give a row."""
-    tasks, fragments = [], []
+    tasks = []
+    names, origins = tuple(part.name for part in planned.parts), origin_names(planned.plan)
     for number, (file, start) in enumerate(zip(planned.sources.files, planned.sources.starts.tolist(), strict=False)):
-        low, high = np.searchsorted(places.document, [start, start + file.rows])
+        low, high = np.searchsorted(places["document"], [start, start + file.rows])
         if low == high:
             continue
-        fragment = work / f"fragments-{number:06}.arrow"
-        fragments.append(fragment)
-        if not fragment.with_suffix(".json").exists():
-            part = slice(low, high)
-            own = Places(
-                places.document[part] - start, places.file[part], places.place[part], places.repeat[part], places.origin[part]
-            )
-            tokens = planned.documents.tokens[places.document[part]]
-            origins = origin_names(planned.plan)
-            tasks.append(RouteTask(file.path, fragment, planned.sources.schema, own, tokens, tuple(files), origins))
+        task = RouteTask(
+            file.path, work / f"fragments-{number:06}.arrow", int(high - low), planned.sources.schema, names, origins
+        )
+        if not task.commit.exists():
+            own = places[low:high].copy()
+            own["document"] -= start
+            with whole_file(task.places) as path, path.open("wb") as target:
+                np.save(target, own)
+        tasks.append(task)
     workers.run(tasks, route)
-    return fragments
+    return [task.fragment for task in tasks]
 
 
 def _assemble_tasks(
@@ -186,8 +164,9 @@ def _assemble_tasks(
         for number, batches in orjson.loads(fragment.with_suffix(".json").read_bytes()).items():
             feeding[int(number)].append((fragment, tuple(batches)))
     schema, plan = planned.sources.schema, planned.plan
+    tokens = located(plan.tokens)
     return [
-        AssembleTask(file, tuple(feeding[number]), output, work / f"file-{number:06}.json", schema, plan.format, plan.tokens)
+        AssembleTask(file, tuple(feeding[number]), output, work / f"file-{number:06}.json", schema, plan.format, tokens)
         for number, file in enumerate(files)
     ]
 
@@ -232,6 +211,6 @@ def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
             for part in planned.parts[: len(planned.heldout)]
         ],
     }
-    temporary = output / "_work" / RECORD
+    temporary = output / "_work" / RECORD  # not beside it: what a killed run leaves goes with `_work`
     temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     temporary.replace(output / RECORD)

@@ -59,6 +59,13 @@ def load_encoder(tokens: Tokens) -> Encoder:
     raise CurriculumError("tokens: bytes have no ids: give tokenizer or sentencepiece")
 
 
+def located(tokens: Tokens) -> Tokens:
+    """The same with absolute paths, for workers that start in other folders."""
+    paths = {name: value for name, value in (("tokenizer", tokens.tokenizer), ("sentencepiece", tokens.sentencepiece)) if value}
+    there = {name: str(Path(path).absolute()) for name, path in paths.items() if Path(path).exists()}
+    return tokens.model_copy(update=there)
+
+
 def _hugging_face(name: str, eos: str | None) -> Encoder:
     try:
         from tokenizers import Tokenizer

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.cards import file_sha256
+from models.files import whole_file
 from pipelines.curriculum.documents import ADDED
 from pipelines.curriculum.formats import FORMATS
 from pipelines.curriculum.measure import BATCH
@@ -32,14 +33,13 @@ WRITE = pa.ipc.IpcWriteOptions(compression="lz4")
 
 @dataclass(frozen=True)
 class RouteTask:
-    """An input file, and where its rows go; `places.document` counts from the file's first row."""
+    """An input file, and where its rows go: `places` holds them, counted from the file's first document."""
 
     path: Path
     fragment: Path  # .arrow; its index is the same name with .json
+    rows: int
     schema: pa.Schema  # of the input's columns in the output
-    places: Places
-    tokens: Any  # uint32, of each row in `places`
-    files: tuple[OutputFile, ...]
+    parts: tuple[str, ...]  # what `phase` says, by number
     origins: dict[int, str]
 
     @property
@@ -52,6 +52,20 @@ class RouteTask:
         """Its bytes in storage."""
         return self.path.stat().st_size
 
+    @property
+    def places(self) -> Path:
+        """The file of the rows' places, as PLACES."""
+        return self.fragment.with_suffix(".npy")
+
+    @property
+    def commit(self) -> Path:
+        """The index."""
+        return self.fragment.with_suffix(".json")
+
+    def counts(self) -> tuple[int, int, int]:
+        """Rows; their bytes are not kept."""
+        return self.rows, 0, self.rows
+
     def __hash__(self) -> int:
         return hash(self.path)
 
@@ -60,10 +74,14 @@ def route(task: RouteTask, report: Report) -> None:
     """Write the fragments of one input file, and their index: output file -> numbers of batches."""
     schema = pa.unify_schemas([task.schema, ADDED, pa.schema([(PLACE, pa.int32())])])
     index: dict[int, list[int]] = {}
-    temporary = task.fragment.with_suffix(f".{os.getpid()}")
+    places = np.load(task.places)
     held: list[pa.Table] = []
     start = held_bytes = batches = 0
-    with pq.ParquetFile(task.path) as file, pa.ipc.new_file(temporary, schema, options=WRITE) as writer:
+    with (
+        whole_file(task.fragment) as part,
+        pq.ParquetFile(task.path) as file,
+        pa.ipc.new_file(part, schema, options=WRITE) as writer,
+    ):
 
         def flush() -> None:
             nonlocal held, held_bytes, batches
@@ -81,9 +99,9 @@ def route(task: RouteTask, report: Report) -> None:
             held, held_bytes = [], 0
 
         for batch in file.iter_batches(BATCH):
-            low, high = np.searchsorted(task.places.document, [start, start + batch.num_rows])
+            low, high = np.searchsorted(places["document"], [start, start + batch.num_rows])
             if high > low:
-                rows = _rows(task, batch, start, slice(low, high), schema)
+                rows = _rows(task, batch, start, places[low:high], schema)
                 held.append(rows)
                 held_bytes += rows.nbytes
                 report(int(high - low), rows.nbytes, int(high - low))
@@ -91,27 +109,25 @@ def route(task: RouteTask, report: Report) -> None:
                     flush()
             start += batch.num_rows
         flush()
-    temporary.replace(task.fragment)
-    _write_json(task.fragment.with_suffix(".json"), {str(number): found for number, found in index.items()})
+    _write_json(task.commit, {str(number): found for number, found in index.items()})
 
 
-def _rows(task: RouteTask, batch: pa.RecordBatch, start: int, part: slice, schema: pa.Schema) -> pa.Table:
-    places = task.places
-    rows = batch.take(pa.array(places.document[part] - start))
+def _rows(task: RouteTask, batch: pa.RecordBatch, start: int, places: Places, schema: pa.Schema) -> pa.Table:
+    rows = batch.take(pa.array(places["document"] - start))
     columns = [
         rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
         for field in task.schema
     ]
-    phases = [task.files[number].phase for number in places.file[part]]
-    origins = [task.origins.get(origin, phase) for origin, phase in zip(places.origin[part].tolist(), phases, strict=True)]
+    phases = [task.parts[number] for number in places["part"]]
+    origins = [task.origins.get(origin, phase) for origin, phase in zip(places["origin"].tolist(), phases, strict=True)]
     added = [
-        pa.array(task.tokens[part].astype(np.int64)),
+        pa.array(places["tokens"].astype(np.int64)),
         pa.array(phases, pa.string()),
         pa.array(origins, pa.string()),
-        pa.array(places.repeat[part]),
-        pa.array(places.place[part]),
+        pa.array(places["repeat"].copy()),
+        pa.array(places["place"].copy()),
     ]
-    return pa.table([*columns, *added], schema=schema).append_column("_file", pa.array(places.file[part]))
+    return pa.table([*columns, *added], schema=schema).append_column("_file", pa.array(places["file"].copy()))
 
 
 @dataclass(frozen=True)
@@ -136,6 +152,17 @@ class AssembleTask:
         """Its rows: what it takes in storage is not known yet."""
         return self.file.rows
 
+    @property
+    def commit(self) -> Path:
+        """The record."""
+        return self.record
+
+    def counts(self) -> tuple[int, int, int]:
+        """Rows and bytes of text."""
+        files = [file for file in orjson.loads(self.record.read_bytes())["files"] if "rows" in file]
+        rows = sum(file["rows"] for file in files)
+        return rows, sum(file["text_bytes"] for file in files), rows
+
     def __hash__(self) -> int:
         return hash(self.file)
 
@@ -151,9 +178,8 @@ def assemble(task: AssembleTask, report: Report) -> None:
     if rows.num_rows != task.file.rows:
         raise RuntimeError(f"{task.name}: {rows.num_rows} rows in the fragments, {task.file.rows} expected")
     rows = rows.take(pc.sort_indices(rows[PLACE])).drop_columns(PLACE).combine_chunks()
-    made = task.record.with_suffix(f".{os.getpid()}")  # a folder
+    made = task.record.with_suffix(f".{os.urandom(6).hex()}")  # a folder; engines may do a task twice at a time
     stem = made / task.file.stem
-    shutil.rmtree(made, ignore_errors=True)
     stem.parent.mkdir(parents=True)
     index = FORMATS[task.format].write(rows, stem, task.tokens)
     text_bytes = pc.sum(pc.binary_length(rows["text"])).as_py() or 0
@@ -178,10 +204,8 @@ def _move(path: Path, root: Path, output: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    temporary = path.with_suffix(f".json.{os.getpid()}")
-    temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    _sync(temporary)
-    temporary.replace(path)
+    with whole_file(path) as part:
+        part.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
 def _sync(path: Path) -> None:

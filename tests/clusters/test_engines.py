@@ -51,11 +51,14 @@ def prism() -> str:
 
 
 def start(recipe: str, inputs: Path, output: Path, runner: str, folder: Path) -> "subprocess.Popen[str]":
+    return curricle(["run", recipe, "--input", str(inputs), "--output", str(output)], runner, folder)
+
+
+def curricle(arguments: list[str], runner: str, folder: Path) -> "subprocess.Popen[str]":
     """In a neutral folder, without PYTHONPATH: workers must find our modules as installed."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    arguments = ["run", recipe, "--input", str(inputs), "--output", str(output), "--workers", "2", "--quiet", "--runner", runner]
     return subprocess.Popen(
-        [COMMAND, *arguments],
+        [COMMAND, *arguments, "--workers", "2", "--quiet", "--runner", runner],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -116,6 +119,18 @@ def test_an_engine_writes_the_local_bytes(engine, demo, tmp_path):
     assert files(tmp_path / "out") == demo
     assert not (tmp_path / "out" / "_tmp").exists()
     assert orjson.loads((tmp_path / "out" / "run.json").read_bytes())["counts"]["records"] == 365
+
+
+def test_an_engine_writes_the_local_curriculum(engine, tmp_path):
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    finish(start("demo", SAMPLE, tmp_path / "out", "local", tmp_path))
+    arguments = ["curriculum", "demo", "--from", str(tmp_path / "out"), "--output"]
+    finish(curricle([*arguments, str(tmp_path / engine)], engine, tmp_path))
+    shutil.rmtree(tmp_path / "out/_measures")
+    finish(curricle([*arguments, str(tmp_path / "local")], "local", tmp_path))
+    assert tree(tmp_path / engine) == tree(tmp_path / "local")
 
 
 def test_an_engine_writes_the_local_bytes_of_real_crawls(engine, shared_data, tmp_path):

@@ -11,10 +11,11 @@ import yaml
 
 from models.cards import file_sha256
 from pipelines.curriculum.plan_file import load_plan
-from pipelines.curriculum.run import Workers, make_curriculum, write_curriculum
+from pipelines.curriculum.run import make_curriculum, write_curriculum
+from pipelines.curriculum.workers import Processes
 from schemas.shards import document_id
 
-QUIET = Workers(1, quiet=True)
+QUIET = Processes(1, quiet=True)
 CLUSTERS = [None, 1, 2, 3, 4, 5, 99, 100, 999, 1000, 50_000]
 DOMAINS = ["Law", "Culture", "Technology", "Medicine"]
 

@@ -1,5 +1,6 @@
 """One job for all shards through Beam's own job service in this process: what `local` writes, byte for byte."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from pipelines.cli.demo import SAMPLE
 from pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
 from pipelines.engines.settings import is_local, settings
-from pipelines.launch.beam import one_line
+from pipelines.launch.engine import one_line
 
 EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
 
@@ -56,6 +57,34 @@ def test_relative_paths_work_for_workers_in_another_folder(local, tmp_path, monk
     assert files(tmp_path / "out") == files(local)
 
 
+def test_a_curriculum_is_the_same_bytes_and_goes_on_from_what_is_there(local, tmp_path):
+    def tree(folder: Path) -> dict[str, bytes]:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    arguments = ("curriculum", "demo", "--from", local, "--output")
+    done = curricle(*arguments, tmp_path / "here", "--quiet")
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(local / "_measures")
+    done = curricle(*arguments, tmp_path / "there", *EMBEDDED)
+    assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+    assert {path.suffix for path in (local / "_measures").iterdir()} == {".npy"}
+
+
+def test_a_curriculum_that_fails_on_an_engine_is_one_line(local, tmp_path):
+    shutil.copytree(local, tmp_path / "out", ignore=shutil.ignore_patterns("_measures"))
+    kept = max((tmp_path / "out/kept").iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(kept.read_bytes())
+    content[1000:90_000] = bytes(89_000)
+    kept.write_bytes(content)
+    done = curricle("curriculum", "demo", "--from", tmp_path / "out", "--output", tmp_path / "cur", *EMBEDDED)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]  # before it: what the worker in this process logs
+    assert last.startswith("curricle: ")
+    assert f"{kept}: OSError: " in last
+    assert not (tmp_path / "cur").exists()
+
+
 def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
     gone = tmp_path / "in.jsonl"
     gone.write_text('{"text": "one"}\n')
@@ -63,8 +92,9 @@ def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipelines.plan import make_plan; from pipelines.recipe import load_recipe;"
         "from pipelines.run import run; from pipelines.launch.beam import beam_launcher;"
+        "from pipelines.launch.engine import Engine;"
         f"plan = make_plan(load_recipe('web'), [{str(gone)!r}]); Path({str(gone)!r}).unlink();"
-        f"result = run(plan, Path({str(tmp_path / 'out')!r}), beam_launcher('PrismRunner', {EMBEDDED[4:]!r}, workers=1), True);"
+        f"result = run(plan, Path({str(tmp_path / 'out')!r}), beam_launcher(Engine('PrismRunner', {EMBEDDED[4:]!r}, 1)), True);"
         "print(result.failed); sys.exit(bool(result.failed))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
