@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-clusters check bench
+.PHONY: demo test torch test-torch test-mds test-clusters check bench
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -18,6 +18,20 @@ demo: $(BIN)/curricle
 
 test: $(BIN)/pytest
 	$(BIN)/python -m pytest
+
+# What needs PyTorch: raters that run a model, the training example, datatrove's loader. 3 GB come down, 5 GB are installed.
+torch: $(BIN)/pytest
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[torch]'
+
+test-torch: torch
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/examples tests/models/test_rater_classifier.py \
+		tests/models/test_rater_generate.py tests/pipelines/test_curriculum_formats.py
+
+# MosaicML's package wants older versions of NumPy and transformers: an environment of its own, as large.
+test-mds:
+	$(PYTHON) -m venv .venv-mds
+	.venv-mds/bin/pip install --quiet --disable-pip-version-check -e '.[mds,tokenizers]' duckdb hypothesis pytest pytest-timeout
+	.venv-mds/bin/python -m pytest tests/pipelines/test_curriculum_formats.py -k mds
 
 # Prism, Spark and Flink for real; their programs come into the user's cache once (460 MB, 7 minutes).
 test-clusters: $(BIN)/pytest

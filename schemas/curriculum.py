@@ -10,6 +10,9 @@ from schemas.config import Config, did_you_mean
 TOKEN_COUNT = "token_count"
 """The document's tokens: a number that a plan can name like a column."""
 
+TOKEN_FORMATS = ("megatron", "datatrove")
+"""Formats that hold token ids in place of text."""
+
 POOL = "pool"
 """`phase_origin` of a replayed document that no phase had drawn."""
 
@@ -22,16 +25,22 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Tokens(Config):
-    """What a token is: a byte of UTF-8, or what a tokenizer says (no special tokens added). Exactly one."""
+    """What a token is: a byte of UTF-8, or what a tokenizer says, with `eos` behind each document and no other special token.
+
+    Exactly one of count, tokenizer and sentencepiece. `eos` counts into budgets, `token_count` and token files alike.
+    """
 
     count: Literal["bytes"] | None = None
     tokenizer: str | None = None  # a tokenizer.json, a folder that holds one, or a name on the Hugging Face hub
     sentencepiece: str | None = None  # path of a SentencePiece model
+    eos: str | None = None  # a token of that vocabulary, as it is written there
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(value is not None for value in (self.count, self.tokenizer, self.sentencepiece)) != 1:
             raise ValueError("give one of count, tokenizer, sentencepiece")
+        if self.count is not None and self.eos is not None:
+            raise ValueError("eos is a token of a tokenizer or a SentencePiece model: bytes have none")
         return self
 
 
@@ -217,10 +226,36 @@ class Replay(Config):
         return self
 
 
+Times = Annotated[int, Field(ge=1, le=100)]
+
+
+class Repeats(Config):
+    """How often a document may appear in a phase, if its cell is exhausted: `most`, a bare number in YAML.
+
+    Or how often it appears, if it is drawn: `table` at its largest key that is not above the number `by`; a null, and a number
+    under all keys, is 1. FineWeb2's rehydration (arXiv 2506.20920) is such a table over the size of a duplicate cluster.
+    """
+
+    most: Times = 1
+    by: str | None = None
+    table: dict[Annotated[int, Field(ge=0)], Times] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return value if isinstance(value, dict) else {"most": value}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.by is None) == bool(self.table) or (self.table and "most" in self.model_fields_set):
+            raise ValueError("give a number, or `by`, a column, and its `table`")
+        return self
+
+
 class Phase(Config):
     """One stretch of training: `tokens` of documents that no earlier phase has drawn (and replayed ones), in some order.
 
-    `repeats`: how often a document may appear, if its cell is exhausted.
+    `repeats`: how often a document may appear.
     """
 
     name: str = Field(pattern=NAME)
@@ -230,7 +265,7 @@ class Phase(Config):
     select: Select = Select.model_validate({})
     order: Order = Order.model_validate({})
     replay: Replay | None = None
-    repeats: int = Field(1, ge=1, le=100)
+    repeats: Repeats = Repeats.model_validate({})
 
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
@@ -242,6 +277,8 @@ class Phase(Config):
             yield from self.select.score.columns
         if self.order.by:
             yield self.order.by
+        if self.repeats.by:
+            yield self.repeats.by
 
     def columns(self) -> Iterator[str]:
         """Every column that the phase reads."""
@@ -258,7 +295,7 @@ class Curriculum(Config):
     tokens: Tokens = Tokens(count="bytes")
     heldout: Annotated[tuple[HeldOut, ...], BeforeValidator(_as_tuple)] = ()
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=99)
-    format: Literal["parquet", "jsonl.zst"] = "parquet"
+    format: Literal["parquet", "jsonl.zst", "mds", "megatron", "datatrove"] = "parquet"
     shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)  # text in an output file
 
     @model_validator(mode="after")
@@ -270,6 +307,8 @@ class Curriculum(Config):
         for taken in ("heldout", POOL):
             if taken in [phase.name for phase in self.phases]:
                 raise ValueError(f"a phase cannot be named {taken!r}")
+        if self.format in TOKEN_FORMATS and self.tokens.count is not None:
+            raise ValueError(f"format {self.format} holds token ids: give tokens: {{tokenizer: ...}} or {{sentencepiece: ...}}")
         if sum(part.share for part in self.heldout) >= 1:
             raise ValueError("held-out shares sum to 1 or more")
         for number, phase in enumerate(self.phases):

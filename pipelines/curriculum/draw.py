@@ -12,7 +12,7 @@ from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
 from pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from pipelines.curriculum.scoring import choose
-from schemas.curriculum import POOL, Curriculum, HeldOut, Phase
+from schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
 
 UNUSED, POOLED = -1, 100  # in `Use.origin`, beside the numbers of phases
 
@@ -43,7 +43,7 @@ class Draw:
     names: tuple[str, ...]
     share: Shares  # asked, of the tokens that are not replayed
     quota: Ints  # tokens asked
-    there: Ints  # tokens that may be drawn, each document once
+    there: Ints  # tokens that may be drawn, each document once, or as often as its table says
     met: Ints  # tokens taken, repeats included
     documents: Ints  # distinct ones taken
     replay_quota: int
@@ -96,16 +96,20 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     cells = make_cells(documents, phase.mixture.by, at)
     size, tokens = len(cells.names), documents.tokens
     among = living & (use.origin == UNUSED) & passing(documents, phase.where, at)
-    share = shares(phase.mixture, cells.names, totals(cells.codes, among, tokens, size), at)
+    times, cap = _times(documents, phase.repeats), phase.repeats.most
+    weight = tokens if times is None else tokens * times.astype(np.int64)
+    share = shares(phase.mixture, cells.names, totals(cells.codes, among, weight, size), at)
     among, ranking, nulls = choose(documents, phase, plan.seed, cells.codes, size, among)
-    there = totals(cells.codes, among, tokens, size)
+    there = totals(cells.codes, among, weight, size)
     replay_quota = round(phase.tokens * phase.replay.share) if phase.replay else 0
     quota, problems = _quota(phase, phase.tokens - replay_quota, share, there, cells, at)
     whole = np.where(quota > there, quota // np.maximum(there, 1), 0)
-    whole = np.minimum(whole, phase.repeats)
-    rest = np.where(whole < phase.repeats, quota - whole * there, 0)
+    whole = np.minimum(whole, cap)
+    rest = np.where(whole < cap, quota - whole * there, 0)
     copies = whole.astype(np.uint8)[cells.codes] * among
-    copies += take(cells.codes, among, ranking, tokens, rest)
+    copies += take(cells.codes, among, ranking, weight, rest)
+    if times is not None:
+        copies *= times
     fresh = np.flatnonzero(copies)
     use.origin[fresh] = number
     replayed, replay_problems = _replay(documents, plan, number, living, use, replay_quota)
@@ -120,18 +124,33 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     )  # fmt: skip
 
 
+def _times(documents: Documents, repeats: Repeats) -> npt.NDArray[np.uint8] | None:
+    """How often each document appears if it is drawn, by the table, uint8 (n,); None without a table."""
+    if repeats.by is None:
+        return None
+    values = documents.number(repeats.by)
+    keys = sorted(repeats.table)
+    times = np.array([1, *(repeats.table[key] for key in keys)], np.uint8)
+    found = np.empty(values.size, np.uint8)
+    for start in range(0, values.size, CHUNK):
+        part = values[start : start + CHUNK]
+        place = np.searchsorted(np.array(keys, np.float64), part, side="right")
+        found[start : start + CHUNK] = times[np.where(np.isnan(part), 0, place)]
+    return found
+
+
 def _quota(phase: Phase, budget: int, share: Shares, there: Ints, cells: Cells, at: str) -> tuple[Ints, list[str]]:
     """Tokens by cell, and what falls short: a line for each cell under `error`, one for the phase under `rest`."""
-    most, quota = there * phase.repeats, quotas(budget, share)
+    most, quota = there * phase.repeats.most, quotas(budget, share)
     if phase.mixture.when_short == "rest":
         quota = spread(budget, share, most)
-    cap = f"repeats {phase.repeats}"
+    repeats = f"repeats by {phase.repeats.by}" if phase.repeats.by else f"repeats {phase.repeats.most}"
     problems = [
-        f"{at}: cell {cells.names[cell]!r}: {quota[cell]:,} tokens asked, {most[cell]:,} there with {cap}"
+        f"{at}: cell {cells.names[cell]!r}: {quota[cell]:,} tokens asked, {most[cell]:,} there with {repeats}"
         for cell in np.flatnonzero(quota > most)
     ]
     if (left := budget - int(quota.sum())) > 0:
-        problems.append(f"{at}: {budget:,} tokens asked, {budget - left:,} there with {cap}")
+        problems.append(f"{at}: {budget:,} tokens asked, {budget - left:,} there with {repeats}")
     return quota, problems
 
 

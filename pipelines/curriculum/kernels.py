@@ -16,7 +16,7 @@ from pipelines.curriculum import radix
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int16]  # positions of cells
-Weights = npt.NDArray[np.uint32 | np.uint8]
+Weights = npt.NDArray[np.uint32 | np.uint8 | np.int64]
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.floating[Any]]
@@ -61,7 +61,7 @@ def totals(cell: Codes, among: Bools, weight: Weights, cells: int) -> Ints:
 def take(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: Ints) -> Bools:
     """The first rows `among` of each cell whose weights sum to its quota as nearly as whole rows can: within half a row.
 
-    `cell` int16 (n,), `weight` unsigned and over 0 (n,), `quota` int64 (cells,). A quota over the cell's total takes all of it.
+    `cell` int16 (n,), `weight` over 0 (n,), `quota` int64 (cells,). A quota over the cell's total takes all of it.
     """
     there = totals(cell, among, weight, quota.size)
     state = np.where(quota >= there, 2, np.where(quota > 0, 1, 0)).astype(np.int8)

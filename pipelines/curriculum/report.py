@@ -18,7 +18,7 @@ WIDTH = 110  # of the table: a file or a pipe has no width of its own
 
 def phase_record(documents: Documents, draw: Draw, part: Part) -> dict[str, Any]:
     """Budget, mixture, replay, repeats and order of a phase, asked and met."""
-    fresh = int(draw.met.sum())
+    fresh, repeats = int(draw.met.sum()), draw.phase.repeats
     cells = {
         name: {
             "share_asked": round(float(draw.share[cell]), 6),
@@ -38,7 +38,8 @@ def phase_record(documents: Documents, draw: Draw, part: Part) -> dict[str, Any]
         "tokens_met": fresh + draw.replay_met,
         "rows": int(part.rows.document.size),
         "documents": int(np.unique(part.rows.document).size),
-        "repeats_allowed": draw.phase.repeats,
+        "repeats_allowed": max(repeats.table.values(), default=repeats.most),
+        "repeats_by": repeats.by,
         "rows_repeated": int(np.count_nonzero(part.rows.repeat)),
         "without_score": draw.nulls,
         "replay": {"tokens_asked": draw.replay_quota, "tokens_met": draw.replay_met} if draw.phase.replay else None,
@@ -81,7 +82,9 @@ def _notes(records: Sequence[dict[str, Any]]) -> list[str]:
     for record in records:
         name, order = record["phase"], record["order"]
         again = [cell for cell, values in record["cells"].items() if values["epochs"] and values["epochs"] > 1]
-        if again and record["repeats_allowed"] > 1:
+        if record["repeats_by"]:
+            notes.append(f"phase {name!r}: {record['rows_repeated']:,} rows are repeats, by {record['repeats_by']} or replayed")
+        elif again and record["repeats_allowed"] > 1:
             notes.append(f"phase {name!r}: exhausted, so repeated: {', '.join(again)}")
         if record["without_score"]:
             notes.append(f"phase {name!r}: {record['without_score']:,} documents have no score")

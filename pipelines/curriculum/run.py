@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from models.files import whole_file
 from pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
 from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.formats import check_format, folder_index
 from pipelines.curriculum.measure import MeasureTask, measure_file
 from pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
 from pipelines.curriculum.report import phase_record
@@ -48,6 +48,7 @@ class Planned:
 
 def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
     """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
+    check_format(plan.format)
     sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers)
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
@@ -166,26 +167,41 @@ def _assemble_tasks(
     for fragment in fragments:
         for number, batches in orjson.loads(fragment.with_suffix(".json").read_bytes()).items():
             feeding[int(number)].append((fragment, tuple(batches)))
-    schema: pa.Schema = planned.sources.schema
+    schema, plan = planned.sources.schema, planned.plan
+    tokens = located(plan.tokens)
     return [
-        AssembleTask(file, tuple(feeding[number]), output, work / f"file-{number:06}.json", schema, planned.plan.format)
+        AssembleTask(file, tuple(feeding[number]), output, work / f"file-{number:06}.json", schema, plan.format, tokens)
         for number, file in enumerate(files)
     ]
 
 
+def _files(planned: Planned, tasks: list[AssembleTask], output: Path) -> dict[str, list[dict[str, Any]]]:
+    """By folder, every file in it; where the format has an index of a whole folder, it is written first."""
+    records: dict[str, list[dict[str, Any]]] = {part.folder: [] for part in planned.parts}
+    for task in tasks:
+        records[task.file.folder].append(orjson.loads(task.record.read_bytes()))
+    by_folder = {folder: [file for record in written for file in record["files"]] for folder, written in records.items()}
+    for folder, written in records.items():
+        if found := folder_index([record["index"] for record in written]):
+            name, content = found
+            (output / folder / name).write_bytes(content)
+            sha256 = hashlib.sha256(content).hexdigest()
+            by_folder[folder].append({"path": f"{folder}/{name}", "bytes": len(content), "sha256": sha256})
+    return by_folder
+
+
 def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
     """The records: of each phase, then of the whole, which makes the output finished."""
-    written = [(task.file.folder, orjson.loads(task.record.read_bytes())) for task in tasks]
-    by_folder = {part.folder: [record for folder, record in written if folder == part.folder] for part in planned.parts}
+    by_folder = _files(planned, tasks, output)
     phases = []
     for part, record in zip(planned.parts[len(planned.heldout) :], planned.records, strict=True):
-        tokens = sum(file["tokens"] for file in by_folder[part.folder])
+        tokens = sum(file.get("tokens", 0) for file in by_folder[part.folder])  # an index holds none
         if tokens != record["tokens_met"]:
             raise RuntimeError(f"{part.folder}: {tokens} tokens in its files, {record['tokens_met']} planned")
         phases.append({"folder": part.folder, **record, "files": by_folder[part.folder]})
         # under a name with `_`, which Parquet readers of a whole folder pass over
         path = output / part.folder / "_meta" / "phase.json"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)  # without rows there may be no file
         path.write_bytes(orjson.dumps(phases[-1], option=orjson.OPT_INDENT_2))
     content = {
         "plan_hash": planned.plan_hash,

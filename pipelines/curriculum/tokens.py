@@ -1,7 +1,8 @@
-"""Exact token counts: bytes, a Hugging Face tokenizer (package tokenizers), or a SentencePiece model."""
+"""Tokens as the plan means them, exactly: bytes, a Hugging Face tokenizer (package tokenizers), or a SentencePiece model."""
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,44 @@ from schemas.curriculum import Tokens
 Counter = Callable[[pa.StringArray], npt.NDArray[np.uint32]]
 
 
+@dataclass(frozen=True)
+class Encoder:
+    """A loaded tokenizer. `encode` gives the ids of a text, the plan's `eos` behind them; none for a null or an empty text.
+
+    One text at a time: a worker has one thread, and the encodings of 4,096 web documents at once took 300 MB.
+    """
+
+    encode: Callable[[str | None], list[int]]
+    largest_id: int
+    sha256: str  # of all that the ids depend on
+
+
 def text_bytes(texts: pa.Array) -> npt.NDArray[np.uint32]:
     """Bytes of UTF-8, 0 for a null."""
     lengths: npt.NDArray[Any] = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False)
     return lengths.astype(np.uint32)
 
 
-@lru_cache(maxsize=1)  # a worker process counts many files with one tokenizer
 def load_counter(tokens: Tokens) -> tuple[Counter, str]:
     """What counts the tokens of texts, and a hash of what it depends on; CurriculumError where it cannot be loaded."""
+    if tokens.count is not None:
+        return text_bytes, "bytes"
+    encoder = load_encoder(tokens)
+
+    def count(texts: pa.StringArray) -> npt.NDArray[np.uint32]:
+        return np.array([len(encoder.encode(text)) for text in texts.to_pylist()], np.uint32)
+
+    return count, encoder.sha256
+
+
+@lru_cache(maxsize=1)  # a worker process encodes many files with one tokenizer
+def load_encoder(tokens: Tokens) -> Encoder:
+    """The plan's tokenizer or SentencePiece model; CurriculumError where it cannot be loaded or has no such `eos`."""
     if tokens.tokenizer is not None:
-        return _hugging_face(tokens.tokenizer)
+        return _hugging_face(tokens.tokenizer, tokens.eos)
     if tokens.sentencepiece is not None:
-        return _sentencepiece(tokens.sentencepiece)
-    return text_bytes, "bytes"
+        return _sentencepiece(tokens.sentencepiece, tokens.eos)
+    raise CurriculumError("tokens: bytes have no ids: give tokenizer or sentencepiece")
 
 
 def located(tokens: Tokens) -> Tokens:
@@ -41,7 +66,7 @@ def located(tokens: Tokens) -> Tokens:
     return tokens.model_copy(update=there)
 
 
-def _hugging_face(name: str) -> tuple[Counter, str]:
+def _hugging_face(name: str, eos: str | None) -> Encoder:
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -53,23 +78,42 @@ def _hugging_face(name: str) -> tuple[Counter, str]:
         raise CurriculumError(f"tokens.tokenizer: {name!r} cannot be loaded: {' '.join(str(error).split())}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    vocabulary = tokenizer.get_vocab()
+    sha256 = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
 
-    def count(texts: pa.StringArray) -> npt.NDArray[np.uint32]:
-        encoded = tokenizer.encode_batch_fast([text or "" for text in texts.to_pylist()], add_special_tokens=False)
-        return np.array([len(one.ids) for one in encoded], np.uint32)
+    def encode(text: str | None) -> list[int]:
+        (one,) = tokenizer.encode_batch_fast([text or ""], add_special_tokens=False)  # `encode` would also find offsets
+        ids: list[int] = one.ids
+        return ids
 
-    return count, hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
+    return _with_eos(Encoder(encode, max(vocabulary.values(), default=0), sha256), eos, vocabulary)
 
 
-def _sentencepiece(path: str) -> tuple[Counter, str]:
+def _sentencepiece(path: str, eos: str | None) -> Encoder:
     from sentencepiece import SentencePieceProcessor
 
     try:
         model = SentencePieceProcessor(model_file=path)
     except (OSError, RuntimeError) as error:
         raise CurriculumError(f"tokens.sentencepiece: {path!r} cannot be loaded: {' '.join(str(error).split())}") from None
+    vocabulary = {model.id_to_piece(number): number for number in range(model.get_piece_size())}
 
-    def count(texts: pa.StringArray) -> npt.NDArray[np.uint32]:
-        return np.array([len(ids) for ids in model.encode([text or "" for text in texts.to_pylist()])], np.uint32)
+    def encode(text: str | None) -> list[int]:
+        ids: list[int] = model.encode(text or "")
+        return ids
 
-    return count, file_sha256(Path(path))
+    return _with_eos(Encoder(encode, len(vocabulary) - 1, file_sha256(Path(path))), eos, vocabulary)
+
+
+def _with_eos(encoder: Encoder, eos: str | None, vocabulary: dict[str, int]) -> Encoder:
+    if eos is None:
+        return encoder
+    if eos not in vocabulary:
+        raise CurriculumError(f"tokens.eos: the tokenizer has no token {eos!r}")
+    end = vocabulary[eos]
+
+    def encode(text: str | None) -> list[int]:
+        ids = encoder.encode(text)
+        return [*ids, end] if ids else ids
+
+    return Encoder(encode, encoder.largest_id, hashlib.sha256(f"{encoder.sha256}\0{end}".encode()).hexdigest())

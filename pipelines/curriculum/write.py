@@ -5,6 +5,7 @@ its index, written last, commits it. An output file is committed by its record. 
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,16 +16,15 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import zstandard
 
 from models.cards import file_sha256
 from models.files import whole_file
 from pipelines.curriculum.documents import ADDED
+from pipelines.curriculum.formats import FORMATS
 from pipelines.curriculum.measure import BATCH
 from pipelines.curriculum.place import OutputFile, Places
 from pipelines.launch.events import Report
-from schemas.curriculum import TOKEN_COUNT
-from stages.write import ROW_GROUP_BYTES, UNIQUE
+from schemas.curriculum import TOKEN_COUNT, Tokens
 
 HELD_BYTES = 128 << 20  # a router holds so much before it writes its fragments
 PLACE = "_place"
@@ -140,6 +140,7 @@ class AssembleTask:
     record: Path
     schema: pa.Schema
     format: str
+    tokens: Tokens
 
     @property
     def name(self) -> str:
@@ -158,8 +159,9 @@ class AssembleTask:
 
     def counts(self) -> tuple[int, int, int]:
         """Rows and bytes of text."""
-        record = orjson.loads(self.record.read_bytes())
-        return record["rows"], record["text_bytes"], record["rows"]
+        files = [file for file in orjson.loads(self.record.read_bytes())["files"] if "rows" in file]
+        rows = sum(file["rows"] for file in files)
+        return rows, sum(file["text_bytes"] for file in files), rows
 
     def __hash__(self) -> int:
         return hash(self.file)
@@ -176,44 +178,29 @@ def assemble(task: AssembleTask, report: Report) -> None:
     if rows.num_rows != task.file.rows:
         raise RuntimeError(f"{task.name}: {rows.num_rows} rows in the fragments, {task.file.rows} expected")
     rows = rows.take(pc.sort_indices(rows[PLACE])).drop_columns(PLACE).combine_chunks()
-    target = task.output / f"{task.file.stem}.{task.format}"
-    temporary = task.record.with_suffix(f".{os.urandom(6).hex()}")  # engines may do a task twice at a time
-    if task.format == "parquet":
-        _write_parquet(rows, temporary)
-    else:
-        _write_jsonl(rows, temporary)
-    record = {
-        "path": target.relative_to(task.output).as_posix(),
-        "rows": rows.num_rows,
-        "tokens": pc.sum(rows[TOKEN_COUNT]).as_py() or 0,
-        "text_bytes": pc.sum(pc.binary_length(rows["text"])).as_py() or 0,
-        "bytes": temporary.stat().st_size,
-        "sha256": file_sha256(temporary),
-    }
+    made = task.record.with_suffix(f".{os.urandom(6).hex()}")  # a folder; engines may do a task twice at a time
+    stem = made / task.file.stem
+    stem.parent.mkdir(parents=True)
+    index = FORMATS[task.format].write(rows, stem, task.tokens)
+    text_bytes = pc.sum(pc.binary_length(rows["text"])).as_py() or 0
+    holds = {"rows": rows.num_rows, "tokens": pc.sum(rows[TOKEN_COUNT]).as_py() or 0, "text_bytes": text_bytes}
+    files: list[dict[str, Any]] = []
+    for path in (Path(f"{stem}{ending}") for ending in FORMATS[task.format].endings):
+        if path.exists():
+            files.append(_move(path, made, task.output) | (holds if not files else {}))
+    shutil.rmtree(made)
+    _write_json(task.record, {"files": files, "index": index})
+    report(rows.num_rows, text_bytes, rows.num_rows)
+
+
+def _move(path: Path, root: Path, output: Path) -> dict[str, Any]:
+    """Bring a finished file from under `root` to the same place under `output`; what the record says of it."""
+    _sync(path)
+    target = output / path.relative_to(root)
+    entry = {"path": target.relative_to(output).as_posix(), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary.replace(target)
-    _write_json(task.record, record)
-    report(rows.num_rows, record["text_bytes"], rows.num_rows)
-
-
-def _write_parquet(rows: pa.Table, path: Path) -> None:
-    pq.write_table(
-        rows,
-        path,
-        compression="zstd",
-        row_group_size=max(1, rows.num_rows * ROW_GROUP_BYTES // max(rows.nbytes, 1)),
-        use_dictionary=[name for name in rows.schema.names if name not in UNIQUE],
-        write_statistics=[name for name in rows.schema.names if name not in ("text", "metadata", "title")],
-    )
-    _sync(path)
-
-
-def _write_jsonl(rows: pa.Table, path: Path) -> None:
-    with path.open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as writer:
-        for batch in rows.to_batches(BATCH):
-            for row in batch.to_pylist():
-                writer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-    _sync(path)
+    path.replace(target)
+    return entry
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -24,55 +24,15 @@ from models.cards import file_sha256
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.plan_file import SHIPPED, load_plan
 from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.curriculum.workers import Processes
 from pipelines.manifest import OutputError
-from schemas.shards import document_id
 from schemas.yaml_file import shipped
 
-QUIET = Processes(1, quiet=True)
+sys.path.append(str(Path(__file__).parent))
+
+from curriculum_outputs import QUIET, make, rows, store
+
 CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 PHASES, HELDOUT = "read_parquet('CUR/0*/*.parquet')", "read_parquet('CUR/heldout/**/*.parquet')"
-DOMAINS = ["Law", "Culture", "Technology", "Medicine"]
-
-
-def rows(count: int, source: str, seed: int) -> pa.Table:
-    """Documents as a run keeps them: a third of the scores null, one text in twenty a copy of another."""
-    rng = np.random.default_rng(seed)
-    words = ["göl", "yasa", "madde", "word", "sentence", "bilgi"]
-    texts = [" ".join(rng.choice(words, rng.integers(5, 80))) + f" {source} {number}" for number in range(count)]
-    for copy in rng.choice(count, count // 20, replace=False):
-        texts[copy] = texts[int(rng.integers(0, count))]
-    score = rng.normal(3, 1, count)
-    return pa.table(
-        {
-            "id": [document_id(source, number) for number in range(count)],
-            "source": [source] * count,
-            "source_offset": pa.array(range(count), pa.int64()),
-            "text": texts,
-            "language": rng.choice(["tr", "en"], count, p=[0.7, 0.3]).tolist(),
-            "domain": pa.array([None if one < 0.02 else DOMAINS[int(one * 4)] for one in rng.random(count)], pa.string()),
-            "ppl": pa.array(np.exp(rng.normal(5, 1, count)), pa.float64()),
-            "quality": pa.array(np.where(rng.random(count) < 0.33, None, score), pa.float32()),
-            "overall": pa.array(rng.integers(1, 6, count), pa.int8()),
-        }
-    )
-
-
-def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None = None) -> Path:
-    """What `curricle run` leaves of these rows, in so many files."""
-    if order is not None:
-        table = table.take(pa.array(order))
-    (output / "_manifest").mkdir(parents=True)
-    (output / "kept").mkdir()
-    size = -(-table.num_rows // shards)
-    for number in range(shards):
-        path = f"kept/part-{number}.parquet"
-        part = table.slice(number * size, size)
-        pq.write_table(part, output / path, row_group_size=137)
-        file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps({"files": {"kept": file}}))
-    (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +75,6 @@ def changed(**top: Any) -> dict[str, Any]:
 
 def phase(**fields: Any) -> dict[str, Any]:
     return {"phases": [{"name": "one", "tokens": 1000, **fields}]}
-
-
-def make(plan: dict[str, Any], outputs: list[Path], output: Path) -> dict[str, Any]:
-    path = output.parent / f"{output.name}.yaml"
-    path.write_text(yaml.safe_dump(plan), "utf-8")
-    assert write_curriculum(make_curriculum(load_plan(str(path)), outputs, QUIET), output, QUIET)
-    return orjson.loads((output / "curriculum.json").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +153,38 @@ def test_repeats_and_replays_are_marked_and_bounded(made):
     # appearances of a document are numbered 0, 1, 2 ..
     odd = "having max(repeat) + 1 != count(*) or count(distinct repeat) != count(*)"
     assert ask(f"select count(*) from (select id from {PHASES} group by id {odd})", made) == [(0,)]
+
+
+def test_a_table_repeats_every_drawn_document_as_fineweb2_rehydrates(outputs, tmp_path):
+    one = {
+        "name": "one",
+        "tokens": 300_000,
+        "where": {"language": "tr"},
+        "mixture": {"by": "domain", "weights": {"Law": 0.5, "Culture": 0.5}},
+        "repeats": {"by": "cluster", "table": {1: 1, 2: 2, 3: 3, 5: 5, 100: 8, 1000: 1}},
+    }
+    record = make({"phases": [one], "heldout": {"share": 0.05}}, outputs, tmp_path / "cur")["phases"][0]
+    times = (
+        "case when cluster is null then 1 when cluster < 4 then cluster when cluster = 4 then 3 "
+        "when cluster < 100 then 5 when cluster < 1000 then 8 else 1 end"
+    )
+    counted = (
+        f"(select id, domain, {times} times, count(*) n, max(repeat) last, any_value(token_count) t from {PHASES} group by all)"
+    )
+    assert ask(f"select count(*) from {counted} where n != times or last + 1 != n", tmp_path / "cur") == [(0,)]
+    assert ask(f"select list_sort(list(distinct n)) from {counted}", tmp_path / "cur") == [([1, 2, 3, 5, 8],)]
+    (largest,) = ask(f"select max(t * n) from {counted}", tmp_path / "cur")[0]
+    for domain, tokens, documents in ask(f"select domain, sum(t * n), count(*) from {counted} group by 1", tmp_path / "cur"):
+        assert abs(tokens - 150_000) <= largest / 2
+        assert record["cells"][domain]["tokens_met"] == tokens
+        assert record["cells"][domain]["documents"] == documents
+        tables = ", ".join(f"'{output}/kept/*.parquet'" for output in outputs)
+        there = f"from read_parquet([{tables}]) where domain = '{domain}' and language = 'tr'"
+        free = f"text not in (select text from {HELDOUT})"
+        assert ask(f"select sum(strlen(text) * {times}) {there} and {free}", tmp_path / "cur") == [
+            (record["cells"][domain]["tokens_there"],)
+        ]
+    assert (record["repeats_allowed"], record["repeats_by"]) == (8, "cluster")
 
 
 def test_phases_are_in_their_order_and_files_hold_about_the_asked_bytes(made):
@@ -368,6 +353,16 @@ BAD = {
     "more than a cell has": (
         phase(tokens=10**6, mixture=ONLY_LAW, repeats=2),
         r"phase 'one': cell 'Law': 1,000,000 tokens asked, [\d,]+ there with repeats 2",
+    ),
+    "more than a cell has with a table": (
+        phase(tokens=10**7, mixture=ONLY_LAW, repeats={"by": "cluster", "table": {2: 2}}),
+        r"phase 'one': cell 'Law': 10,000,000 tokens asked, [\d,]+ there with repeats by cluster",
+    ),
+    "text that a table looks up": (phase(repeats={"by": "domain", "table": {1: 1}}), "column 'domain' is text, no number"),
+    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give a number, or `by`, a column"),
+    "no times": (
+        phase(repeats={"by": "cluster", "table": {1: 0}}),
+        "repeats.table.1: Input should be greater than or equal to 1",
     ),
     "more than all cells have": (
         phase(tokens=10**9, mixture={**ONLY_LAW, "when_short": "rest"}),

@@ -1,6 +1,7 @@
 """Selection, quotas and orders of a curriculum against plain Python over the same documents."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -150,6 +151,27 @@ def test_documents_repeat_only_where_their_cell_is_exhausted_and_by_whole_rounds
         (row, again) for row in range(len(rows)) for again in range(copies[row])
     ]
     assert bool(draw.problems) == (budget > repeats * sum(tokens for _, tokens, _ in rows))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=ROWS,
+    table=st.dictionaries(st.integers(0, 5), st.integers(1, 9), min_size=1),
+    budget=st.integers(1, 60_000),
+    select=st.sampled_from(METHODS),
+)
+def test_with_a_table_every_drawn_document_appears_as_often_as_it_says(rows, table, budget, select):
+    docs = documents(rows)
+    curriculum = plan(tokens=budget, repeats={"by": "score", "table": table}, select=select)
+    (draw,) = draw_phases(docs, curriculum, hold_out(docs, curriculum))
+    under = [[key for key in table if value is not None and key <= np.float32(value)] for value, _, _ in rows]
+    times = np.array([table[max(keys)] if keys else 1 for keys in under])
+    copies = np.bincount(draw.rows.document, minlength=len(rows))
+    assert ((copies == 0) | (copies == times)).all()
+    weighted = replace(docs, tokens=(docs.tokens * times).astype(np.uint32))  # as if each were so long and appeared once
+    assert set(draw.rows.document.tolist()) == set().union(*chosen_plainly(weighted, curriculum, draw.quota, draw.names))
+    cells = make_cells(docs, ("cell",), "")
+    assert draw.met.tolist() == [int((docs.tokens * copies)[cells.codes == cell].sum()) for cell in range(len(cells.names))]
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,146 @@
+"""The formats of an output file: one function each. It writes the rows in their order to files that begin with `stem`."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from pipelines.curriculum.documents import ADDED
+from pipelines.curriculum.errors import CurriculumError
+from pipelines.curriculum.measure import BATCH
+from pipelines.curriculum.tokens import load_encoder
+from schemas.curriculum import TOKEN_COUNT, Tokens
+from stages.write import ROW_GROUP_BYTES, UNIQUE
+
+Entry = dict[str, Any]
+"""What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """`write(rows, stem, tokens)` makes files with these endings, the one that holds the documents first; without rows it may
+    make none.
+    """
+
+    endings: tuple[str, ...]
+    write: Callable[[pa.Table, Path, Tokens], Entry]
+    module: str | None = None  # that must be there
+    needs: str = ""  # where the module comes from
+
+
+def check_format(name: str) -> None:
+    """CurriculumError, one line, where the package that writes the format is missing."""
+    found = FORMATS[name]
+    if found.module and find_spec(found.module) is None:
+        raise CurriculumError(f"format {name} needs {found.needs}")
+
+
+def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
+    """Parquet with zstd, row groups as in `curricle run`."""
+    pq.write_table(
+        rows,
+        f"{stem}.parquet",
+        compression="zstd",
+        row_group_size=max(1, rows.num_rows * ROW_GROUP_BYTES // max(rows.nbytes, 1)),
+        use_dictionary=[name for name in rows.schema.names if name not in UNIQUE],
+        write_statistics=[name for name in rows.schema.names if name not in ("text", "metadata", "title")],
+    )
+    return {}
+
+
+def write_jsonl(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
+    """A JSON object a row, all in one zstd frame."""
+    with Path(f"{stem}.jsonl.zst").open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as writer:
+        for batch in rows.to_batches(BATCH):
+            for row in batch.to_pylist():
+                writer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    return {}
+
+
+def write_mds(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
+    """One shard of MosaicML's format, by its own writer: `str` for id and text, `str` and `int` for the columns that we add.
+
+    All others are `json`, as MDS has no null: a null comes back as None, a date or time as its text.
+    """
+    from streaming import MDSWriter
+
+    columns = dict.fromkeys(rows.schema.names, "json") | {"id": "str", "text": "str"}
+    columns |= {field.name: "str" if pa.types.is_string(field.type) else "int" for field in ADDED}
+    fields = [pa.field(one.name, pa.string() if pa.types.is_temporal(one.type) else one.type) for one in rows.schema]
+    folder = stem.with_name(f"{stem.name}.mds-writer")
+    with MDSWriter(out=str(folder), columns=columns, size_limit=None) as writer:
+        for batch in rows.cast(pa.schema(fields)).to_batches(BATCH):
+            for row in batch.to_pylist():
+                writer.write(row)
+    shards: list[Entry] = orjson.loads((folder / "index.json").read_bytes())["shards"]
+    for shard in shards:  # one, or none without rows
+        (folder / shard["raw_data"]["basename"]).replace(f"{stem}.mds")
+        shard["raw_data"]["basename"] = f"{stem.name}.mds"
+    shutil.rmtree(folder)
+    return shards[0] if shards else {}
+
+
+def write_megatron(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
+    """Megatron-LM's `.bin` of ids (uint16, or int32 where an id needs it) and `.idx`, by datatrove's writer."""
+    from datatrove.pipeline.tokens.megatron_tokenizer import MegatronTokenizedFile
+
+    writer = MegatronTokenizedFile(str(stem.parent), stem.name, token_size=token_bytes(tokens))
+    for ids in _ids(rows, tokens):
+        writer.write(ids)
+    writer.close()
+    return {}
+
+
+def write_datatrove(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
+    """datatrove's `.ds` of ids (uint16 or uint32), `.ds.index` of document ends and `.ds.metadata`, by its writer."""
+    from datatrove.pipeline.tokens.tokenizer import TokenizedFile
+
+    name = f"{tokens.tokenizer or tokens.sentencepiece}"
+    writer = TokenizedFile(
+        str(stem.parent), f"{stem.name}.ds", tokenizer_name_or_path=name, save_final_metadata=True, token_size=token_bytes(tokens)
+    )
+    for ids in _ids(rows, tokens):
+        writer.write(ids, None)
+    writer.close()
+    return {}
+
+
+def token_bytes(tokens: Tokens) -> int:
+    """2 where every id of the vocabulary is under 65,536, else 4."""
+    return 2 if load_encoder(tokens).largest_id <= np.iinfo(np.uint16).max else 4
+
+
+def _ids(rows: pa.Table, tokens: Tokens) -> Iterator[list[int]]:
+    encode = load_encoder(tokens).encode
+    for batch in rows.select(["text", TOKEN_COUNT]).to_batches(BATCH):
+        for text, count in zip(batch.column("text").to_pylist(), batch.column(TOKEN_COUNT).to_pylist(), strict=True):
+            ids = encode(text)
+            if len(ids) != count:
+                raise RuntimeError(f"{len(ids)} tokens in a document of {count}: the tokenizer is not the one that counted")
+            yield ids
+
+
+def folder_index(entries: list[Entry]) -> tuple[str, bytes] | None:
+    """Name and content of the file that makes one data set of a folder's files; None where the format has none."""
+    if not any(entries):
+        return None
+    return "index.json", orjson.dumps({"version": 2, "shards": [entry for entry in entries if entry]}, option=orjson.OPT_INDENT_2)
+
+
+TOKEN_FILES = "the packages datatrove and tokenizers: pip install 'curricle[token-files]'"
+FORMATS = {
+    "parquet": Format((".parquet",), write_parquet),
+    "jsonl.zst": Format((".jsonl.zst",), write_jsonl),
+    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'"),
+    "megatron": Format((".bin", ".idx"), write_megatron, "datatrove", TOKEN_FILES),
+    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove", TOKEN_FILES),
+}
+"""By the plan's `format`."""
