@@ -93,8 +93,8 @@ def group(keys, positions, m, table, groups, counts, firsts):
 
 
 @njit
-def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, row):
-    """row[n - 2] = characters of the most frequent n-gram, spaces included, times its count, n = 2, 3, 4."""
+def repeated_pairs(words, a, m, keys, positions, once, twice):
+    """Puts the key of each 2-gram into keys[:m - 1], and where those start that may occur twice into `positions`; how many."""
     for i in range(m - 1):
         keys[i] = words[a + i, 0] * SPREAD_2 + words[a + i + 1, 0]
     bits = mark(keys, m - 1, once, twice)
@@ -102,22 +102,34 @@ def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, c
     for i in range(m - 1):
         positions[alive] = i
         alive += is_marked(keys[i], twice, bits)
+    return alive
+
+
+@njit
+def longer(keys, positions, alive, groups, counts):
+    """From grouped n-grams to candidates one word longer, in place: a repeated (n+1)-gram starts with two repeated n-grams."""
+    kept, repeated = np.int64(0), alive > 0 and counts[groups[positions[0]]] > 1
+    for j in range(alive - 1):
+        i, next_repeated = positions[j], counts[groups[positions[j + 1]]] > 1
+        if repeated and next_repeated and positions[j + 1] == i + 1:
+            keys[i] = np.uint64(groups[i]) << BITS_32 | np.uint64(groups[i + 1])
+            positions[kept] = i
+            kept += 1
+        repeated = next_repeated
+    return kept
+
+
+@njit
+def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, row):
+    """row[n - 2] = characters of the most frequent n-gram, spaces included, times its count, n = 2, 3, 4."""
+    alive = repeated_pairs(words, a, m, keys, positions, once, twice)
     for n in range(2, 5):
         if m < n:
             return
         most, best = group(keys, positions, alive, table, groups, counts, firsts)
         start = np.int64(firsts[best]) if most > 1 else 0
         row[n - 2] = most * (ends[start + n] - ends[start] + n - 1)
-        # A repeated (n+1)-gram starts with two repeated n-grams.
-        kept, repeated = np.int64(0), alive > 0 and counts[groups[positions[0]]] > 1
-        for j in range(alive - 1):
-            i, next_repeated = positions[j], counts[groups[positions[j + 1]]] > 1
-            if repeated and next_repeated and positions[j + 1] == i + 1:
-                keys[i] = np.uint64(groups[i]) << BITS_32 | np.uint64(groups[i + 1])
-                positions[kept] = i
-                kept += 1
-            repeated = next_repeated
-        alive = kept
+        alive = longer(keys, positions, alive, groups, counts)
 
 
 @njit

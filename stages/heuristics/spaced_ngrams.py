@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics.bytes64 import load64, low_bytes
-from stages.heuristics.ngrams import BITS_32, LOW_32, SPREAD_2, group, is_marked, mark, table_bits
+from stages.heuristics.ngrams import BITS_32, LOW_32, group, longer, repeated_pairs, table_bits
 from stages.heuristics.tokens import Bytes, Offsets, Pairs
 
 COUNT, START, TOP_CHARS = range(3)  # of the most frequent n-gram, n = 2 to 4
@@ -61,13 +61,7 @@ def count_spaced_ngrams(words, first, out):
         for i in range(m):
             ends[i + 1] = ends[i] + np.int64(words[a + i, 1])
             total += ends[i + 1]
-        for i in range(m - 1):
-            keys[i] = words[a + i, 0] * SPREAD_2 + words[a + i + 1, 0]
-        bits = mark(keys, m - 1, once, twice)
-        alive = np.int64(0)
-        for i in range(m - 1):
-            positions[alive] = i
-            alive += is_marked(keys[i], twice, bits)
+        alive = repeated_pairs(words, a, m, keys, positions, once, twice)
         heads, tails = total - ends[m], total  # sums of where the n-grams of n words start and end
         for n in range(2, min(m, 10) + 1):
             tails -= ends[n - 1]
@@ -80,15 +74,7 @@ def count_spaced_ngrams(words, first, out):
             else:
                 row[ALL_CHARS] = tails - heads
                 count_repeated(positions, alive, groups, counts, firsts, ends, n, row)
-            kept, repeated = np.int64(0), alive > 0 and counts[groups[positions[0]]] > 1
-            for j in range(alive - 1):
-                i, next_repeated = positions[j], counts[groups[positions[j + 1]]] > 1
-                if repeated and next_repeated and positions[j + 1] == i + 1:
-                    keys[i] = np.uint64(groups[i]) << BITS_32 | np.uint64(groups[i + 1])
-                    positions[kept] = i
-                    kept += 1
-                repeated = next_repeated
-            alive = kept
+            alive = longer(keys, positions, alive, groups, counts)
 
 
 @njit([types.void(Bytes, Pairs, Offsets, Counts3, types.int64[:, ::1])], cache=True, nogil=True)
