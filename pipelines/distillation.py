@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from models.cards import ModelError
 from models.catalog import model_folder
-from models.raters import embedding
+from models.raters import encoder
 from models.raters.calibration_plot import draw_calibration
 from models.raters.distil import (
     Documents,
@@ -94,7 +94,7 @@ def distil(documents: Documents, output: Path, licence: str) -> Evaluation:
     if output.exists():
         raise ModelError(f"{output} is there already")
     base = model_folder("student")
-    trained = train(documents, embedding.load(base))
+    trained = train(documents, encoder.load(base))
     evaluation = evaluate(trained, documents)
     card = StudentCard(
         name=output.name,

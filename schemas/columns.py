@@ -45,6 +45,61 @@ DOMAINS = (
 )
 """DataMan's 15 domains, letters A..O."""
 
+TOPICS = (
+    "Adult",
+    "Art & Design",
+    "Crime & Law",
+    "Education & Jobs",
+    "Entertainment",
+    "Fashion & Beauty",
+    "Finance & Business",
+    "Food & Dining",
+    "Games",
+    "Hardware",
+    "Health",
+    "History",
+    "Home & Hobbies",
+    "Industrial",
+    "Literature",
+    "Politics",
+    "Religion",
+    "Science & Technology",
+    "Social Life",
+    "Software",
+    "Software Development",
+    "Sports & Fitness",
+    "Transportation",
+    "Travel",
+)
+"""WebOrganizer's 24 topics (Wettig et al. 2025, arXiv 2502.10341)."""
+
+FORMATS = (
+    "About Page (Organization)",
+    "About Page (Personal)",
+    "Academic Writing",
+    "Audio Transcript",
+    "Comment Section",
+    "Content Listing",
+    "Creative Writing",
+    "Customer Support",
+    "Documentation",
+    "FAQ",
+    "Knowledge Article",
+    "Legal Notices",
+    "Listicle",
+    "News (Organization)",
+    "News Article",
+    "Nonfiction Writing",
+    "Personal Blog",
+    "Product Page",
+    "Q&A Forum",
+    "Spam / Ads",
+    "Structured Data",
+    "Truncated",
+    "Tutorial",
+    "User Review",
+)
+"""WebOrganizer's 24 formats (the same)."""
 
 DOCUMENT = (
     Column(name="id", dtype=pa.string(), doc="32 hex digits: XXH3-128 of `source` and `source_offset`; unique in a run"),
@@ -242,6 +297,17 @@ DOMAIN = (
         null="not tagged: no text, dead or already rejected",
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
+    Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged"),
+    Column(name="domain_2_score", dtype=pa.float32(), doc="probability of `domain_2`, 0..0.5", null="not tagged"),
+)
+
+TOPIC = (
+    Column(name="topic", dtype=pa.string(), doc="`tags: [topic]`: one of WebOrganizer's 24 topics", null="not tagged"),
+    Column(name="topic_score", dtype=pa.float32(), doc="probability of `topic`, 0..1", null="not tagged"),
+)
+FORMAT = (
+    Column(name="format", dtype=pa.string(), doc="`tags: [format]`: one of WebOrganizer's 24 formats", null="not tagged"),
+    Column(name="format_score", dtype=pa.float32(), doc="probability of `format`, 0..1", null="not tagged"),
 )
 
 DECISION = (
@@ -276,7 +342,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "quality": QUALITY,
     "reply": tuple(column for column in REPLY if column not in QUALITY),
     "classifier": CLASSIFIER,
-    "domain": DOMAIN,
+    "domain": (*DOMAIN, *TOPIC, *FORMAT),
     "decision": DECISION,
 }
 """All groups by the name of what writes them."""

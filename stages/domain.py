@@ -1,31 +1,42 @@
-"""One of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), by the student (`models.raters.student`).
+"""The two most probable of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), by the student (`models.raters.student`);
+and, where asked for, WebOrganizer's topic and format (Wettig et al. 2025, arXiv 2502.10341).
 
-Deviation: the published tagger is a 1.5B language model; see docs/raters.md for how well the student imitates one.
+Deviation: the published taggers are language models of 1.5B and 140M parameters; see docs/raters.md for how well ours imitate
+such labels.
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final, Literal, Self
 
 import apache_beam as beam
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from models.catalog import model_folder
 from models.raters import student
 from models.raters.student import Student
 from schemas.batches import append_columns, living_rows, scatter
 from schemas.column import Column
-from schemas.columns import DOMAIN
+from schemas.columns import DOMAIN, FORMAT, TOPIC
 from schemas.config import Config
 from stages.kernel import RunKernel
 
+TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
+
 
 class DomainConfig(Config):
-    """`model`: a starter student's name or a model folder's path."""
+    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
 
     expensive: ClassVar[bool] = True
 
     model: str = Field(default="student", min_length=1)
+    tags: tuple[Literal["topic", "format"], ...] = ()
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        if len(set(self.tags)) < len(self.tags):
+            raise ValueError("tags: one is named twice")
+        return self
 
     def reads(self) -> tuple[str, ...]:
         """Columns that must be there."""
@@ -33,7 +44,7 @@ class DomainConfig(Config):
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
-        return DOMAIN
+        return (*DOMAIN, *(column for name in self.tags for column in TAG_COLUMNS[name]))
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
@@ -41,13 +52,17 @@ class DomainConfig(Config):
 
 
 def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> pa.RecordBatch:
-    """Append `domain` (string, by name) and `domain_score` (float32, its probability, 0..1).
+    """Append `domain` and `domain_2` (string, the first and second by probability) and their probabilities `domain_score` and
+    `domain_2_score` (float32, 0..1); and for each of `tags` its name (string) and its `_score` (float32, 0..1).
 
-    Both are null where the row is dead, rejected or has no text.
+    All are null where the row is dead, rejected or has no text.
     """
     wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
-    columns = model.tag(batch.column("text").filter(pa.array(wanted)))
-    return append_columns(batch, DOMAIN, {name: scatter(array, wanted) for name, array in columns.items()})
+    texts = batch.column("text").filter(pa.array(wanted))
+    columns = model.tag(texts)
+    for name in config.tags:
+        columns |= model.organize(texts, name)
+    return append_columns(batch, config.writes(), {name: scatter(array, wanted) for name, array in columns.items()})
 
 
 def load_model(config: DomainConfig) -> Student:

@@ -5,7 +5,6 @@ so is whatever shares text with it. Deterministic: the only sampling is of landm
 """
 
 import re
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,17 +19,19 @@ import scipy.sparse as sp
 import xxhash
 
 from models.cards import ModelError, file_sha256, write_card
-from models.raters.embedding import PIECES, VECTORS, Embedding
-from models.raters.features import BITS, SLOTS, STARTS, character_table, extract
-from models.raters.student import CHARACTERS, FILES, HEADS, OUTPUTS, TABLE, StudentCard, kernel_inputs
+from models.raters import encoder
+from models.raters.encoder import Encoder
+from models.raters.features import BITS, SLOTS, STARTS, Features
+from models.raters.layers import Floats, quantise
+from models.raters.student import FILES, HEADS, OUTPUTS, TABLE, StudentCard, kernel_inputs
 from schemas.columns import DOMAINS, QUALITY_CRITERIA
 
-Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 GROUP_WEIGHTS = (1.4, 1.0, 0.7, 1.0, 0.5)  # words, pairs, pieces, shapes, triples
 MIN_DOCUMENTS = 3  # an n-gram in fewer training documents is left out
 LANDMARKS = 1024  # half as many cost 0.004 of the mean Spearman, twice as many gain 0.002
+TAG_LANDMARKS = 256  # 1024: the same figures
 RIDGE = 0.3
 FOLDS = 5
 MIN_LANGUAGE_DOCUMENTS = 20
@@ -114,40 +115,56 @@ def assign_folds(groups: list[str], folds: int = FOLDS) -> npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Nearness:
+    """Nystroem features, whose inner products are nearly the Gaussian kernel's values."""
+
+    features: Floats  # (n, landmarks)
+    turn: Floats  # (landmarks, landmarks): kernel values to the landmarks @ turn = features
+
+
+@dataclass(frozen=True, kw_only=True)
 class Design:
     """Features of all documents as they enter the ridge regression, and what turns its solution into a model's files."""
 
     ngrams: sp.csr_matrix
     slot_weights: Floats
-    nearness: Floats  # (n, landmarks): Nystroem features, whose inner products are nearly the Gaussian kernel's values
-    turn: Floats  # (landmarks, landmarks): kernel values to the landmarks @ turn = nearness
+    nearness: dict[str, Nearness]  # by the landmarks' name in `heads`
     heads: dict[str, Floats]
 
 
-def make_design(documents: Documents, embedding: Embedding) -> Design:
-    """n-grams weighted by group and inverse document frequency, and Nystroem features of statistics and embedding."""
-    texts = documents.texts
-    indptr, indices, values, stats = extract(texts, character_table())
-    ngrams = sp.csr_matrix((values, indices, indptr), shape=(len(texts), SLOTS))
+def weigh_ngrams(features: Features, min_documents: int) -> tuple[sp.csr_matrix, Floats]:
+    """n-grams weighted by group and inverse document frequency, mean squared length 1, and the weights of the slots."""
+    indptr, indices, values, stats = features
+    ngrams = sp.csr_matrix((values, indices, indptr), shape=(len(stats), SLOTS))
     frequency = np.bincount(indices, minlength=SLOTS)
-    weights = np.where(frequency >= MIN_DOCUMENTS, np.log(len(texts) / np.maximum(frequency, 1)) + 1, 0)
+    weights = np.where(frequency >= min_documents, np.log(len(stats) / np.maximum(frequency, 1)) + 1, 0)
     for start, weight, bits in zip(STARTS, GROUP_WEIGHTS, BITS, strict=False):
         weights[start : start + (1 << bits)] *= weight
-    norm = np.sqrt((ngrams @ sp.diags(weights)).power(2).sum() / len(texts))  # mean squared length 1
+    norm = np.sqrt((ngrams @ sp.diags(weights)).power(2).sum() / len(stats))
     slot_weights = (weights / max(norm, 1e-6)).astype(np.float32)
-    mean, scale = stats.mean(0), stats.std(0) + np.float32(1e-6)
-    inputs = kernel_inputs(stats, embedding.embed(texts), mean, scale)
-    rated = documents.rated
-    landmarks = inputs[rated[np.sort(np.random.default_rng(7).permutation(len(rated))[:LANDMARKS])]]
-    values_, axes = np.linalg.eigh(_gaussian(landmarks, landmarks).astype(np.float64))
-    turn = (axes / np.sqrt(np.maximum(values_, 1e-4))).astype(np.float32)
-    return Design(
-        ngrams=sp.csr_matrix(ngrams @ sp.diags(slot_weights), dtype=np.float32),
-        slot_weights=slot_weights,
-        nearness=_gaussian(inputs, landmarks) @ turn,
-        turn=turn,
-        heads={"mean": mean, "scale": scale, "landmarks": np.ascontiguousarray(landmarks.T)},
-    )
+    return sp.csr_matrix(ngrams @ sp.diags(slot_weights), dtype=np.float32), slot_weights
+
+
+def make_design(documents: Documents, encoder: Encoder) -> Design:
+    """Weighted n-grams, and Nystroem features of what the two kernels compare."""
+    features, vectors, tags = encoder.encode(documents.texts)
+    ngrams, slot_weights = weigh_ngrams(features, MIN_DOCUMENTS)
+    stats, rated = features[3], documents.rated
+    heads = {
+        "mean": stats.mean(0),
+        "scale": stats.std(0) + np.float32(1e-6),
+        "tag_mean": tags[rated].mean(0),
+        "tag_scale": tags[rated].std(0) + np.float32(1e-6),
+    }
+    chosen = rated[np.sort(np.random.default_rng(7).permutation(len(rated))[:LANDMARKS])]
+    nearness = {}
+    for (name, inputs), step in zip(kernel_inputs(stats, vectors, tags, heads), (1, LANDMARKS // TAG_LANDMARKS), strict=True):
+        landmarks = inputs[chosen[::step]]
+        values, axes = np.linalg.eigh(_gaussian(landmarks, landmarks).astype(np.float64))
+        turn = (axes / np.sqrt(np.maximum(values, 1e-4))).astype(np.float32)
+        nearness[name] = Nearness(features=_gaussian(inputs, landmarks) @ turn, turn=turn)
+        heads[name] = np.ascontiguousarray(landmarks.T)
+    return Design(ngrams=ngrams, slot_weights=slot_weights, nearness=nearness, heads=heads)
 
 
 def _gaussian(first: Floats, second: Floats) -> Floats:
@@ -159,7 +176,8 @@ def _gaussian(first: Floats, second: Floats) -> Floats:
 def gram(design: Design) -> Floats:
     """Inner products of all documents."""
     products = np.asarray((design.ngrams @ design.ngrams.T).todense(), dtype=np.float32)
-    products += design.nearness @ design.nearness.T
+    for nearness in design.nearness.values():
+        products += nearness.features @ nearness.features.T
     return products
 
 
@@ -205,7 +223,7 @@ def cut_points(predictions: Floats, ratings: Floats) -> Floats:
 
 
 def fit_sharpness(scores: Floats, truth: npt.NDArray[np.int64]) -> np.float32:
-    """The factor before the softmax that makes the true domains most likely."""
+    """The factor before the softmax that makes the true classes most likely (temperature scaling, Guo et al. 2017)."""
 
     def loss(factor: float) -> float:
         logits = (scores - scores.max(axis=1, keepdims=True)) * factor
@@ -226,7 +244,7 @@ class Trained:
     sharpness: np.float32
 
 
-def train(documents: Documents, embedding: Embedding) -> Trained:
+def train(documents: Documents, encoder: Encoder) -> Trained:
     """Cross-validate, then fit all documents. ModelError where there are too many, or too few groups for the folds."""
     if len(documents.texts) > MOST_DOCUMENTS:
         raise ModelError(f"{len(documents.texts):,} documents: more than {MOST_DOCUMENTS:,} do not fit; take a sample")
@@ -235,7 +253,7 @@ def train(documents: Documents, embedding: Embedding) -> Trained:
         raise ModelError(
             f"the rated documents are of {groups} hosts or sources: at least {2 * FOLDS} are needed to hold some out"
         )
-    design = make_design(documents, embedding)
+    design = make_design(documents, encoder)
     kernel = gram(design)
     predictions = cross_validate(kernel, documents)
     dual, bias = fit(kernel, documents, np.arange(len(kernel)))
@@ -257,24 +275,20 @@ def trained_languages(documents: Documents) -> tuple[str, ...]:
     return tuple(sorted(code for code, n in counts.items() if n >= MIN_LANGUAGE_DOCUMENTS))
 
 
-def write_model(folder: Path, trained: Trained, embedding: Path, card: StudentCard) -> None:
-    """Write the weights, the n-grams' quantised to int8 by output, copies of the `embedding` folder's files, and the card."""
+def write_model(folder: Path, trained: Trained, base: Path, card: StudentCard) -> None:
+    """Write the weights, the n-grams' quantised to int8 by output, copies of the encoder's files in `base`, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
     design = trained.design
-    table = design.slot_weights[:, None] * np.asarray(design.ngrams.T @ trained.dual)
-    scale = (np.maximum(np.abs(table).max(axis=0), 1e-9) / 127).astype(np.float32)
-    np.save(folder / TABLE, np.rint(table / scale).astype(np.int8))
-    np.save(folder / CHARACTERS, character_table())
+    table, scale = quantise(design.slot_weights[:, None] * np.asarray(design.ngrams.T @ trained.dual), 127)
+    np.save(folder / TABLE, table)
     heads = {
         **design.heads,
+        **{f"{name}_out": near.turn @ (near.features.T @ trained.dual) for name, near in design.nearness.items()},
         "table_scale": scale,
-        "landmark_out": design.turn @ (design.nearness.T @ trained.dual),
         "bias": trained.bias,
         "cuts": trained.cuts,
         "sharpness": trained.sharpness,
     }
     np.savez(folder / HEADS, allow_pickle=False, **{name: np.asarray(value, dtype=np.float32) for name, value in heads.items()})
-    for name in (PIECES, VECTORS):
-        if folder.resolve() != embedding.resolve():
-            shutil.copyfile(embedding / name, folder / name)
+    encoder.copy(base, folder)
     write_card(folder, card.model_copy(update={"files": {name: file_sha256(folder / name) for name in FILES}}))

@@ -5,6 +5,7 @@ No network runs: the vectors are looked up. Which table they come from stands in
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numba
@@ -67,7 +68,7 @@ class Embedding:
         """Unit vectors (rows, dimensions) of the cut texts (`models.raters.features`); a null is an empty text."""
         pieces = self.pieces.encode(cut_texts(texts), num_threads=1)  # else it starts a thread a core
         offsets = np.cumsum([0, *map(len, pieces)])
-        flat = np.fromiter((piece for text in pieces for piece in text), dtype=np.int32, count=offsets[-1])
+        flat = np.fromiter(chain.from_iterable(pieces), dtype=np.int32, count=offsets[-1])
         out = np.empty((len(pieces), self.dimensions), dtype=np.float32)
         _embed(flat, offsets, self.rows, self.vectors, self.scale, self.centre, out)
         return out

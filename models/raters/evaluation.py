@@ -1,7 +1,7 @@
 """How well a student imitates its teacher: figures with 95 % bootstrap intervals over groups, as Markdown."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from models.raters.agreement import Table, count_pairs
-from models.raters.distil import BLOCKS, Documents, Trained
+from models.raters.distil import BLOCKS, Documents, Trained, assign_folds, fit_sharpness
+from models.raters.layers import Floats, top_two
 from schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 DRAWS = 200
@@ -31,6 +32,76 @@ class Figure:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
+class Resamples:
+    """Bootstrap samples of the rows, by whole groups, the same for every figure."""
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        members: defaultdict[str, list[int]] = defaultdict(list)
+        for row, group in enumerate(groups):
+            members[group].append(row)
+        lists = [np.array(rows) for rows in members.values()]
+        rng = np.random.default_rng(11)
+        self.rows, self.groups = len(groups), len(lists)
+        self._samples = [np.concatenate([lists[k] for k in rng.integers(0, len(lists), len(lists))]) for _ in range(DRAWS)]
+
+    def figure(self, measure: Callable[[Rows], float], rows: Rows | None = None) -> Figure:
+        """`measure` of `rows` (default: all), with its interval."""
+        rows = np.arange(self.rows) if rows is None else rows
+        wanted = np.zeros(self.rows, dtype=bool)
+        wanted[rows] = True
+        values = np.array([measure(sample[wanted[sample]]) for sample in self._samples])
+        low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
+        return Figure(value=measure(rows), low=float(low), high=float(high))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagFigures:
+    """How well classes are found, and how honest their probabilities are, by cross-validation."""
+
+    accuracy: Figure
+    macro_f1: Figure
+    top_two: Figure  # the true class is the first or the second
+    calibration_error: Figure  # of the first's probability
+    second_calibration_error: Figure
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"accuracy {self.accuracy}, macro-F1 {self.macro_f1}, among the first two {self.top_two}, expected calibration error "
+            f"{self.calibration_error}, of the second {self.second_calibration_error}"
+        )
+
+
+def tag_figures(scores: Floats, truth: Rows, folds: Rows, resamples: Resamples, rows: Rows | None = None) -> TagFigures:
+    """Figures of raw scores (n, classes); a fold's probabilities are scaled as the other folds need it."""
+    best, odds = np.zeros((len(truth), 2), np.int64), np.zeros((len(truth), 2))
+    known = np.zeros(len(truth), dtype=bool)
+    known[np.arange(len(truth)) if rows is None else rows] = True
+    for fold in np.unique(folds):
+        test, others = folds == fold, (folds != fold) & known
+        best[test], odds[test] = top_two(scores[test], fit_sharpness(scores[others], truth[others]))
+    hits = best == truth[:, None]
+    found = best[:, 0]
+    classes = scores.shape[1]
+    return TagFigures(
+        accuracy=resamples.figure(lambda n: _mean(hits[n, 0]), rows),
+        macro_f1=resamples.figure(lambda n: _macro_f1(count_pairs(truth[n], found[n], classes)), rows),
+        top_two=resamples.figure(lambda n: _mean(hits[n].any(axis=1)), rows),
+        calibration_error=resamples.figure(lambda n: calibration_error(odds[n, 0], hits[n, 0]), rows),
+        second_calibration_error=resamples.figure(lambda n: calibration_error(odds[n, 1], hits[n, 1]), rows),
+    )
+
+
+def calibration_error(odds: Numbers, hits: npt.NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error (Naeini et al. 2015): the mean over `bins` of equal width, by their rows, of how far the share
+    of `hits` is from the mean probability; NaN without rows.
+    """
+    if not len(odds):
+        return float("nan")
+    at = np.minimum((odds * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(at, hits, bins) - np.bincount(at, odds, bins)).sum() / len(odds))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Figures by criterion (`spearman`, `english`, `other`, `mae`, `naive`, `exact`, `within one`), and of the domain."""
@@ -39,8 +110,7 @@ class Evaluation:
     groups: int
     criteria: dict[str, dict[str, Figure]]
     spearman_mean: Figure
-    domain_accuracy: Figure
-    domain_macro_f1: Figure
+    domain: TagFigures | None  # None where no document has one
     domain_by_language: dict[str, float]
     confusion: Table  # (15, 15): the teacher's domain, then the student's
 
@@ -51,7 +121,8 @@ class Evaluation:
         figures |= {f"exact_{name}": row["exact"].value for name, row in self.criteria.items()}
         figures |= {f"within_one_{name}": row["within one"].value for name, row in self.criteria.items()}
         figures["spearman_mean"] = self.spearman_mean.value
-        figures["domain_accuracy"], figures["domain_macro_f1"] = self.domain_accuracy.value, self.domain_macro_f1.value
+        if self.domain is not None:
+            figures |= {f"domain_{name}": figure.value for name, figure in vars(self.domain).items()}
         return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}
 
 
@@ -62,21 +133,8 @@ def evaluate(trained: Trained, documents: Documents) -> Evaluation:
     raw = trained.predictions[:, BLOCKS[0]].astype(np.float64)
     integers = np.stack([1 + np.searchsorted(cuts, raw[:, n], side="right") for n, cuts in enumerate(trained.cuts)], axis=1)
     english = np.array([documents.languages[row] == "en" for row in rated])
-    members: defaultdict[str, list[int]] = defaultdict(list)
-    for n, row in enumerate(rated):
-        members[documents.groups[row]].append(n)
-    lists = [np.array(rows) for rows in members.values()]
-    rng = np.random.default_rng(11)
-    samples = [np.concatenate([lists[k] for k in rng.integers(0, len(lists), len(lists))]) for _ in range(DRAWS)]
-    everything = np.arange(len(rated))
-
-    def figure(measure: Callable[[Rows], float], rows: Rows = everything) -> Figure:
-        wanted = np.zeros(len(rated), dtype=bool)
-        wanted[rows] = True
-        values = np.array([measure(sample[wanted[sample]]) for sample in samples])
-        low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
-        return Figure(value=measure(rows), low=float(low), high=float(high))
-
+    resamples = Resamples([documents.groups[row] for row in rated])
+    figure, everything = resamples.figure, np.arange(len(rated))
     criteria = {}
     for n, name in enumerate(QUALITY_CRITERIA):
         off, error = np.abs(integers[:, n] - ratings[:, n]), np.abs(raw[:, n] - ratings[:, n])
@@ -94,15 +152,15 @@ def evaluate(trained: Trained, documents: Documents) -> Evaluation:
     truth = documents.targets[rated, BLOCKS[1]].argmax(axis=1)
     found = trained.predictions[:, BLOCKS[1]].argmax(axis=1)
     hits = truth == found
+    folds = assign_folds(documents.groups)[rated]
     return Evaluation(
         documents=len(rated),
-        groups=len(lists),
+        groups=resamples.groups,
         criteria=criteria,
         spearman_mean=figure(
             lambda rows: float(np.mean([_spearman(raw[rows, n], ratings[rows, n]) for n in range(len(QUALITY_CRITERIA))]))
         ),
-        domain_accuracy=figure(lambda rows: _mean(hits[rows]), tagged),
-        domain_macro_f1=figure(lambda rows: _macro_f1(count_pairs(truth[rows], found[rows], len(DOMAINS))), tagged),
+        domain=tag_figures(trained.predictions[:, BLOCKS[1]], truth, folds, resamples, tagged) if len(tagged) else None,
         domain_by_language={
             "English": _mean(hits[tagged][english[tagged]]),
             "other": _mean(hits[tagged][~english[tagged]]),
@@ -123,14 +181,13 @@ def evaluation_table(evaluation: Evaluation) -> str:
         *(f"| {name} | {' | '.join(map(str, row.values()))} |" for name, row in evaluation.criteria.items()),
         f"| mean of the {len(evaluation.criteria)} | {evaluation.spearman_mean} |" + " |" * (len(names) - 1),
     ]
-    if not (total := int(evaluation.confusion.sum())):
+    if evaluation.domain is None:
         return "\n".join([*lines, "", "no document has a domain: the student's domains mean nothing"])
     by_language = ", ".join(f"{name} {value:.3f}" for name, value in evaluation.domain_by_language.items())
-    largest = evaluation.confusion.sum(axis=1).max() / total
+    largest = evaluation.confusion.sum(axis=1).max() / evaluation.confusion.sum()
     lines += [
         "",
-        f"domain: accuracy {evaluation.domain_accuracy} ({by_language}; always the largest: {largest:.3f}), "
-        f"macro-F1 {evaluation.domain_macro_f1}",
+        f"domain: {evaluation.domain}; accuracy by language: {by_language}; always the largest: {largest:.3f}",
         "",
         f"| teacher \\ student | {' | '.join(DOMAINS)} |",
         "|---" * (len(DOMAINS) + 1) + "|",

@@ -1,9 +1,10 @@
 """The student: DataMan's 14 criteria and 15 domains on a CPU, at thousands of documents per second (arXiv 2502.19363 for the
 criteria; what it imitates, and how well, stands in its card and in docs/raters.md).
 
-A linear model over hashed n-grams (`models.raters.features`), and a Gaussian-kernel model over the document's statistics and
-its static embedding (`models.raters.embedding`), by its nearness to landmark documents (Nystroem's method, Williams and Seeger
-2001): no network runs.
+A linear model over hashed n-grams (`models.raters.features`), and two Gaussian-kernel models, by the document's nearness to
+landmark documents (Nystroem's method, Williams and Seeger 2001): one over its statistics and its static embedding
+(`models.raters.embedding`), one over its statistics and its scores of topic and format (`models.raters.organizer`). No network
+runs.
 """
 
 import threading
@@ -11,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -21,69 +21,49 @@ import pyarrow.compute as pc
 import xxhash
 
 from models.cards import Card, ModelError, read_card
-from models.raters import embedding
-from models.raters.embedding import PIECES, VECTORS, Embedding
-from models.raters.features import SLOTS, STARTS, WORDS, Features, Table, extract, utf8
+from models.raters import encoder
+from models.raters.encoder import Encoder
+from models.raters.features import STARTS, WORDS, Features, utf8
+from models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
+from models.raters.organizer import TAGS, check_heads, check_table
 from models.raters.statistics import STATISTICS
 from schemas.columns import DOMAINS, QUALITY_CRITERIA
 
-TABLE, HEADS, CHARACTERS = "table.npy", "heads.npz", "characters.npy"
-FILES = (TABLE, HEADS, CHARACTERS, PIECES, VECTORS)
+TABLE, HEADS = "table.npy", "heads.npz"
+FILES = (TABLE, HEADS, *encoder.FILES)
 OUTPUTS = len(QUALITY_CRITERIA) + len(DOMAINS)
-GAMMA = (
-    0.25  # of the statistics in the kernel exp(-|x - y|^2): it sees them times sqrt(GAMMA / STATISTICS); the embedding as it is
-)
-
-Floats = npt.NDArray[np.float32]
 
 
 class StudentCard(Card):
     """`documents`: rated documents it learned from; `figures`: cross-validated, by hosts never seen in training."""
 
     kind: Literal["rater"] = "rater"
-    features: Literal[2] = 2  # version of models.raters.features and .embedding that the weights belong to
+    features: Literal[3] = 3  # version of models.raters.encoder that the weights belong to
     documents: int
     min_chars: int = 150  # shorter texts (after white space is cut off) are out of domain
     min_known: float = 0.35  # so are texts of which a smaller share of distinct words was seen in training
     figures: dict[str, float]
 
 
-@numba.njit(cache=True, nogil=True)
-def _score(indptr, indices, values, table, scale, inputs, landmarks, lengths, weights, out):  # type: ignore[no-untyped-def]
-    """Add to every row of `out` its n-grams' weights, and its landmarks' weights times its kernel to them.
-
-    `landmarks`: (inputs, landmarks); `lengths`: their squared lengths.
+def kernel_inputs(
+    stats: Floats, vectors: Floats, tags: Floats, heads: Mapping[str, Floats]
+) -> tuple[tuple[str, Floats], tuple[str, Floats]]:
+    """What the two kernels compare, each with the name of its landmarks in `heads`: scaled statistics beside the embedding, and
+    beside the standardised scores of topic and format.
     """
-    outputs = out.shape[1]
-    near = np.empty(len(lengths), dtype=np.float32)
-    for row in range(len(out)):
-        total = np.zeros(outputs, dtype=np.float32)
-        for k in range(indptr[row], indptr[row + 1]):
-            slot = table[indices[k]]
-            value = values[k]
-            for c in range(outputs):
-                total[c] += value * slot[c]
-        square = np.float32(0)
-        near[:] = 0
-        for d in range(inputs.shape[1]):
-            x = inputs[row, d]
-            square += x * x
-            line = landmarks[d]
-            for k in range(len(near)):
-                near[k] += x * line[k]
-        for c in range(outputs):
-            out[row, c] += total[c] * scale[c]
-        for k in range(len(near)):
-            kernel = np.exp(min(np.float32(0), np.float32(2) * near[k] - square - lengths[k]))
-            weight = weights[k]
-            for c in range(outputs):
-                out[row, c] += kernel * weight[c]
+    scaled = scale_statistics(stats, heads["mean"], heads["scale"])
+    standard = (tags - heads["tag_mean"]) / heads["tag_scale"] * np.float32(np.sqrt(GAMMA / TAGS))
+    return ("landmarks", join(scaled, vectors)), ("tag_landmarks", join(scaled, standard))
 
 
-def kernel_inputs(stats: Floats, vectors: Floats, mean: Floats, scale: Floats) -> Floats:
-    """What the Gaussian kernel compares: the statistics, standardised and cut at 3 deviations, and the embedding."""
-    z = np.clip((stats - mean) / scale, -3, 3) * np.float32(np.sqrt(GAMMA / STATISTICS))
-    return np.ascontiguousarray(np.hstack([z, vectors]), dtype=np.float32)
+class Outputs(NamedTuple):
+    """Of a batch of texts: `raw` (rows, 29), `tags` (rows, 48; see `models.raters.organizer`), and which texts are too short or
+    of unknown words.
+    """
+
+    raw: Floats
+    tags: Floats
+    unlike: npt.NDArray[np.bool_]
 
 
 _last = threading.local()
@@ -95,13 +75,12 @@ class Student:
     """Weights in memory; `table` is memory-mapped, so that processes share it. Safe to use from several threads."""
 
     card: StudentCard
-    table: npt.NDArray[np.int8]  # (SLOTS, 29): weights of the 14 criteria, then of the 15 domains, each times `table_scale`
+    table: Weights  # (SLOTS, 29): weights of the 14 criteria, then of the 15 domains, each times `table_scale`
     heads: Mapping[str, Floats]
-    characters: Table
-    embedding: Embedding
+    encoder: Encoder
 
-    def outputs(self, texts: pa.Array) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Raw outputs (rows, 29) of string `texts`, and which are too short or of unknown words; a null is an empty text."""
+    def outputs(self, texts: pa.Array) -> Outputs:
+        """Raw outputs for string `texts`; a null is an empty text."""
         data, offsets = utf8(texts)
         key = (
             self.card.sha256,
@@ -109,35 +88,25 @@ class Student:
             (offsets - offsets[0]).tobytes(),
         )
         if getattr(_last, "key", None) != key:
-            features = extract(texts, self.characters)
-            _last.key, _last.outputs = None, (self._scores(texts, features), self._unlike(features))
+            _last.key, _last.outputs = None, self._outputs(texts)
             _last.key = key
-        outputs: tuple[Floats, npt.NDArray[np.bool_]] = _last.outputs
+        outputs: Outputs = _last.outputs
         return outputs
 
-    def _scores(self, texts: pa.Array, features: Features) -> Floats:
+    def _outputs(self, texts: pa.Array) -> Outputs:
+        features, vectors, tags = self.encoder.encode(texts)
         indptr, indices, values, stats = features
         heads = self.heads
-        inputs = kernel_inputs(stats, self.embedding.embed(texts), heads["mean"], heads["scale"])
         out = np.repeat(heads["bias"][None], len(stats), axis=0)
-        lengths = np.einsum("dk,dk->k", heads["landmarks"], heads["landmarks"])
-        _score(
-            indptr,
-            indices,
-            values,
-            self.table,
-            heads["table_scale"],
-            inputs,
-            heads["landmarks"],
-            lengths,
-            heads["landmark_out"],
-            out,
-        )
-        return out
+        add_ngrams(indptr, indices, values, self.table, heads["table_scale"], out)
+        for name, inputs in kernel_inputs(stats, vectors, tags, heads):
+            landmarks = heads[name]
+            add_kernel(inputs, landmarks, np.einsum("dk,dk->k", landmarks, landmarks), heads[f"{name}_out"], out)
+        return Outputs(out, tags, self._unlike(features))
 
     def rate(self, texts: pa.Array, languages: pa.Array | None = None) -> dict[str, pa.Array]:
         """The columns of `schemas.columns.QUALITY` for string `texts` (no nulls); `languages`: ISO 639 codes."""
-        raw, unlike = self.outputs(texts)
+        raw, _, unlike = self.outputs(texts)
         columns = {
             f"quality_{name}": pa.array((1 + np.searchsorted(cuts, raw[:, n], side="right")).astype(np.int8))
             for n, (name, cuts) in enumerate(zip(QUALITY_CRITERIA, self.heads["cuts"], strict=True))
@@ -155,11 +124,18 @@ class Student:
 
     def tag(self, texts: pa.Array) -> dict[str, pa.Array]:
         """The columns of `schemas.columns.DOMAIN` for string `texts` (no nulls)."""
-        raw = self.outputs(texts)[0][:, len(QUALITY_CRITERIA) :]
-        best = raw.argmax(axis=1)
-        odds = np.exp((raw - raw.max(axis=1, keepdims=True)) * self.heads["sharpness"]).sum(axis=1)
-        names = pa.DictionaryArray.from_arrays(pa.array(best.astype(np.int32)), pa.array(DOMAINS))
-        return {"domain": names.cast(pa.string()), "domain_score": pa.array((1 / odds).astype(np.float32))}
+        best, odds = top_two(self.outputs(texts).raw[:, len(QUALITY_CRITERIA) :], self.heads["sharpness"])
+        names = pa.array(DOMAINS, pa.string())
+        return {
+            "domain": names.take(pa.array(best[:, 0])),
+            "domain_score": pa.array(odds[:, 0]),
+            "domain_2": names.take(pa.array(best[:, 1])),
+            "domain_2_score": pa.array(odds[:, 1]),
+        }
+
+    def organize(self, texts: pa.Array, name: str) -> dict[str, pa.Array]:
+        """The columns `<name>` and `<name>_score` for string `texts` (no nulls); `name`: topic or format."""
+        return self.encoder.organizer.tag(self.outputs(texts).tags, name)
 
     @cached_property
     def _known(self) -> npt.NDArray[np.bool_]:
@@ -188,26 +164,24 @@ def load(folder: Path) -> Student:
         table = np.load(folder / TABLE, mmap_mode="r", allow_pickle=False)
         with np.load(folder / HEADS, allow_pickle=False) as file:
             heads = {name: file[name] for name in file.files}
-        characters = np.load(folder / CHARACTERS, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder}: {error}") from None
-    if table.shape != (SLOTS, OUTPUTS) or table.dtype != np.int8:
-        raise ModelError(f"{folder / TABLE} holds {table.dtype} {table.shape}, wanted int8 {(SLOTS, OUTPUTS)}")
-    vectors = embedding.load(folder)
-    landmarks = heads["landmark_out"].shape[0] if "landmark_out" in heads else 0
+    check_table(folder / TABLE, table, OUTPUTS)
+    shared = encoder.load(folder)
+    landmarks, tag_landmarks = (heads[name].shape[0] if name in heads else 0 for name in ("landmarks_out", "tag_landmarks_out"))
     wanted = {
         "table_scale": (OUTPUTS,),
         "bias": (OUTPUTS,),
         "mean": (STATISTICS,),
         "scale": (STATISTICS,),
-        "landmarks": (STATISTICS + vectors.dimensions, landmarks),
-        "landmark_out": (landmarks, OUTPUTS),
+        "tag_mean": (TAGS,),
+        "tag_scale": (TAGS,),
+        "landmarks": (STATISTICS + shared.embedding.dimensions, landmarks),
+        "landmarks_out": (landmarks, OUTPUTS),
+        "tag_landmarks": (STATISTICS + TAGS, tag_landmarks),
+        "tag_landmarks_out": (tag_landmarks, OUTPUTS),
         "cuts": (len(QUALITY_CRITERIA), 4),
         "sharpness": (),
     }
-    for name, shape in wanted.items():
-        if name not in heads or heads[name].shape != shape or heads[name].dtype != np.float32:
-            raise ModelError(f"{folder / HEADS}: {name} must be float32 {shape}")
-    if characters.shape != (2, 65536) or characters.dtype != np.uint16:
-        raise ModelError(f"{folder / CHARACTERS} holds {characters.dtype} {characters.shape}, wanted uint16 (2, 65536)")
-    return Student(card=card, table=table, heads=heads, characters=characters, embedding=vectors)
+    check_heads(folder / HEADS, heads, wanted)
+    return Student(card=card, table=table, heads=heads, encoder=shared)

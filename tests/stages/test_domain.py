@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from models.cards import ModelError
 from models.catalog import model_folder
 from models.raters.student import Student
-from schemas.columns import DOMAIN
+from schemas.columns import DOMAIN, FORMAT, TOPIC
 from schemas.shards import Envelope, Shard, seal, unseal
 from stages.domain import DomainConfig, TagDomain, load_model, tag_domain
 
@@ -29,10 +29,10 @@ def batch_of(texts: list[str | None], **columns: pa.Array) -> pa.RecordBatch:
     return seal(batch, Envelope(shard=Shard(name="s", source="s", url="/s", format="jsonl"), sequence=7))
 
 
-def test_two_columns_are_appended_and_rows_and_envelope_stay(tagger: Student):
+def test_the_first_two_domains_are_appended_and_rows_and_envelope_stay(tagger: Student):
     batch = batch_of([MEDICINE, None, LAW, COOKING, ""])
     out = tag_domain(batch, tagger, DomainConfig())
-    assert out.schema.names == ["text", "domain", "domain_score"]
+    assert out.schema.names == ["text", "domain", "domain_score", "domain_2", "domain_2_score"]
     assert [out.schema.field(column.name) for column in DOMAIN] == [column.field for column in DOMAIN]
     assert out.column("text").equals(batch.column("text"))
     assert unseal(out).sequence == 7
@@ -40,6 +40,24 @@ def test_two_columns_are_appended_and_rows_and_envelope_stay(tagger: Student):
     scores = out.column("domain_score").to_pylist()
     assert scores[1] is None
     assert all(1 / 15 < scores[n] <= 1 for n in (0, 2, 3, 4))
+    for row in out.select(["domain", "domain_score", "domain_2", "domain_2_score"]).take([0, 2, 3, 4]).to_pylist():
+        assert row["domain_2"] != row["domain"]
+        assert 0 < row["domain_2_score"] <= row["domain_score"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "columns"), [(("topic",), TOPIC), (("format",), FORMAT), (("format", "topic"), (*FORMAT, *TOPIC))]
+)
+def test_tag_sets_are_appended_in_their_order_and_null_where_the_domain_is(tagger: Student, tags, columns):
+    config = DomainConfig(tags=tags)
+    assert config.writes() == (*DOMAIN, *columns)
+    out = tag_domain(batch_of([COOKING, None]), tagger, config)
+    assert [out.schema.field(column.name) for column in columns] == [column.field for column in columns]
+    assert out.schema.names[-len(columns) :] == [column.name for column in columns]
+    first, second = out.to_pylist()
+    assert first.get("topic", "Food & Dining") == "Food & Dining"
+    assert all(first[column.name] is not None and second[column.name] is None for column in columns)
+    assert all(0 < first[f"{name}_score"] <= 1 for name in tags)
 
 
 def test_dead_and_rejected_rows_are_not_tagged(tagger: Student):
@@ -59,7 +77,7 @@ def test_dead_and_rejected_rows_are_not_tagged(tagger: Student):
 @pytest.mark.parametrize("texts", [pytest.param([], id="no-row"), pytest.param([None, None], id="only-nulls")])
 def test_a_batch_without_text_gets_the_columns_too(tagger: Student, texts: list[None]):
     out = tag_domain(batch_of(texts), tagger, DomainConfig())
-    assert out.schema.names == ["text", "domain", "domain_score"]
+    assert out.schema.names == ["text", "domain", "domain_score", "domain_2", "domain_2_score"]
     assert out.column("domain").null_count == len(texts)
 
 
@@ -74,6 +92,10 @@ def test_an_empty_or_misspelt_option_is_refused():
         DomainConfig(model="")
     with pytest.raises(ValidationError, match="Extra inputs"):
         DomainConfig(modle="student")  # type: ignore[call-arg]
+    with pytest.raises(ValidationError, match="'topic' or 'format'"):
+        DomainConfig(tags=("topics",))  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="tags: one is named twice"):
+        DomainConfig(tags=("topic", "topic"))
 
 
 def test_an_unknown_model_is_refused():

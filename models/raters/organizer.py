@@ -1,0 +1,80 @@
+"""Topic and format of a web page, WebOrganizer's 24 and 24 (Wettig et al. 2025, arXiv 2502.10341), on a CPU.
+
+A linear model over the student's features: hashed n-grams, statistics and static embedding. It imitates WebOrganizer's own
+classifiers, on English pages alone. The student also reads its scores, beside those features.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from models.cards import ModelError
+from models.raters.features import SLOTS, Features
+from models.raters.layers import Floats, Weights, add_linear, add_ngrams, join, scale_statistics, top_two
+from models.raters.statistics import STATISTICS
+from schemas.columns import FORMATS, TOPICS
+
+TAG_TABLE, TAG_HEADS = "tags.npy", "tags.npz"
+TAGS = len(TOPICS) + len(FORMATS)
+TAG_SETS = {"topic": (TOPICS, slice(0, len(TOPICS))), "format": (FORMATS, slice(len(TOPICS), TAGS))}
+"""Column -> its names, and where their scores stand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organizer:
+    """Weights in memory; `table` is memory-mapped. Safe to use from several threads."""
+
+    table: Weights  # (SLOTS, 48), each times `table_scale`
+    heads: Mapping[str, Floats]
+
+    def scores(self, features: Features, vectors: Floats) -> Floats:
+        """Raw scores (rows, 48): of the topics, then of the formats. `vectors`: the texts' embedding."""
+        indptr, indices, values, stats = features
+        heads = self.heads
+        out = np.repeat(heads["bias"][None], len(stats), axis=0)
+        add_ngrams(indptr, indices, values, self.table, heads["table_scale"], out)
+        add_linear(join(scale_statistics(stats, heads["mean"], heads["scale"]), vectors), heads["linear"], out)
+        return out
+
+    def tag(self, scores: Floats, name: str) -> dict[str, pa.Array]:
+        """`<name>` (string) and `<name>_score` (float32, its probability), for `name` topic or format."""
+        names, part = TAG_SETS[name]
+        best, odds = top_two(scores[:, part], self.heads["sharpness"][list(TAG_SETS).index(name)])
+        return {name: pa.array(names, pa.string()).take(pa.array(best[:, 0])), f"{name}_score": pa.array(odds[:, 0])}
+
+
+def load(folder: Path, dimensions: int) -> Organizer:
+    """The organizer in `folder`, for an embedding of `dimensions`; ModelError names a file that is missing or wrong."""
+    try:
+        table = np.load(folder / TAG_TABLE, mmap_mode="r", allow_pickle=False)
+        with np.load(folder / TAG_HEADS, allow_pickle=False) as file:
+            heads = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: {error}") from None
+    check_table(folder / TAG_TABLE, table, TAGS)
+    wanted = {
+        "table_scale": (TAGS,),
+        "bias": (TAGS,),
+        "mean": (STATISTICS,),
+        "scale": (STATISTICS,),
+        "linear": (STATISTICS + dimensions, TAGS),
+        "sharpness": (len(TAG_SETS),),
+    }
+    check_heads(folder / TAG_HEADS, heads, wanted)
+    return Organizer(table=table, heads=heads)
+
+
+def check_table(path: Path, table: Weights, outputs: int) -> None:
+    """ModelError where `table` is not int8 (SLOTS, outputs)."""
+    if table.shape != (SLOTS, outputs) or table.dtype != np.int8:
+        raise ModelError(f"{path} holds {table.dtype} {table.shape}, wanted int8 {(SLOTS, outputs)}")
+
+
+def check_heads(path: Path, heads: Mapping[str, Floats], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """ModelError where an array is missing, or not float32 of its shape."""
+    for name, shape in wanted.items():
+        if name not in heads or heads[name].shape != shape or heads[name].dtype != np.float32:
+            raise ModelError(f"{path}: {name} must be float32 {shape}")
