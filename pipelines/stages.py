@@ -1,5 +1,6 @@
 """The stages that a recipe may name, in one literal table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, cast
@@ -12,7 +13,7 @@ from schemas.config import Config
 from schemas.heuristic_columns import VARIANTS
 from stages.clean_lines import CleanLines, CleanLinesConfig
 from stages.datatrove_filter import DatatroveConfig, RunDatatrove
-from stages.domain import DomainConfig, TagDomain
+from stages.domain import TAG_COLUMNS, DomainConfig, TagDomain
 from stages.extract import ExtractConfig, ExtractText
 from stages.heuristics.config import HeuristicsConfig
 from stages.heuristics.tag import TagHeuristics
@@ -48,19 +49,21 @@ class Stage:
     on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()  # what to set, and the columns that it writes only then
 
 
+def _by_name(groups: Mapping[str, tuple[Column, ...]], setting: str) -> tuple[tuple[str, tuple[Column, ...]], ...]:
+    return tuple((f"add {name!r} to `{setting}`", columns) for name, columns in groups.items())
+
+
 STAGES: dict[str, Stage] = {
     "extract": Stage(ExtractConfig, ExtractText),
     "url_rules": Stage(UrlRulesConfig, TagUrlRules),
     "redact": Stage(RedactConfig, Redact),
     "clean_lines": Stage(CleanLinesConfig, CleanLines),
     "language": Stage(LanguageConfig, TagLanguage),
-    "heuristics": Stage(
-        HeuristicsConfig, TagHeuristics, tuple((f"add {name!r} to `variants`", columns) for name, columns in VARIANTS.items())
-    ),
+    "heuristics": Stage(HeuristicsConfig, TagHeuristics, _by_name(VARIANTS, "variants")),
     "perplexity": Stage(PerplexityConfig, ScorePerplexity, (("add `paragraphs: {}` to the settings", PARAGRAPHS),)),
     "datatrove": Stage(DatatroveConfig, RunDatatrove),
     "quality": Stage(QualityConfig, RateQuality),
-    "domain": Stage(DomainConfig, TagDomain),
+    "domain": Stage(DomainConfig, TagDomain, _by_name(TAG_COLUMNS, "tags")),
 }
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from pipelines.plan import output_schemas, place_decisions
@@ -85,6 +87,18 @@ def test_a_published_set_expands_and_each_threshold_can_be_changed_or_left_out()
 def test_a_set_of_a_variant_that_is_not_measured_names_the_variant():
     with pytest.raises(RecipeError, match="add 'dolma' to `variants` of the stage 'heuristics'"):
         place_decisions(recipe_with({"use": "gopher_quality@dolma"}))
+
+
+@pytest.mark.parametrize(
+    ("column", "setting"),
+    [
+        ("topic_score", "add 'topic' to `tags` of the stage 'domain'"),
+        ("ppl_logratio_worst", "add `paragraphs: {}` to the settings of the stage 'perplexity'"),
+    ],
+)
+def test_a_column_that_is_written_on_demand_names_the_setting(column, setting):
+    with pytest.raises(RecipeError, match=re.escape(setting)):
+        place_decisions(recipe_with({"name": "low", "column": column, "min": 0}))
 
 
 @pytest.mark.parametrize(
