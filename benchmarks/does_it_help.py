@@ -102,7 +102,7 @@ def experiment(
         with clock.time(judge), ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
             scored = list(pool.map(work, *zip(*tasks, strict=True)))
         bits[judge] = {arm: np.array(scored[i * len(seeds) : (i + 1) * len(seeds)]) for i, arm in enumerate(arms)}
-    return Results(language, sets, bits, contents(texts, kept, budget, seeds))
+    return Results(language, sets, bits, contents(language, texts, kept, seeds))
 
 
 def shuffled(texts: list[str], seed: int, wanted: bool) -> list[str]:
@@ -130,7 +130,7 @@ def transformer_task(
 
 
 def contents(
-    texts: dict[tuple[str, int], list[str]], kept: dict[str, tuple[int, int]], budget: int, seeds: Sequence[int]
+    language: str, texts: dict[tuple[str, int], list[str]], kept: dict[str, tuple[int, int]], seeds: Sequence[int]
 ) -> list[str]:
     """What a recipe kept, and what an arm has, as a table."""
     lines = ["| arm | recipe keeps, documents | MB | arm, documents | MB | shared with random |", "|---|---|---|---|---|---|"]
@@ -141,7 +141,7 @@ def contents(
             sum(len(text.encode()) for text in part if text in set(texts[RANDOM.name, seed])) / size
             for part, seed, size in zip(parts, seeds, sizes, strict=True)
         ]
-        documents, size = kept[arm.recipe]
+        documents, size = kept[arm.recipe_for(language)]
         counts = f"{np.mean([len(part) for part in parts]):.0f} | {np.mean(sizes) / 1e6:.2f} | {np.mean(shared):.0%}"
         lines.append(f"| {arm.name} | {documents:,} | {size / 1e6:.2f} | {counts} |")
     return lines
@@ -295,7 +295,7 @@ def main() -> None:
         inputs = write_pool(pool, scratch / "pool")
         with clock.time("clean model"):
             settings = unseen_model(arguments.data, scratch)
-        with clock.time("curricle run, three recipes"):
+        with clock.time("curricle run, four recipes"):
             runs = run_recipes(inputs, settings, scratch, WORKERS)
         for language in arguments.languages:
             folder = scratch / language

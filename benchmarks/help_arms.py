@@ -26,11 +26,24 @@ LANGUAGE_ONLY: dict[str, Any] = {
         {"name": "language_unsure", "column": "language_score", "min": 0.65},
     ],
 }
-RULES = ("gopher_repetition@datatrove", "gopher_quality@datatrove", "c4@datatrove", "fineweb@datatrove")
-HEURISTICS: dict[str, Any] = {
-    "description": "The same, and FineWeb's rules.",
-    "stages": {**LANGUAGE_ONLY["stages"], "heuristics": {}},
-    "decide": [*LANGUAGE_ONLY["decide"], *({"use": name} for name in RULES)],
+FINEWEB = ("gopher_repetition@datatrove", "gopher_quality@datatrove", "c4@datatrove", "fineweb@datatrove")
+FINEWEB2 = ("fineweb2@datatrove",)
+"""Published rules: FineWeb's for English, FineWeb2's with their thresholds for each other language."""
+
+
+def _with_rules(names: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "description": f"The same, and {', '.join(names)}.",
+        "stages": {**LANGUAGE_ONLY["stages"], "heuristics": {}},
+        "decide": [*LANGUAGE_ONLY["decide"], *({"use": name} for name in names)],
+    }
+
+
+RECIPES: dict[str, dict[str, Any] | None] = {
+    "language": LANGUAGE_ONLY,
+    "fineweb": _with_rules(FINEWEB),
+    "fineweb2": _with_rules(FINEWEB2),
+    "web": None,  # the shipped one
 }
 
 POOL_SHARE = 0.5  # of the documents that a seed's arms may draw from
@@ -47,7 +60,10 @@ class Arm:
     recipe: str
     phases: tuple[dict[str, Any], ...]
     shuffled: bool = False  # the documents of all phases in one random order
-    ordered: bool = False  # judged by the transformer alone: to the KenLM it is the arm before it
+
+    def recipe_for(self, language: str) -> str:
+        """The recipe's name: FineWeb's rules are English ones, and FineWeb2's do not judge English."""
+        return "fineweb2" if self.recipe == "fineweb" and language != "en" else self.recipe
 
 
 def _train(**settings: Any) -> tuple[dict[str, Any], ...]:
@@ -69,13 +85,13 @@ PHASES = (
 RANDOM = Arm("random", "language", _train())
 ARMS = (
     RANDOM,
-    Arm("heuristics", "heuristics", _train()),
-    Arm("ours", "ours", _train(mixture=BY_DOMAIN, select={"method": "top", "score": BOTH})),
-    Arm("student alone", "ours", _train(mixture=BY_DOMAIN, select={"method": "top", "score": "quality_overall_raw"})),
-    Arm("log-ratio alone", "ours", _train(mixture=BY_DOMAIN, select={"method": "top", "score": "ppl_logratio"})),
-    Arm("overall >= 4", "ours", _train(where={"quality_overall_score": {"min": 4}}, mixture=BY_DOMAIN)),
-    Arm("phases", "ours", PHASES),
-    Arm("phases, shuffled", "ours", PHASES, shuffled=True),
+    Arm("heuristics", "fineweb", _train()),
+    Arm("ours", "web", _train(mixture=BY_DOMAIN, select={"method": "top", "score": BOTH})),
+    Arm("student alone", "web", _train(mixture=BY_DOMAIN, select={"method": "top", "score": "quality_overall_raw"})),
+    Arm("log-ratio alone", "web", _train(mixture=BY_DOMAIN, select={"method": "top", "score": "ppl_logratio"})),
+    Arm("overall >= 4", "web", _train(where={"quality_overall_score": {"min": 4}}, mixture=BY_DOMAIN)),
+    Arm("phases", "web", PHASES),
+    Arm("phases, shuffled", "web", PHASES, shuffled=True),
 )
 BOTH_JUDGES = ("random", "heuristics", "ours", "phases")
 TRANSFORMER_ONLY = ("phases, shuffled",)  # a KenLM counts n-grams, in whatever order they come
@@ -85,7 +101,7 @@ TRANSFORMER_ONLY = ("phases, shuffled",)  # a KenLM counts n-grams, in whatever 
 def run_recipes(inputs: Sequence[str], settings: tuple[str, ...], scratch: Path, workers: int) -> dict[str, Path]:
     """Outputs of `curricle run` by recipe; `settings` are those of the shipped recipe `web`."""
     outputs = {}
-    for name, recipe in (("language", LANGUAGE_ONLY), ("heuristics", HEURISTICS), ("ours", None)):
+    for name, recipe in RECIPES.items():
         path = scratch / f"{name}.yaml"
         if recipe:
             path.write_text(yaml.safe_dump(recipe, sort_keys=False))
@@ -125,7 +141,7 @@ class InThisProcess(Workers):
 def make_arm(arm: Arm, language: str, budget: int, seed: int, runs: dict[str, Path], output: Path) -> list[str]:
     """Texts of the arm in the order of its training, by `curricle curriculum`."""
     workers = InThisProcess(1)
-    planned = make_curriculum(plan_of(arm, language, budget, seed), [runs[arm.recipe]], workers)
+    planned = make_curriculum(plan_of(arm, language, budget, seed), [runs[arm.recipe_for(language)]], workers)
     write_curriculum(planned, output, workers)
     return [text for path in sorted(output.glob("[0-9]*/part-*.parquet")) for text in pq.read_table(path)["text"].to_pylist()]
 

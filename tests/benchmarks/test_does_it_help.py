@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -23,12 +24,20 @@ def script(benchmarks: None) -> ModuleType:
     return does_it_help
 
 
-def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every recipe over the bundled pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(REPOSITORY / "benchmarks"))
+        import help_arms
+
+        return help_arms.run_recipes([str(SAMPLE / "pages.warc.gz")], (), tmp_path_factory.mktemp("runs"), workers=1)
+
+
+def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, runs: dict[str, Path], tmp_path: Path) -> None:
     import help_arms
     import help_texts
 
-    names = ("pages.warc.gz", "pages.warc.wet.gz", "web.jsonl.zst", "documents.parquet")
-    runs = help_arms.run_recipes([str(SAMPLE / name) for name in names], (), tmp_path, workers=2)
     manuals = [path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md"))[:3]]
     sets = help_texts.held_out_sets([("manuals", manuals), ("licence", [(REPOSITORY / "LICENSE").read_text()])], [])
     results = script.experiment("en", runs, sets, 30_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
@@ -46,16 +55,18 @@ def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, tmp_
     assert [row.split(" | ")[1] for row in rows[2:]] == [f"{value:.3f}" for value in (*expected, np.mean(expected))]
 
 
-def test_every_arm_of_a_seed_draws_from_the_same_half_and_meets_its_budget(benchmarks: None, tmp_path: Path) -> None:
+def test_every_arm_of_a_seed_draws_from_the_same_half(benchmarks: None, runs: dict[str, Path], tmp_path: Path) -> None:
     import help_arms
 
-    runs = help_arms.run_recipes([str(SAMPLE / "pages.warc.gz")], (), tmp_path, workers=1)
-    random, heuristics = (set(help_arms.make_arm(arm, "en", 20_000, 0, runs, tmp_path / arm.name)) for arm in help_arms.ARMS[:2])
-    everything = set(help_arms.make_arm(help_arms.RANDOM, "en", 60_000, 0, runs, tmp_path / "everything"))
-    assert 10_000 < sum(len(text.encode()) for text in random) < 30_000
-    outside = set(help_arms.make_arm(help_arms.RANDOM, "en", 60_000, 1, runs, tmp_path / "other")) - everything
-    assert outside
-    assert not heuristics & outside
+    inside, outside = set(), set()
+    for arm in help_arms.ARMS[:3]:
+        output = tmp_path / arm.name
+        texts = help_arms.make_arm(arm, "en", 20_000, 0, runs, output)
+        assert 10_000 < sum(len(text.encode()) for text in texts) < 30_000
+        inside.update(texts)
+        outside.update(pq.read_table(output / "heldout/part-00000.parquet")["text"].to_pylist())
+    assert not inside & outside
+    assert not outside & set(help_arms.make_arm(help_arms.RANDOM, "en", 90_000, 0, runs, tmp_path / "all"))
 
 
 def test_documents_that_the_pool_has_parts_of_are_left_out(benchmarks: None) -> None:
