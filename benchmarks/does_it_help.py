@@ -34,8 +34,8 @@ from models.catalog import model_folder
 from models.kenlm.train import TrainConfig, train
 
 BEGIN, END = "<!-- make does-it-help: begin -->", "<!-- make does-it-help: end -->"
-BUDGETS = {"en": 4_000_000, "de": 500_000}  # bytes of an arm
-JUDGES = {"en": ("KenLM", "transformer"), "de": ("KenLM",)}  # half a megabyte is too little for a transformer
+BUDGETS = {"de": 250_000, "en": 2_000_000}  # bytes of an arm
+JUDGES = {"en": ("KenLM", "transformer"), "de": ("KenLM",)}  # that is too little for a transformer
 SEEDS = (0, 1, 2)
 RESAMPLES = 2000
 VOCABULARY_BYTES = 3_000_000  # of the pool
@@ -94,15 +94,27 @@ def experiment(
         documents = {key: encode(vocabulary, value) for key, value in texts.items()}
         held_out = encode(vocabulary, [text for part in sets for text in part.texts])
     pieces = 1 + max(int(ids.max()) for part in (*documents.values(), held_out) for ids in part)
-    bits = {}
+    results = Results(language, sets, {}, contents(language, texts, kept, seeds))
     for judge in judges:
         arms = [arm.name for arm in ARMS if judged(judge, arm.name)]
-        work: Callable[..., Bits] = kenlm_task if judge == "KenLM" else transformer_task
         tasks = [(documents[arm, seed], held_out, pieces, seed) for arm in arms for seed in seeds]
         with clock.time(judge), ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            scored = list(pool.map(work, *zip(*tasks, strict=True)))
-        bits[judge] = {arm: np.array(scored[i * len(seeds) : (i + 1) * len(seeds)]) for i, arm in enumerate(arms)}
-    return Results(language, sets, bits, contents(language, texts, kept, seeds))
+            scored = []
+            for bits in pool.map(judge_named(judge), *zip(*tasks, strict=True)):
+                scored.append(bits)
+                print(f"{language}, {judge}: {len(scored)} of {len(tasks)} models", file=sys.stderr, flush=True)
+        results.bits[judge] = {arm: np.array(scored[i * len(seeds) : (i + 1) * len(seeds)]) for i, arm in enumerate(arms)}
+        print("\n".join(table(results, judge)), flush=True)
+    return results
+
+
+def judge_named(name: str) -> Callable[..., Bits]:
+    """What scores the held-out documents after training; only the transformer needs torch."""
+    if name == "KenLM":
+        return kenlm_bits
+    from help_transformer import transformer_bits
+
+    return transformer_bits
 
 
 def shuffled(texts: list[str], seed: int, wanted: bool) -> list[str]:
@@ -113,20 +125,6 @@ def shuffled(texts: list[str], seed: int, wanted: bool) -> list[str]:
 def judged(judge: str, arm: str) -> bool:
     """Whether this judge sees this arm."""
     return arm not in TRANSFORMER_ONLY if judge == "KenLM" else arm in (*BOTH_JUDGES, *TRANSFORMER_ONLY)
-
-
-def kenlm_task(documents: list[npt.NDArray[np.uint32]], held_out: list[npt.NDArray[np.uint32]], pieces: int, _seed: int) -> Bits:
-    """For a worker process; Kneser-Ney has no seed."""
-    return kenlm_bits(documents, held_out, pieces)
-
-
-def transformer_task(
-    documents: list[npt.NDArray[np.uint32]], held_out: list[npt.NDArray[np.uint32]], pieces: int, seed: int
-) -> Bits:
-    """For a worker process, which alone imports torch."""
-    from help_transformer import transformer_bits
-
-    return transformer_bits(documents, held_out, pieces, 2, seed)
 
 
 def contents(
@@ -240,13 +238,15 @@ def machine(clock: Clock) -> str:
         "ufal.kenlm",
         *(("torch", "transformers") if has_torch() else ()),
     )
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    peak = max(one.ru_maxrss for one in usage) / 2**20
+    cpu = sum(one.ru_utime + one.ru_stime for one in usage) / 60
     parts = ", ".join(f"{part} {seconds:.0f} s" for part, seconds in clock.seconds.items())
     return (
         f"`make does-it-help`, {time.strftime('%Y-%m-%d')}: {len(names) or os.cpu_count()} cores of "
         f"{(names or ['an unnamed processor'])[0]}, Python {platform.python_version()}, "
         f"{', '.join(f'{name} {version(name)}' for name in packages)}. Seeds {', '.join(map(str, SEEDS))}. {parts}; "
-        f"{sum(clock.seconds.values()) / 60:.0f} minutes in all. Largest process {peak:.1f} GiB."
+        f"{sum(clock.seconds.values()) / 60:.0f} minutes in all, {cpu:.0f} minutes of CPU. Largest process {peak:.1f} GiB."
     )
 
 
@@ -306,11 +306,10 @@ def main() -> None:
             budget = round(BUDGETS[language] * arguments.budget_share)
             judges = [judge for judge in JUDGES[language] if judge == "KenLM" or has_torch()]
             results.append(experiment(language, runs, sets, budget, arguments.seeds, judges, folder, clock))
-            print("\n".join(page(results[-1:])), flush=True)
-    text = [machine(clock), "", *page(results)]
+    text = [machine(clock), "", *page(sorted(results, key=lambda result: -BUDGETS[result.language]))]
     if not has_torch():
         text[1:1] = ["", "The transformer was left out: torch and transformers are not installed."]
-    print(text[0])
+    print("\n".join(text))
     if arguments.write:
         path = arguments.write / "does-it-help.md"
         before, _, rest = path.read_text().partition(BEGIN)

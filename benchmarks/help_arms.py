@@ -46,7 +46,7 @@ RECIPES: dict[str, dict[str, Any] | None] = {
     "web": None,  # the shipped one
 }
 
-POOL_SHARE = 0.5  # of the documents that a seed's arms may draw from
+POOL_SHARE = 0.25  # of the documents that a seed's arms may draw from
 
 BY_DOMAIN = {"by": "domain", "proportional": True, "when_short": "rest"}
 BOTH = {"columns": {"quality_overall_raw": 1, "ppl_logratio": 1}, "scale": "zscore"}
@@ -120,7 +120,7 @@ def with_clean_model(folder: Path) -> tuple[str, ...]:
 
 
 def plan_of(arm: Arm, language: str, budget: int, seed: int) -> Curriculum:
-    """The arm's plan. The seed leaves half of the pool's documents: the same half for every arm."""
+    """The arm's plan. The seed leaves a quarter of the pool's documents: the same ones to every arm."""
     phases = [
         {**phase, "tokens": round(phase["tokens"] * budget), "where": {"language": language, **phase.get("where", {})}}
         for phase in arm.phases

@@ -58,10 +58,12 @@ def encode(vocabulary: bytes, texts: Sequence[str]) -> list[npt.NDArray[np.uint3
     return [np.array(ids, np.uint32) for ids in processor.encode(list(texts))]
 
 
-def kenlm_bits(documents: Sequence[npt.NDArray[np.uint32]], held_out: Sequence[npt.NDArray[np.uint32]], pieces: int) -> Bits:
+def kenlm_bits(
+    documents: Sequence[npt.NDArray[np.uint32]], held_out: Sequence[npt.NDArray[np.uint32]], pieces: int, _seed: int = 0
+) -> Bits:
     """-log2 p of each held-out document, its end included, under the Kneser-Ney model of `documents` (our estimator).
 
-    The vocabulary is that of all arms: a piece that these documents lack has the probability of <unk> shared among all such.
+    Nothing is random. The vocabulary is that of all arms: a piece that these documents lack has its share of <unk>'s probability.
     """
     words = [*SPECIALS, *map(str, range(pieces))]
     sentences = (np.append(ids + np.uint32(len(SPECIALS)), np.uint32(EOS)) for ids in documents)

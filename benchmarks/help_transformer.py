@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+END = 2  # SentencePiece's </s>
 LAYERS, WIDTH, HEADS = 2, 128, 4
 LENGTH, ROWS = 128, 16  # tokens of a sequence, sequences of a step
 RATE, WARM_UP, LAST = 3e-3, 0.05, 0.1  # top learning rate; share of the steps until there; share of it at the end (cosine)
@@ -14,12 +15,10 @@ RATE, WARM_UP, LAST = 3e-3, 0.05, 0.1  # top learning rate; share of the steps u
 Ids = npt.NDArray[np.uint32]
 
 
-def transformer_bits(
-    documents: Sequence[Ids], held_out: Sequence[Ids], pieces: int, end: int, seed: int
-) -> npt.NDArray[np.float64]:
+def transformer_bits(documents: Sequence[Ids], held_out: Sequence[Ids], pieces: int, seed: int) -> npt.NDArray[np.float64]:
     """-log2 p of each held-out document, its end included, after training on `documents` in their order.
 
-    Both are packed: documents one after the other, `end` behind each, cut into sequences; the seed is that of the first weights.
+    Both are packed: documents one after the other, END behind each, cut into sequences; the seed is that of the first weights.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -35,16 +34,16 @@ def transformer_bits(
         use_cache=False,
     )
     model = LlamaForCausalLM(config)
-    train(model, sequences(packed(documents, end)))
-    stream = packed(held_out, end)
+    train(model, sequences(packed(documents)))
+    stream = packed(held_out)
     losses = token_losses(model, sequences(stream))
     ends = np.cumsum([len(ids) + 1 for ids in held_out])
     return np.add.reduceat(losses[: ends[-1]], np.concatenate([[0], ends[:-1]])) / np.log(2)
 
 
-def packed(documents: Sequence[Ids], end: int) -> torch.Tensor:
-    """All ids in one row, `end` first and behind each document."""
-    parts = [np.array([end], np.int64)]
+def packed(documents: Sequence[Ids]) -> torch.Tensor:
+    """All ids in one row, END first and behind each document."""
+    parts = [np.array([END], np.int64)]
     for ids in documents:
         parts += [ids.astype(np.int64), parts[0]]
     return torch.from_numpy(np.concatenate(parts))

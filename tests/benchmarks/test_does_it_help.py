@@ -40,7 +40,7 @@ def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, runs
 
     manuals = [path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md"))[:3]]
     sets = help_texts.held_out_sets([("manuals", manuals), ("licence", [(REPOSITORY / "LICENSE").read_text()])], [])
-    results = script.experiment("en", runs, sets, 30_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
+    results = script.experiment("en", runs, sets, 15_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
 
     bits = results.bits["KenLM"]
     assert list(bits) == [arm.name for arm in help_arms.ARMS if arm.name != "phases, shuffled"]
@@ -61,12 +61,12 @@ def test_every_arm_of_a_seed_draws_from_the_same_half(benchmarks: None, runs: di
     inside, outside = set(), set()
     for arm in help_arms.ARMS[:3]:
         output = tmp_path / arm.name
-        texts = help_arms.make_arm(arm, "en", 20_000, 0, runs, output)
-        assert 10_000 < sum(len(text.encode()) for text in texts) < 30_000
+        texts = help_arms.make_arm(arm, "en", 15_000, 0, runs, output)
+        assert 8_000 < sum(len(text.encode()) for text in texts) < 22_000
         inside.update(texts)
         outside.update(pq.read_table(output / "heldout/part-00000.parquet")["text"].to_pylist())
     assert not inside & outside
-    assert not outside & set(help_arms.make_arm(help_arms.RANDOM, "en", 90_000, 0, runs, tmp_path / "all"))
+    assert not outside & set(help_arms.make_arm(help_arms.RANDOM, "en", 40_000, 0, runs, tmp_path / "all"))
 
 
 def test_documents_that_the_pool_has_parts_of_are_left_out(benchmarks: None) -> None:
@@ -116,8 +116,8 @@ def test_a_transformer_that_took_no_step_spends_the_logarithm_of_the_vocabulary_
     import help_transformer
 
     held_out = [np.arange(length, dtype=np.uint32) % 64 for length in (300, 5, 1)]
-    bits = help_transformer.transformer_bits([np.zeros(10, np.uint32)], held_out, 64, 2, 0)
-    np.testing.assert_allclose(bits, [301 * 6, 6 * 6, 2 * 6], rtol=0.1)
+    bits = help_transformer.transformer_bits([np.zeros(10, np.uint32)], held_out, 64, 0)
+    np.testing.assert_allclose(bits, [301 * 6, 6 * 6, 2 * 6], rtol=0.2)
 
 
 def test_a_transformer_learns_what_it_reads(benchmarks: None) -> None:
@@ -125,5 +125,5 @@ def test_a_transformer_learns_what_it_reads(benchmarks: None) -> None:
     import help_transformer
 
     text = np.arange(20_000, dtype=np.uint32) % 60 + 4
-    bits = help_transformer.transformer_bits([text] * 10, [text[:600]], 64, 2, 0)
+    bits = help_transformer.transformer_bits([text] * 4, [text[:600]], 64, 0)
     assert bits[0] / 601 < 1
