@@ -295,8 +295,8 @@ def main() -> None:
         inputs = write_pool(pool, scratch / "pool")
         with clock.time("clean model"):
             settings = unseen_model(arguments.data, scratch)
-        with clock.time("curricle run, four recipes"):
-            runs = run_recipes(inputs, settings, scratch, WORKERS)
+        with clock.time("curricle run"):
+            runs = run_recipes(inputs, arguments.languages, settings, scratch, WORKERS)
         for language in arguments.languages:
             folder = scratch / language
             folder.mkdir()

@@ -98,10 +98,13 @@ TRANSFORMER_ONLY = ("phases, shuffled",)  # a KenLM counts n-grams, in whatever 
 """Which judges see which arms; the others are the KenLM's alone, for the sake of time."""
 
 
-def run_recipes(inputs: Sequence[str], settings: tuple[str, ...], scratch: Path, workers: int) -> dict[str, Path]:
-    """Outputs of `curricle run` by recipe; `settings` are those of the shipped recipe `web`."""
+def run_recipes(
+    inputs: Sequence[str], languages: Sequence[str], settings: tuple[str, ...], scratch: Path, workers: int
+) -> dict[str, Path]:
+    """Outputs of `curricle run` by recipe, for the arms of these languages; `settings` are those of the shipped recipe `web`."""
     outputs = {}
-    for name, recipe in RECIPES.items():
+    for name in dict.fromkeys(arm.recipe_for(language) for language in languages for arm in ARMS):
+        recipe = RECIPES[name]
         path = scratch / f"{name}.yaml"
         if recipe:
             path.write_text(yaml.safe_dump(recipe, sort_keys=False))

@@ -31,7 +31,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         patch.syspath_prepend(str(REPOSITORY / "benchmarks"))
         import help_arms
 
-        return help_arms.run_recipes([str(SAMPLE / "pages.warc.gz")], (), tmp_path_factory.mktemp("runs"), workers=1)
+        pages = [str(SAMPLE / name) for name in ("pages.warc.gz", "pages.warc.wet.gz", "web.jsonl.zst", "documents.parquet")]
+        return help_arms.run_recipes(pages, ["en"], (), tmp_path_factory.mktemp("runs"), workers=1)
 
 
 def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, runs: dict[str, Path], tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, runs
 
     manuals = [path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md"))[:3]]
     sets = help_texts.held_out_sets([("manuals", manuals), ("licence", [(REPOSITORY / "LICENSE").read_text()])], [])
-    results = script.experiment("en", runs, sets, 15_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
+    results = script.experiment("en", runs, sets, 35_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
 
     bits = results.bits["KenLM"]
     assert list(bits) == [arm.name for arm in help_arms.ARMS if arm.name != "phases, shuffled"]
@@ -61,12 +62,12 @@ def test_every_arm_of_a_seed_draws_from_the_same_half(benchmarks: None, runs: di
     inside, outside = set(), set()
     for arm in help_arms.ARMS[:3]:
         output = tmp_path / arm.name
-        texts = help_arms.make_arm(arm, "en", 15_000, 0, runs, output)
-        assert 8_000 < sum(len(text.encode()) for text in texts) < 22_000
+        texts = help_arms.make_arm(arm, "en", 30_000, 0, runs, output)
+        assert 20_000 < sum(len(text.encode()) for text in texts) < 40_000
         inside.update(texts)
         outside.update(pq.read_table(output / "heldout/part-00000.parquet")["text"].to_pylist())
     assert not inside & outside
-    assert not outside & set(help_arms.make_arm(help_arms.RANDOM, "en", 40_000, 0, runs, tmp_path / "all"))
+    assert not outside & set(help_arms.make_arm(help_arms.RANDOM, "en", 100_000, 0, runs, tmp_path / "all"))
 
 
 def test_documents_that_the_pool_has_parts_of_are_left_out(benchmarks: None) -> None:
