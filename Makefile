@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test torch test-torch test-mds test-clusters check bench
+.PHONY: demo test torch test-torch test-mds test-clusters check bench does-it-help
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -45,3 +45,7 @@ check: $(BIN)/pytest
 # DATA: the folder of the test collections. The table and the chart go into docs/benchmarks.md.
 bench: $(BIN)/pytest
 	$(BIN)/python benchmarks/main_job.py --data $(or $(DATA),../shared/data) --parts compare --write docs
+
+# Half an hour. The transformer is left out where torch and transformers are not installed: .venv/bin/pip install -e '.[torch]'
+does-it-help: $(BIN)/pytest
+	$(BIN)/python benchmarks/does_it_help.py --data $(or $(DATA),../shared/data) --write docs
