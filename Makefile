@@ -24,7 +24,7 @@ torch: $(BIN)/pytest
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[torch]'
 
 test-torch: torch
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/examples tests/models/test_rater_classifier.py \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks tests/examples tests/models/test_rater_classifier.py \
 		tests/models/test_rater_generate.py tests/pipelines/test_curriculum_formats.py
 
 # MosaicML's package wants older versions of NumPy and transformers: an environment of its own, as large.
