@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from models.cards import ModelError
-from models.raters.features import SLOTS, Features
+from models.raters.features import Features
 from models.raters.layers import Floats, Weights, add_linear, add_ngrams, join, scale_statistics, top_two
 from models.raters.statistics import STATISTICS
+from models.raters.weights import check_heads, read_weights
 from schemas.columns import FORMATS, TOPICS
 
 TAG_TABLE, TAG_HEADS = "tags.npy", "tags.npz"
@@ -48,13 +48,7 @@ class Organizer:
 
 def load(folder: Path, dimensions: int) -> Organizer:
     """The organizer in `folder`, for an embedding of `dimensions`; ModelError names a file that is missing or wrong."""
-    try:
-        table = np.load(folder / TAG_TABLE, mmap_mode="r", allow_pickle=False)
-        with np.load(folder / TAG_HEADS, allow_pickle=False) as file:
-            heads = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: {error}") from None
-    check_table(folder / TAG_TABLE, table, TAGS)
+    table, heads = read_weights(folder / TAG_TABLE, folder / TAG_HEADS, TAGS)
     wanted = {
         "table_scale": (TAGS,),
         "bias": (TAGS,),
@@ -65,16 +59,3 @@ def load(folder: Path, dimensions: int) -> Organizer:
     }
     check_heads(folder / TAG_HEADS, heads, wanted)
     return Organizer(table=table, heads=heads)
-
-
-def check_table(path: Path, table: Weights, outputs: int) -> None:
-    """ModelError where `table` is not int8 (SLOTS, outputs)."""
-    if table.shape != (SLOTS, outputs) or table.dtype != np.int8:
-        raise ModelError(f"{path} holds {table.dtype} {table.shape}, wanted int8 {(SLOTS, outputs)}")
-
-
-def check_heads(path: Path, heads: Mapping[str, Floats], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """ModelError where an array is missing, or not float32 of its shape."""
-    for name, shape in wanted.items():
-        if name not in heads or heads[name].shape != shape or heads[name].dtype != np.float32:
-            raise ModelError(f"{path}: {name} must be float32 {shape}")

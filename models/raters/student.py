@@ -20,13 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from models.cards import Card, ModelError, read_card
+from models.cards import Card, read_card
 from models.raters import encoder
 from models.raters.encoder import Encoder
 from models.raters.features import STARTS, WORDS, Features, utf8
 from models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
-from models.raters.organizer import TAGS, check_heads, check_table
+from models.raters.organizer import TAGS
 from models.raters.statistics import STATISTICS
+from models.raters.weights import check_heads, read_weights
 from schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 TABLE, HEADS = "table.npy", "heads.npz"
@@ -160,13 +161,7 @@ class Student:
 def load(folder: Path) -> Student:
     """The student in `folder`; ModelError naming the file that is missing or not as it must be."""
     card = read_card(folder, StudentCard)
-    try:
-        table = np.load(folder / TABLE, mmap_mode="r", allow_pickle=False)
-        with np.load(folder / HEADS, allow_pickle=False) as file:
-            heads = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: {error}") from None
-    check_table(folder / TABLE, table, OUTPUTS)
+    table, heads = read_weights(folder / TABLE, folder / HEADS, OUTPUTS)
     shared = encoder.load(folder)
     landmarks, tag_landmarks = (heads[name].shape[0] if name in heads else 0 for name in ("landmarks_out", "tag_landmarks_out"))
     wanted = {

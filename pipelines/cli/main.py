@@ -16,7 +16,7 @@ COMMANDS = {
     "rules": "List and show the published rule sets that recipes can use.",
     "curriculum": "Make ordered phases of training data, with budgets and mixtures, from finished outputs.",
     "mixture": "Mixture weights for a curriculum from a target text, and mixtures ranked by it.",
-    "demo": "Run the demo recipe over the sample of real web pages in this package.",
+    "demo": "Run the demo recipe over the sample of real web pages in this package, then make a curriculum of it.",
 }
 
 

@@ -82,8 +82,8 @@ def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, w
         folder = file.output / "_measures" if os.access(file.output, os.W_OK) else scratch
         folder.mkdir(exist_ok=True)
         paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
-    pairs = dict(zip(paths, sources.files, strict=True)).items()
-    workers.run([MeasureTask(file.path, path, located(tokens)) for path, file in pairs], measure_file)
+    pairs, tokens = dict(zip(paths, sources.files, strict=True)).items(), located(tokens)
+    workers.run([MeasureTask(file.path, path, tokens) for path, file in pairs], measure_file)
     return paths
 
 

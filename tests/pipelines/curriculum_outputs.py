@@ -44,7 +44,7 @@ def rows(count: int, source: str, seed: int) -> pa.Table:
     )
 
 
-def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None = None) -> Path:
+def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None = None, group_rows: int = 137) -> Path:
     """What `curricle run` leaves of these rows, in so many files."""
     if order is not None:
         table = table.take(pa.array(order))
@@ -54,7 +54,7 @@ def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None =
     for number in range(shards):
         path = f"kept/part-{number}.parquet"
         part = table.slice(number * size, size)
-        pq.write_table(part, output / path, row_group_size=137)
+        pq.write_table(part, output / path, row_group_size=group_rows)
         file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
         (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps({"files": {"kept": file}}))
     (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))

@@ -69,35 +69,35 @@ def plan(tokenizer: Path, kind: str, eos: str | None = EOS) -> dict[str, Any]:
     return {**PLAN, "format": kind, "tokens": {"tokenizer": str(tokenizer)} | ({"eos": eos} if eos else {})}
 
 
-@pytest.fixture(scope="module")
-def parquet(outputs, tokenizer, tmp_path_factory) -> Path:
-    output = tmp_path_factory.mktemp("parquet") / "cur"
-    make(plan(tokenizer, "parquet"), outputs, output)
+def made(name: str, request: pytest.FixtureRequest) -> Path:
+    """The outputs as a curriculum of that format."""
+    outputs, tokenizer, root = (request.getfixturevalue(one) for one in ("outputs", "tokenizer", "tmp_path_factory"))
+    output = root.mktemp(name) / "cur"
+    make(plan(tokenizer, name), outputs, output)
     return output
 
 
 @pytest.fixture(scope="module")
-def megatron(outputs, tokenizer, tmp_path_factory) -> Path:
+def parquet(request) -> Path:
+    return made("parquet", request)
+
+
+@pytest.fixture(scope="module")
+def megatron(request) -> Path:
     pytest.importorskip("datatrove", reason="the extra `token-files` is not installed")
-    output = tmp_path_factory.mktemp("megatron") / "cur"
-    make(plan(tokenizer, "megatron"), outputs, output)
-    return output
+    return made("megatron", request)
 
 
 @pytest.fixture(scope="module")
-def datatrove(outputs, tokenizer, tmp_path_factory) -> Path:
+def datatrove(request) -> Path:
     pytest.importorskip("datatrove", reason="the extra `token-files` is not installed")
-    output = tmp_path_factory.mktemp("datatrove") / "cur"
-    make(plan(tokenizer, "datatrove"), outputs, output)
-    return output
+    return made("datatrove", request)
 
 
 @pytest.fixture(scope="module")
-def mds(outputs, tokenizer, tmp_path_factory) -> Path:
+def mds(request) -> Path:
     pytest.importorskip("streaming", reason="the extra `mds` is not installed")
-    output = tmp_path_factory.mktemp("mds") / "cur"
-    make(plan(tokenizer, "mds"), outputs, output)
-    return output
+    return made("mds", request)
 
 
 def table(output: Path, folder: str) -> pa.Table:

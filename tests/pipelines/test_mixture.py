@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from models.cards import file_sha256
 from models.catalog import model_folder
 from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.plan_file import load_plan
@@ -29,7 +28,10 @@ from pipelines.mixture.target import read_target
 from pipelines.mixture.units import Trained, Units, find_units, train_units
 from schemas.shards import document_id
 
-QUIET = Processes(1, quiet=True)
+sys.path.append(str(Path(__file__).parent))
+
+from curriculum_outputs import QUIET, store
+
 CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
 LETTERS = {"Law": "abdeg", "Culture": "ilmno", "Medicine": "rstuv"}
 CONFIG = UnitsConfig(by=("domain", "language"), unit_bytes=30_000)
@@ -54,21 +56,6 @@ def documents() -> pa.Table:
     return pa.table({"id": ids, "text": [one for _, one in rows], "domain": [one for one, _ in rows], "language": ["en"] * 601})
 
 
-def store(table: pa.Table, output: Path, shards: int) -> Path:
-    """What `curricle run` leaves of these rows, in so many files."""
-    (output / "_manifest").mkdir(parents=True)
-    (output / "kept").mkdir()
-    size = -(-table.num_rows // shards)
-    for number in range(shards):
-        path = f"kept/part-{number}.parquet"
-        part = table.slice(number * size, size)
-        pq.write_table(part, output / path, row_group_size=50)
-        file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps({"files": {"kept": file}}))
-    (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))
-    return output
-
-
 def target_lines(shares: dict[str, int], seed: int = 9) -> list[str]:
     random = np.random.default_rng(seed)
     return [text(domain, 12, random) for domain, count in shares.items() for _ in range(count)]
@@ -77,7 +64,7 @@ def target_lines(shares: dict[str, int], seed: int = 9) -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("mixture")
-    store(documents(), root / "out", 3)
+    store(documents(), root / "out", 3, group_rows=50)
     (root / "dev.txt").write_text("\n".join(target_lines({"Law": 280, "Culture": 120})), "utf-8")
     return root
 
@@ -137,8 +124,8 @@ def test_unit_models_are_distributions_over_one_vocabulary(tmp_path):
 def test_neither_order_nor_number_of_shards_changes_a_weight(trained, tmp_path):
     table = documents()
     shuffled = table.take(pa.array(np.random.default_rng(2).permutation(len(table))))
-    store(shuffled.slice(0, 222), tmp_path / "one", 1)
-    store(shuffled.slice(222), tmp_path / "two", 7)
+    store(shuffled.slice(0, 222), tmp_path / "one", 1, group_rows=50)
+    store(shuffled.slice(222), tmp_path / "two", 7, group_rows=50)
     lines = target_lines({"Law": 280, "Culture": 120})
     (tmp_path / "dev-1.txt").write_text("\n".join(lines[:50:-1]), "utf-8")
     (tmp_path / "dev-2.txt").write_text("\n".join(lines[:51]), "utf-8")

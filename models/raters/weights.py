@@ -1,0 +1,30 @@
+"""A model's weights in a folder: an int8 table by n-gram slot, and float32 arrays by name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from models.cards import ModelError
+from models.raters.features import SLOTS
+from models.raters.layers import Floats, Weights
+
+
+def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weights, dict[str, Floats]]:
+    """The table, memory-mapped, int8 (SLOTS, outputs), and the arrays; ModelError for a file that is missing or wrong."""
+    try:
+        table: Weights = np.load(table_path, mmap_mode="r", allow_pickle=False)
+        with np.load(heads_path, allow_pickle=False) as file:
+            heads = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{table_path.parent}: {error}") from None
+    if table.shape != (SLOTS, outputs) or table.dtype != np.int8:
+        raise ModelError(f"{table_path} holds {table.dtype} {table.shape}, wanted int8 {(SLOTS, outputs)}")
+    return table, heads
+
+
+def check_heads(path: Path, heads: Mapping[str, Floats], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """ModelError where an array is missing, or not float32 of its shape."""
+    for name, shape in wanted.items():
+        if name not in heads or heads[name].shape != shape or heads[name].dtype != np.float32:
+            raise ModelError(f"{path}: {name} must be float32 {shape}")
