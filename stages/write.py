@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -27,7 +28,19 @@ from stages.progress import report
 PARTS = ("kept", "rejected", "dead")
 ROW_GROUP_BYTES = 32 << 20
 UNIQUE = ("id", "url", "source_id", "source_offset", "date", "metadata", "text", "title", "dead_bytes")
-"""Columns whose values hardly repeat: no dictionary, and no statistics on the long ones."""
+"""Columns whose values hardly repeat: no dictionary."""
+
+LONG = ("text", "metadata", "title", "dead_bytes")
+"""Columns whose least and greatest value tell a reader nothing: no statistics."""
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """How a file of these columns is compressed and encoded, for pyarrow's writers."""
+    return {
+        "compression": "zstd",
+        "use_dictionary": [name for name in schema.names if name not in UNIQUE],
+        "write_statistics": [name for name in schema.names if name not in LONG],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +74,7 @@ class _PartWriter:
         self.path, self.schema = path, schema
         self.rows = self.text_bytes = self.held_bytes = 0
         self.held: list[pa.RecordBatch] = []
-        self.writer = pq.ParquetWriter(
-            path,
-            schema,
-            compression="zstd",
-            use_dictionary=[name for name in schema.names if name not in UNIQUE],
-            write_statistics=[name for name in schema.names if name not in ("text", "metadata", "title", "dead_bytes")],
-        )
+        self.writer = pq.ParquetWriter(path, schema, **parquet_options(schema))
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Hold `rows`; write a row group when enough are held."""

@@ -18,7 +18,7 @@ from pipelines.curriculum.errors import CurriculumError
 from pipelines.curriculum.measure import BATCH
 from pipelines.curriculum.tokens import load_encoder
 from schemas.curriculum import TOKEN_COUNT, Tokens
-from stages.write import ROW_GROUP_BYTES, UNIQUE
+from stages.write import ROW_GROUP_BYTES, parquet_options
 
 Entry = dict[str, Any]
 """What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""
@@ -45,14 +45,8 @@ def check_format(name: str) -> None:
 
 def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
     """Parquet with zstd, row groups as in `curricle run`."""
-    pq.write_table(
-        rows,
-        f"{stem}.parquet",
-        compression="zstd",
-        row_group_size=max(1, rows.num_rows * ROW_GROUP_BYTES // max(rows.nbytes, 1)),
-        use_dictionary=[name for name in rows.schema.names if name not in UNIQUE],
-        write_statistics=[name for name in rows.schema.names if name not in ("text", "metadata", "title")],
-    )
+    group = max(1, rows.num_rows * ROW_GROUP_BYTES // max(rows.nbytes, 1))
+    pq.write_table(rows, f"{stem}.parquet", row_group_size=group, **parquet_options(rows.schema))
     return {}
 
 
