@@ -15,27 +15,43 @@ SPREAD, HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
 CASE, FROM_A, PAST_Z = EACH * np.uint64(0x20), EACH * np.uint64(0x80 - 0x61), EACH * np.uint64(0x80 - 0x7B)
 
 
-def _pointer(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    array = context.make_array(sig.args[0])(context, builder, args[0])
-    return builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(64).as_pointer())
+def _data(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return value if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, value).data
+
+
+def _place(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    start = _data(context, builder, sig.args[0], args[0])
+    return builder.bitcast(builder.gep(start, [args[1]]), ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def pointer(typingctx: Any, array: Any) -> Any:
+    """The first element's address, to be indexed like a flat array; the array has to outlive it. It goes to a function as one
+    machine word, an array as seven, and no index is wrapped around.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _data(context, builder, sig.args[0], args[0])
+
+    return types.CPointer(array.dtype)(array), codegen
 
 
 @intrinsic
 def load64(typingctx: Any, array: Any, index: Any) -> Any:
-    """Bytes index..index + 7 of a uint8 array as uint64, in the machine's order; not bounds-checked."""
+    """Bytes index..index + 7 of a uint8 array or pointer as uint64, in the machine's order; not bounds-checked."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_pointer(context, builder, sig, args), align=1)
+        return builder.load(_place(context, builder, sig, args), align=1)
 
     return types.uint64(array, types.int64), codegen
 
 
 @intrinsic
 def store64(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write a uint64 over bytes index..index + 7 of a uint8 array; not bounds-checked."""
+    """Write a uint64 over bytes index..index + 7 of a uint8 array or pointer; not bounds-checked."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _pointer(context, builder, sig, args), align=1)
+        builder.store(args[2], _place(context, builder, sig, args), align=1)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.uint64), codegen
@@ -80,15 +96,3 @@ def letters(block):
     folded = (block | CASE) & ~HIGH
     inside = ((folded + FROM_A) ^ (folded + PAST_Z)) & ~block & HIGH
     return np.int64(trailing_zeros(~inside & HIGH) >> np.uint64(3))
-
-
-@njit
-def line_table_bits(data, a, b):
-    """Binary logarithm of the size of a hash table for the lines of data[a:b], at most half full; 4 or more."""
-    lines = np.int64(2)
-    for i in range(a, b):
-        lines += data[i] == 10
-    bits = 4
-    while (1 << bits) < 2 * lines:
-        bits += 1
-    return bits

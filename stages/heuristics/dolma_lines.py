@@ -6,7 +6,8 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, line_table_bits
+from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.scan import line_table_bits
 from stages.heuristics.segments import ONE, SPREAD, Bytes, Flags, Offsets, Pages, has, has_words, strip
 
 (
@@ -62,10 +63,11 @@ def measure_dolma(data, offsets, pages, flags, out):
     keys, counts, look = np.empty(16, np.uint64), np.empty(16, np.int64), np.zeros(256, np.uint8)
     for c in (10, 74, 106, 80, 112, 123):  # newline, j of javascript, p of ipsum, curly bracket
         look[c] = 1
+    data, pages, flags = pointer(data), pointer(pages), pointer(flags)
+    out[:] = 0
     for d in range(len(offsets) - 1):
         a, b = offsets[d], offsets[d + 1]
-        row = out[d]
-        row[:] = 0
+        row = pointer(out[d])
         bits = line_table_bits(data, a, b)
         if len(keys) < 1 << bits:
             keys, counts = np.empty(1 << bits, np.uint64), np.empty(1 << bits, np.int64)

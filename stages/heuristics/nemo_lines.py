@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, line_table_bits
+from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.scan import line_table_bits
 from stages.heuristics.segments import Flags, Offsets, Pages, ends_in_ellipsis, has, seen_before, strip
 
 (
@@ -225,11 +226,13 @@ def measure_nemo(data, offsets, pages, flags, lanes, url, text, bounds, letters,
     """out[d] = the measures named above of document data[offsets[d]:offsets[d + 1]]. `lanes`: byte_lanes(); `url`: url_bytes();
     `text` to `places`: phrases(). `data` has eight spare bytes at its end.
     """
+    data, pages, flags, lanes, url = pointer(data), pointer(pages), pointer(flags), pointer(lanes), pointer(url)
+    text, bounds, places = pointer(text), pointer(bounds), pointer(places)
     lines, paragraphs = np.empty(16, np.uint64), np.empty(16, np.uint64)
+    out[:] = 0
     for d in range(len(offsets) - 1):
         a, b = offsets[d], offsets[d + 1]
-        row = out[d]
-        row[:] = 0
+        row = pointer(out[d])
         bits = line_table_bits(data, a, b)
         if len(lines) < 1 << bits:
             lines, paragraphs = np.empty(1 << bits, np.uint64), np.empty(1 << bits, np.uint64)

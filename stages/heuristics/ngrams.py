@@ -12,7 +12,7 @@ one pass over those finds the positions that can matter for any n from 5 to 10 (
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import load64, low_bytes, step, store64
+from stages.heuristics.bytes64 import load64, low_bytes, pointer, step, store64
 
 SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
@@ -40,8 +40,8 @@ def mark(keys, m, once, twice):
     while (1 << bits) < 32 * m:
         bits += 1
     shift, low = np.uint64(64 - bits), np.uint64(63)
-    once[: 1 << (bits - 6)] = 0
-    twice[: 1 << (bits - 6)] = 0
+    for w in range(1 << (bits - 6)):
+        once[w] = twice[w] = np.uint64(0)
     for i in range(m):
         keys[i] *= SPREAD
         slot = keys[i] >> shift
@@ -68,7 +68,8 @@ def group(keys, positions, m, table, groups, counts, firsts):
     """
     bits = table_bits(m)
     shift, mask = np.uint64(64 - bits), (1 << bits) - 1
-    table[: mask + 1] = 0
+    for slot in range(mask + 1):
+        table[slot] = 0
     found, most, best = np.int64(0), np.int64(1), np.int64(0)
     for j in range(m):
         p = positions[j]
@@ -96,7 +97,7 @@ def group(keys, positions, m, table, groups, counts, firsts):
 def repeated_pairs(words, a, m, keys, positions, once, twice):
     """Puts the key of each 2-gram into keys[:m - 1], and where those start that may occur twice into `positions`; how many."""
     for i in range(m - 1):
-        keys[i] = words[a + i, 0] * SPREAD_2 + words[a + i + 1, 0]
+        keys[i] = words[3 * (a + i)] * SPREAD_2 + words[3 * (a + i) + 3]
     bits = mark(keys, m - 1, once, twice)
     alive = np.int64(0)
     for i in range(m - 1):
@@ -137,7 +138,7 @@ def copy_words(data, words, a, m, stream, starts):
     """Write the words' bytes without gaps to `stream`, starts[i] is where word i begins."""
     w = np.int64(0)
     for i in range(m):
-        s, n = np.int64(words[a + i, 2] >> BITS_32), np.int64(words[a + i, 2] & LOW_32)
+        s, n = np.int64(words[3 * (a + i) + 2] >> BITS_32), np.int64(words[3 * (a + i) + 2] & LOW_32)
         starts[i] = w
         j = np.int64(0)
         while j < n:
@@ -175,7 +176,8 @@ def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reache
     """
     bits = table_bits(c)
     shift, mask = np.uint64(64 - bits), (1 << bits) - 1
-    table[: mask + 1] = 0
+    for slot in range(mask + 1):
+        table[slot] = 0
     total, free, left = np.int64(0), np.int64(0), np.int64(0)
     for j in range(c):
         i = positions[j]
@@ -204,6 +206,33 @@ def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reache
     return total, left
 
 
+@njit
+def count_document(
+    data, words, a, m, row, table, once, twice, keys, positions, ends, starts, states, reached, groups, counts, firsts, stream
+):
+    """`count_ngrams` for the document of the m words from word a on; the rest is scratch."""
+    data, words, row, table, stream = pointer(data), pointer(words), pointer(row), pointer(table), pointer(stream)
+    once, twice, keys, positions, states = pointer(once), pointer(twice), pointer(keys), pointer(positions), pointer(states)
+    ends, starts, reached = pointer(ends), pointer(starts), pointer(reached)
+    groups, counts, firsts = pointer(groups), pointer(counts), pointer(firsts)
+    for i in range(m):
+        ends[i + 1] = ends[i] + np.int64(words[3 * (a + i) + 1] >> BITS_8)
+    top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, row)
+    if m < 5:
+        return
+    copy_words(data, words, a, m, stream, starts)
+    c = candidates(stream, starts, m, keys, once, twice, positions, firsts)
+    for j in range(c):
+        states[positions[j]] = 0
+        reached[positions[j]] = starts[positions[j]]
+    for n in range(5, 11):
+        while c > 0 and positions[c - 1] > m - n:
+            c -= 1
+        if c == 0:
+            break
+        row[n - 2], c = repeated_chars(stream, starts, positions, firsts, c, n, ends, states, reached, keys, table)
+
+
 @njit([types.void(Bytes, Pairs, Offsets, types.int64[:, ::1])], cache=True, nogil=True)
 def count_ngrams(data, words, first, out):
     """out[d, j] for j = 0..2: characters of the most frequent 2-, 3-, 4-gram times its count (the earliest wins a tie; spaces
@@ -219,22 +248,27 @@ def count_ngrams(data, words, first, out):
     states, reached = np.empty(longest, np.uint64), np.empty(longest, np.int64)
     groups, counts, firsts = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
     stream = np.empty(len(data) + 32, np.uint8)
+    out[:] = 0
     for d in range(len(first) - 1):
         a, m = first[d], first[d + 1] - first[d]
-        out[d, :] = 0
-        if m < 2:
-            continue
-        for i in range(m):
-            ends[i + 1] = ends[i] + np.int64(words[a + i, 1] >> BITS_8)
-        top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, out[d])
-        copy_words(data, words, a, m, stream, starts)
-        c = candidates(stream, starts, m, keys, once, twice, positions, firsts) if m >= 5 else 0
-        for j in range(c):
-            states[positions[j]] = 0
-            reached[positions[j]] = starts[positions[j]]
-        for n in range(5, 11):
-            while c > 0 and positions[c - 1] > m - n:
-                c -= 1
-            if c == 0:
-                break
-            out[d, n - 2], c = repeated_chars(stream, starts, positions, firsts, c, n, ends, states, reached, keys, table)
+        if m >= 2:
+            count_document(
+                data,
+                words,
+                a,
+                m,
+                out[d],
+                table,
+                once,
+                twice,
+                keys,
+                positions,
+                ends,
+                starts,
+                states,
+                reached,
+                groups,
+                counts,
+                firsts,
+                stream,
+            )

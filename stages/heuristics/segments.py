@@ -9,7 +9,8 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, line_table_bits, load64
+from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.scan import is_plain, line_end, line_marks, line_table_bits, may_matter
 
 (
     CHARS,
@@ -37,7 +38,7 @@ MEASURES = 20
 
 SHORT_CHARS = 30
 LONG_WORD_CHARS = 1000
-ONE, EACH = np.uint64(1), np.uint64(0x0101010101010101)
+ONE = np.uint64(1)
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 SPACE, TERMINAL, BREAK = u.SPACE, u.TERMINAL, u.BREAK
 
@@ -134,30 +135,27 @@ def has(data, i, b, lower):
 
 @njit
 def byte_kinds():
-    """What a byte may be: bit 0 continuation, 1 needs a look in any line, 2 ASCII white space, 3 `[`, 4 a letter of C4's
-    phrases or `{`.
-    """
+    """What a byte may be: 1 ASCII white space, 2 a letter of C4's phrases or `{`."""
     kinds = np.zeros(256, np.uint8)
-    kinds[0x80:0xC0] = 1
     for c in range(9, 33):
-        if c < 14 or c > 27:
-            kinds[c] |= 4
-        if c < 31:
-            kinds[c] |= 2
-    for c in (35, 46, 0xC2, 0xE2):  # # . and what starts U+0085, U+2026, U+2028 and U+2029
-        kinds[c] |= 2
-    kinds[91] |= 8
+        kinds[c] = c < 14 or c > 27
     for c in (70, 74, 75, 80, 86, 102, 106, 107, 112, 118, 123):
-        kinds[c] |= 16
+        kinds[c] = 2
     return kinds
 
 
 @njit
-def is_plain(block):
-    """Whether the eight bytes are ASCII from the space up, without `.` and `#`."""
-    dots, signs = block ^ EACH * np.uint64(46), block ^ EACH * np.uint64(35)
-    odd = block | ((block - EACH * np.uint64(32)) & ~block) | ((dots - EACH) & ~dots) | ((signs - EACH) & ~signs)
-    return odd & (EACH << np.uint64(7)) == 0
+def count_ellipses(data, s, e):
+    """Ellipses of data[s:e]: U+2026, and three dots, none of them in two."""
+    ellipses, dots = np.int64(0), 0
+    for i in range(s, e):
+        c = data[i]
+        dots = dots + 1 if c == 46 else 0
+        if dots == 3:
+            ellipses += 1
+            dots = 0
+        ellipses += c == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0xA6
+    return ellipses
 
 
 @njit
@@ -182,7 +180,7 @@ def has_long_word(data, a, b, pages, flags, kinds):
     """Whether a word of data[a:b] has more than LONG_WORD_CHARS characters, so at least as many bytes."""
     while b - a > LONG_WORD_CHARS:
         i = a + LONG_WORD_CHARS
-        while i > a and not kinds[data[i]] & 4:
+        while i > a and not kinds[data[i]] & 1:
             i -= 1
         if i > a:
             a = i
@@ -232,7 +230,7 @@ def line_verdict(data, a, b, kinds):
     curly, policy, script = False, False, False
     for i in range(a, b):
         c = data[i]
-        if not kinds[c] & 16:
+        if not kinds[c] & 2:
             continue
         curly = curly or c == 123
         c |= 32
@@ -312,16 +310,13 @@ def judge_line(data, a, b, x, y, pages, flags, kinds, out, kept, cited, d, state
     if not has_words(data, x, y, 3, pages, flags) or has_long_word(data, x, y, pages, flags, kinds):
         return
     s, e, bracket = x, y, False
-    marks = 0
-    for i in range(x, y):
-        marks |= kinds[data[i]]
-    bracket = marks & 8 != 0
-    if bracket:
-        s = state[2]
-        e = remove_citations(data, x, y, pages, flags, cited, s)
-        verdict = line_verdict(cited, s, e, kinds)
-    elif marks & 16:
-        verdict = line_verdict(data, s, e, kinds)
+    if may_matter(data, x, y):
+        for i in range(x, y):
+            bracket = bracket or data[i] == 91
+        if bracket:
+            s = state[2]
+            e = remove_citations(data, x, y, pages, flags, cited, s)
+        verdict = line_verdict(cited if bracket else data, s, e, kinds)
     else:
         verdict = 0 if last == 93 or ends_in_ellipsis(data, x, y) else 1
     out[LOREM_LINES] += verdict == 2
@@ -349,11 +344,12 @@ def measure_lines(data, offsets, pages, flags, out, kept, cited, state):
     `data` has eight spare bytes at its end; `kept` has a row for each byte and document, `cited` a byte for each byte.
     """
     state[:] = 0
+    data, cited, pages, flags, state = pointer(data), pointer(cited), pointer(pages), pointer(flags), pointer(state)
+    out[:] = 0
     kinds, keys = byte_kinds(), np.empty(16, np.uint64)
     for d in range(len(offsets) - 1):
         a, b = offsets[d], offsets[d + 1]
-        row = out[d]
-        row[:] = 0
+        row = pointer(out[d])
         bits = line_table_bits(data, a, b)
         if len(keys) < 1 << bits:
             keys = np.empty(1 << bits, np.uint64)
@@ -361,33 +357,13 @@ def measure_lines(data, offsets, pages, flags, out, kept, cited, state):
         keys[: mask + 1] = 0
         s, gap, ellipses, hashes = a, False, np.int64(0), np.int64(0)
         while s < b:
-            high, breaks, e, dots, last_dot = np.int64(0), False, s, 0, np.int64(-2)
-            while e < b:
-                if e + 8 <= b and is_plain(load64(data, e)):
-                    e += 8
-                    continue
-                stop = min(e + 8, b)
-                while e < stop:
-                    c = data[e]
-                    kind = np.int64(kinds[c])
-                    high += kind & 1
-                    if kind & 2:
-                        if c == 10:
-                            break
-                        if c == 46:
-                            dots = dots + 1 if last_dot == e - 1 else 1
-                            last_dot = e
-                            if dots == 3:
-                                ellipses += 1
-                                dots = 0
-                        elif c == 35:
-                            hashes += 1
-                        else:
-                            breaks = True
-                            ellipses += c == 0xE2 and data[e + 1] == 0x80 and data[e + 2] == 0xA6
-                    e += 1
-                if e < stop:
-                    break
+            e = line_end(data, s, b)
+            high, breaks = np.int64(0), False
+            if not is_plain(data, s, e):
+                high, signs, dots, breaks = line_marks(data, s, e)
+                hashes += signs
+                if dots:
+                    ellipses += count_ellipses(data, s, e)
             chars = e - s - high
             row[CHARS] += chars
             x, y = s, e

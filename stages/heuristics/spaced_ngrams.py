@@ -8,7 +8,7 @@ and is known by the numbers of those two.
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import load64, low_bytes
+from stages.heuristics.bytes64 import load64, low_bytes, pointer
 from stages.heuristics.ngrams import BITS_32, LOW_32, group, longer, repeated_pairs, table_bits
 from stages.heuristics.tokens import Bytes, Offsets, Pairs
 
@@ -39,6 +39,32 @@ def count_repeated(positions, alive, groups, counts, firsts, ends, n, row):
     row[REPEATED_CHARS], row[FRESH_CHARS] = repeated, fresh
 
 
+@njit
+def count_document(words, a, m, rows, table, once, twice, keys, positions, ends, groups, counts, firsts):
+    """`count_spaced_ngrams` for the document of the m words from word a on; the rest is scratch."""
+    words, table, once, twice, keys = pointer(words), pointer(table), pointer(once), pointer(twice), pointer(keys)
+    positions, ends = pointer(positions), pointer(ends)
+    groups, counts, firsts = pointer(groups), pointer(counts), pointer(firsts)
+    total = np.int64(0)
+    for i in range(m):
+        ends[i + 1] = ends[i] + np.int64(words[3 * (a + i) + 1])
+        total += ends[i + 1]
+    alive = repeated_pairs(words, a, m, keys, positions, once, twice)
+    heads, tails = total - ends[m], total  # sums of where the n-grams of n words start and end
+    for n in range(2, min(m, 10) + 1):
+        tails -= ends[n - 1]
+        heads -= ends[m - n + 1]
+        row = pointer(rows[n - 2])
+        most, best = group(keys, positions, alive, table, groups, counts, firsts)
+        if n < 5:
+            start = np.int64(firsts[best]) if most > 1 else 0
+            row[COUNT], row[START], row[TOP_CHARS] = most, a + start, ends[start + n] - ends[start]
+        else:
+            row[ALL_CHARS] = tails - heads
+            count_repeated(positions, alive, groups, counts, firsts, ends, n, row)
+        alive = longer(keys, positions, alive, groups, counts)
+
+
 @njit([types.void(Pairs, Offsets, Counts3)], cache=True, nogil=True)
 def count_spaced_ngrams(words, first, out):
     """out[d, n - 2] for n = 2, 3, 4: count, first word and characters (without spaces) of the most frequent n-gram, the earliest
@@ -52,29 +78,11 @@ def count_spaced_ngrams(words, first, out):
     once, twice = np.empty(longest + 2, np.uint64), np.empty(longest + 2, np.uint64)
     keys, positions, ends = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.int64), np.zeros(longest + 1, np.int64)
     groups, counts, firsts = np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32)
+    out[:] = 0
     for d in range(len(first) - 1):
         a, m = first[d], first[d + 1] - first[d]
-        out[d, :, :] = 0
-        if m < 2:
-            continue
-        total = np.int64(0)
-        for i in range(m):
-            ends[i + 1] = ends[i] + np.int64(words[a + i, 1])
-            total += ends[i + 1]
-        alive = repeated_pairs(words, a, m, keys, positions, once, twice)
-        heads, tails = total - ends[m], total  # sums of where the n-grams of n words start and end
-        for n in range(2, min(m, 10) + 1):
-            tails -= ends[n - 1]
-            heads -= ends[m - n + 1]
-            row = out[d, n - 2]
-            most, best = group(keys, positions, alive, table, groups, counts, firsts)
-            if n < 5:
-                start = np.int64(firsts[best]) if most > 1 else 0
-                row[COUNT], row[START], row[TOP_CHARS] = most, a + start, ends[start + n] - ends[start]
-            else:
-                row[ALL_CHARS] = tails - heads
-                count_repeated(positions, alive, groups, counts, firsts, ends, n, row)
-            alive = longer(keys, positions, alive, groups, counts)
+        if m >= 2:
+            count_document(words, a, m, out[d], table, once, twice, keys, positions, ends, groups, counts, firsts)
 
 
 @njit([types.void(Bytes, Pairs, Offsets, Counts3, types.int64[:, ::1])], cache=True, nogil=True)
@@ -83,6 +91,7 @@ def count_copies(data, words, first, tops, out):
     one space between, found from left to right without overlaps; the first and the last word may be parts of longer ones.
     """
     needle = np.empty(len(data) + 16, np.uint8)
+    data, words = pointer(data), pointer(words)
     for d in range(len(first) - 1):
         for n in range(2, 5):
             out[d, n - 2] = 0
@@ -90,7 +99,7 @@ def count_copies(data, words, first, tops, out):
                 continue
             size, lead = np.int64(0), np.int64(0)
             for k in range(tops[d, n - 2, START], tops[d, n - 2, START] + n):
-                start, length = np.int64(words[k, 2] >> BITS_32), np.int64(words[k, 2] & LOW_32)
+                start, length = np.int64(words[3 * k + 2] >> BITS_32), np.int64(words[3 * k + 2] & LOW_32)
                 for i in range(length):
                     needle[size + i] = data[start + i]
                 size += length
@@ -101,11 +110,11 @@ def count_copies(data, words, first, tops, out):
             size -= 1
             short = size < 8
             head = low_bytes(load64(needle, 0), size) if short else load64(needle, 0)
-            final = words[first[d + 1] - 1, 2]
+            final = words[3 * first[d + 1] - 1]
             free, stop = np.int64(0), np.int64(final >> BITS_32) + np.int64(final & LOW_32)
             for k in range(first[d], first[d + 1] - 1):
-                start = np.int64(words[k, 2] >> BITS_32)
-                end = start + np.int64(words[k, 2] & LOW_32)
+                start = np.int64(words[3 * k + 2] >> BITS_32)
+                end = start + np.int64(words[3 * k + 2] & LOW_32)
                 p = end - lead
                 if p < start or p < free or p + size > stop or data[end] != 32:
                     continue

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, letters, load64, low_bytes, step
+from stages.heuristics.bytes64 import hash_range, letters, load64, low_bytes, pointer, step
 from stages.heuristics.lexicon import hash_bytes
-from stages.heuristics.tokens import Bytes, Flags, Offsets, Pages, Pairs, at
+from stages.heuristics.tokens import Bytes, Flags, Offsets, Pages, Pairs, at, put_row
 from stages.heuristics.words import stop_bit
 
 WORDS, CHARS, LONGEST, MEDIAN_TWICE, LETTER_WORDS, ALPHABETIC_WORDS, SYMBOL_WORDS, HASH_WORDS, STOP_WORDS = range(9)
@@ -38,7 +38,7 @@ def length_at_rank(histogram, words, a, b, longest, rank):
     while low < high:
         middle, below = (low + high) // 2, np.int64(0)
         for k in range(a, b):
-            below += np.int64(words[k, 1]) <= middle
+            below += np.int64(words[3 * k + 1]) <= middle
         if below > rank:
             high = middle
         else:
@@ -60,6 +60,7 @@ def split_spaced(data, offsets, pages, flags, stop_table, words, first, out):
     """Words of documents data[offsets[d]:offsets[d + 1]] into `words`; first[d]:first[d + 1] are those of document d, out[d]
     the measures named above. `words` has a row for every two bytes and document.
     """
+    data, pages, flags, stop_table, words = pointer(data), pointer(pages), pointer(flags), pointer(stop_table), pointer(words)
     histogram = np.empty(BUCKETS, np.int64)
     k = np.int64(0)
     for d in range(len(offsets) - 1):
@@ -102,9 +103,7 @@ def split_spaced(data, offsets, pages, flags, stop_table, words, first, out):
                 alphabetic += or_ & (ALPHA | ALPHABETIC) != 0
                 symbols += is_symbol(h, chars, runs)
                 hashes += runs > 0 or ellipsis
-            words[k, 0], words[k, 1] = h, np.uint64(chars)
-            words[k, 2] = np.uint64(s << 32 | e - s)
-            k += 1
+            k = put_row(h, chars, s << 32 | e - s, words, k)
             stops += chars <= 4 and stop_bit(stop_table, h) != 0
             histogram[min(chars, BUCKETS - 1)] += 1
             total += chars

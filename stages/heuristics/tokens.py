@@ -14,7 +14,7 @@ from numba import njit, types
 
 from stages.heuristics import lexicon
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, letters, load64, step
+from stages.heuristics.bytes64 import hash_range, letters, load64, pointer, step
 from stages.heuristics.lexicon import LONGEST, units
 
 NOT_SYMBOL = 1  # flags of a word: has a character outside datatrove's symbols
@@ -86,12 +86,12 @@ def is_lower_at(data, i, pages, flags):
 def find(h, table):
     """What the table (lexicon.special_table) holds for hash h, else -1."""
     bit = h >> FILTER_SHIFT
-    if not (table[TABLE_SLOTS + np.int64(bit >> np.uint64(7)), np.int64(bit >> np.uint64(6)) & 1] >> (bit & np.uint64(63))) & ONE:
+    if not (table[2 * TABLE_SLOTS + np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & ONE:
         return -1
     slot = np.int64(h >> SHIFT)
-    while table[slot, 1]:
-        if table[slot, 0] == h:
-            return np.int64(table[slot, 1])
+    while table[2 * slot + 1]:
+        if table[2 * slot] == h:
+            return np.int64(table[2 * slot + 1])
         slot = (slot + 1) & (TABLE_SLOTS - 1)
     return -1
 
@@ -105,12 +105,16 @@ def special(data, s, e, table):
 
 
 @njit
+def put_row(h, meaning, place, out, k):
+    """Write row k; returns k + 1."""
+    out[3 * k], out[3 * k + 1], out[3 * k + 2] = h, np.uint64(meaning), np.uint64(place)
+    return k + 1
+
+
+@njit
 def put(data, s, e, out, k, chars, f):
     """Write word k, data[s:e]; returns k + 1."""
-    out[k, 0] = hash_range(data, s, e)
-    out[k, 1] = np.uint64(chars << 8 | f)
-    out[k, 2] = np.uint64(s << 32 | e - s)
-    return k + 1
+    return put_row(hash_range(data, s, e), chars << 8 | f, s << 32 | e - s, out, k)
 
 
 @njit
@@ -126,6 +130,15 @@ def emit(data, s, e, pages, flags, out, k):
     f = (NOT_SYMBOL if not and_ & SYMBOL else 0) | (HAS_ALPHA if or_ & ALPHA else 0)
     f |= (IS_PUNCTUATION if and_ & PUNCTUATION else 0) | (IS_STOP if chars == 1 and or_ & TERMINAL else 0)
     return put(data, s, e, out, k, chars, f)
+
+
+@njit
+def put_ascii(data, i, flags, out, k):
+    """Write the ASCII character at byte i as word k; returns k + 1."""
+    f = np.int64(flags[data[i]])
+    kind = (0 if f & SYMBOL else NOT_SYMBOL) | (HAS_ALPHA if f & ALPHA else 0)
+    kind |= (IS_PUNCTUATION if f & PUNCTUATION else 0) | (IS_STOP if f & TERMINAL else 0)
+    return put_row(step(ONE, np.uint64(data[i])), 1 << 8 | kind, i << 32 | 1, out, k)
 
 
 @njit
@@ -399,14 +412,14 @@ def join_special(data, pages, flags, table, out, first, k):
     t, w = first, first
     while t < k:
         if t + 1 < k:
-            s = np.int64(out[t, 2] >> BYTES)
-            end = np.int64(out[t + 1, 2] >> BYTES) + np.int64(out[t + 1, 2] & BYTES_MASK)
+            s = np.int64(out[3 * t + 2] >> BYTES)
+            end = np.int64(out[3 * t + 5] >> BYTES) + np.int64(out[3 * t + 5] & BYTES_MASK)
             if end - s <= 6 and special(data, s, end, table) == end - s:
                 w = emit(data, s, end, pages, flags, out, w)
                 t += 2
                 continue
         if w < t:
-            out[w, 0], out[w, 1], out[w, 2] = out[t, 0], out[t, 1], out[t, 2]  # a row at once costs seconds to compile
+            put_row(out[3 * t], out[3 * t + 1], out[3 * t + 2], out, w)
         w += 1
         t += 1
     return w
@@ -454,6 +467,7 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
     `english[d]` is 0 where contractions without an apostrophe (im, dont) are not to be cut. `out` holds as many words as
     there are bytes.
     """
+    data, pages, flags, table, out = pointer(data), pointer(pages), pointer(flags), pointer(table), pointer(out)
     ends = np.empty(16, np.int64)
     k = np.int64(0)
     for d in range(len(offsets) - 1):
@@ -464,24 +478,30 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
             n = letters(load64(data, i))
             n = min(n + letters(load64(data, i + 8)) if n == 8 else n, end - i)
             i += n
-            if 0 < n < 16:  # most words: letters, then a space, or a comma or full stop and a space
+            if 0 < n < 16:  # most words: letters, then white space or one mark and white space
                 h = hash_range(data, s, i)
-                comma = i + 1 < end and (data[i] == 44 or (data[i] == 46 and data[i - 1] >= 97))
-                if i == end or data[i + comma] == 32:
-                    lengths = find(h, table) if english[d] or comma else -1
-                    if comma and lengths < 0 and data[i] == 46:
+                mark = i + 1 < end and ((flags[data[i]] & AFFIX and data[i] < 0x80) or (data[i] == 46 and data[i - 1] >= 97))
+                if i == end or data[i + mark] == 32 or data[i + mark] == 10:
+                    lengths = find(h, table) if english[d] or mark else -1
+                    if mark and lengths < 0 and data[i] != 44:
                         lengths = find(hash_range(data, s, i + 1), table)
-                    if lengths < 0 or (not comma and (lengths & 255) >= n):
-                        out[k, 0], out[k, 1], out[k, 2] = h, np.uint64(n << 8 | NOT_SYMBOL | HAS_ALPHA), np.uint64(s << 32 | n)
-                        k += 1
-                        if comma:
-                            f = IS_PUNCTUATION | (IS_STOP if data[i] == 46 else 0)
-                            out[k, 0] = step(ONE, np.uint64(data[i]))
-                            out[k, 1], out[k, 2] = np.uint64(1 << 8 | f), np.uint64(i << 32 | 1)
-                            k += 1
-                        i += comma + 1
+                    if lengths < 0 or (not mark and (lengths & 255) >= n):
+                        k = put_row(h, n << 8 | NOT_SYMBOL | HAS_ALPHA, s << 32 | n, out, k)
+                        if mark:
+                            k = put_ascii(data, i, flags, out, k)
+                        i += mark + 1
                         continue
-                n = 1
+            elif (
+                n == 0
+                and data[i] < 0x80
+                and i + 1 < end
+                and (data[i + 1] == 32 or data[i + 1] == 10)
+                and not flags[data[i]] & SPACE
+            ):
+                k = put_ascii(data, i, flags, out, k)
+                i += 2
+                continue
+            n = 1
             or_ = ALPHA if i > s else np.int64(0)
             while i < end:
                 if data[i] < 0x80:
@@ -534,7 +554,7 @@ def split_words(data, offsets, english, pages, flags, table, out, first):
                     if e - s > len(ends):
                         ends = np.empty(2 * (e - s), np.int64)
                     start = k
-                    k = split_affixes(data, s, e, pages, flags, table, out, k, ends)
+                    k = split_affixes(data, s, e, pages, flags, table, out, k, pointer(ends))
                     if k - start > 1:
                         k = join_special(data, pages, flags, table, out, start, k)
     first[len(offsets) - 1] = k
