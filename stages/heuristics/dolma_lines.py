@@ -6,7 +6,7 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.bytes64 import hash_range, inner, pointer
 from stages.heuristics.scan import line_table_bits
 from stages.heuristics.segments import ONE, SPREAD, Bytes, Flags, Offsets, Pages, has, has_words, strip
 
@@ -26,7 +26,7 @@ from stages.heuristics.segments import ONE, SPREAD, Bytes, Flags, Offsets, Pages
 MEASURES = 11
 
 
-@njit
+@inner
 def copies_before(h, keys, counts, mask, shift):
     """How often h has been added to the table before; adds it."""
     h = h if h else ONE
@@ -39,7 +39,7 @@ def copies_before(h, keys, counts, mask, shift):
     return counts[slot] - 1
 
 
-@njit
+@inner
 def count_line(data, a, b, chars, pages, flags, keys, counts, mask, shift, out):
     """Count the line data[a:b] of that many characters."""
     out[LINES] += 1

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.bytes64 import hash_range, inner, pointer
 from stages.heuristics.scan import line_table_bits
 from stages.heuristics.segments import Flags, Offsets, Pages, ends_in_ellipsis, has, seen_before, strip
 
@@ -124,7 +124,7 @@ def url_bytes() -> npt.NDArray[np.uint8]:
     return kinds
 
 
-@njit
+@inner
 def is_phrase(data, a, i, b, text, bounds, letters, places):
     """Whether one of the phrases stands in data[a:b] with its letter at byte i."""
     letter = data[i] | 32
@@ -143,7 +143,7 @@ def is_phrase(data, a, i, b, text, bounds, letters, places):
     return False
 
 
-@njit
+@inner
 def url_end(data, i, b, kinds):
     """Where the URL ends whose `://` stands at byte i."""
     i += 3
@@ -157,7 +157,7 @@ def url_end(data, i, b, kinds):
     return i
 
 
-@njit
+@inner
 def is_bullet(data, a):
     """Whether one of the twelve bullets starts at byte a; all are three bytes, the first 0xE2."""
     if data[a] != 0xE2:
@@ -169,7 +169,7 @@ def is_bullet(data, a):
     return found
 
 
-@njit
+@inner
 def is_cut_off(data, a, b):
     """Whether data[a:b] ends in what NeMo Curator takes for an ellipsis."""
     last = data[b - 1]
@@ -186,7 +186,7 @@ def is_cut_off(data, a, b):
     return ends_in_ellipsis(data, a, b) or has(data, max(b - 9, a), b, b"read more")
 
 
-@njit
+@inner
 def count_line(data, a, b, chars, pages, flags, keys, mask, shift, out):
     """Count the line data[a:b] of that many characters."""
     x, y = strip(data, a, b, pages, flags)
@@ -203,7 +203,7 @@ def count_line(data, a, b, chars, pages, flags, keys, mask, shift, out):
     out[UNENDED_LINES] += not (last == 46 or last == 63 or last == 33 or last == 34 or last == 39)
 
 
-@njit
+@inner
 def count_paragraph(data, a, b, chars, boilerplate, keys, mask, shift, out):
     """Count the paragraph data[a:b]."""
     out[PARAGRAPHS] += 1

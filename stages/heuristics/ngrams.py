@@ -12,7 +12,7 @@ one pass over those finds the positions that can matter for any n from 5 to 10 (
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import load64, low_bytes, pointer, step, store64
+from stages.heuristics.bytes64 import inner, load64, low_bytes, pointer, step, store64
 
 SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
@@ -22,7 +22,7 @@ WINDOW = 13
 Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.uint8[::1]
 
 
-@njit
+@inner
 def table_bits(n):
     """Bits of a table's size that is at least twice n."""
     bits = 4
@@ -31,7 +31,7 @@ def table_bits(n):
     return bits
 
 
-@njit
+@inner
 def mark(keys, m, once, twice):
     """Bits of a filter in which bit `keys[i] >> shift` of `twice` is set if another of keys[:m] has the same; keys[i] becomes
     its mixed form. `once` and `twice` hold m words or more.
@@ -52,14 +52,14 @@ def mark(keys, m, once, twice):
     return bits
 
 
-@njit
+@inner
 def is_marked(key, twice, bits):
     """1 if the mixed key's bit is set, else 0."""
     slot = key >> np.uint64(64 - bits)
     return np.int64((twice[np.int64(slot >> np.uint64(6))] >> (slot & np.uint64(63))) & np.uint64(1))
 
 
-@njit
+@inner
 def group(keys, positions, m, table, groups, counts, firsts):
     """Number the distinct keys[p], p in positions[:m], in order of first occurrence; returns (highest count, its number): the
     earliest number of those with that count, or (1, 0).
@@ -93,7 +93,7 @@ def group(keys, positions, m, table, groups, counts, firsts):
     return most, best
 
 
-@njit
+@inner
 def repeated_pairs(words, a, m, keys, positions, once, twice):
     """Puts the key of each 2-gram into keys[:m - 1], and where those start that may occur twice into `positions`; how many."""
     for i in range(m - 1):
@@ -106,7 +106,7 @@ def repeated_pairs(words, a, m, keys, positions, once, twice):
     return alive
 
 
-@njit
+@inner
 def longer(keys, positions, alive, groups, counts):
     """From grouped n-grams to candidates one word longer, in place: a repeated (n+1)-gram starts with two repeated n-grams."""
     kept, repeated = np.int64(0), alive > 0 and counts[groups[positions[0]]] > 1
@@ -120,7 +120,7 @@ def longer(keys, positions, alive, groups, counts):
     return kept
 
 
-@njit
+@inner
 def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, counts, firsts, row):
     """row[n - 2] = characters of the most frequent n-gram, spaces included, times its count, n = 2, 3, 4."""
     alive = repeated_pairs(words, a, m, keys, positions, once, twice)
@@ -133,7 +133,7 @@ def top_ngrams(words, a, m, ends, keys, positions, once, twice, table, groups, c
         alive = longer(keys, positions, alive, groups, counts)
 
 
-@njit
+@inner
 def copy_words(data, words, a, m, stream, starts):
     """Write the words' bytes without gaps to `stream`, starts[i] is where word i begins."""
     w = np.int64(0)
@@ -150,7 +150,7 @@ def copy_words(data, words, a, m, stream, starts):
     store64(stream, w + 8, np.uint64(0))
 
 
-@njit
+@inner
 def candidates(stream, starts, m, keys, once, twice, positions, shared):
     """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. shared[i] is 1 where
     the first WINDOW bytes occur twice.
@@ -167,7 +167,7 @@ def candidates(stream, starts, m, keys, once, twice, positions, shared):
     return found
 
 
-@njit
+@inner
 def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reached, keys, table):
     """(characters in n-grams that a walk over positions[:c] has met before, how many of positions are left for n + 1).
 
@@ -206,7 +206,7 @@ def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reache
     return total, left
 
 
-@njit
+@inner
 def count_document(
     data, words, a, m, row, table, once, twice, keys, positions, ends, starts, states, reached, groups, counts, firsts, stream
 ):

@@ -5,15 +5,14 @@ Numba's cache of a kernel does not notice changes in this file: after one, touch
 """
 
 import numpy as np
-from numba import njit
 
-from stages.heuristics.bytes64 import EACH, HIGH, load64, trailing_zeros
+from stages.heuristics.bytes64 import EACH, HIGH, inner, load64, trailing_zeros
 
 NEXT, AFTER_NEXT = np.uint64(1), np.uint64(2)
 CASE, HIGH_BITS = np.uint8(0x20), np.uint8(0xC0)
 
 
-@njit
+@inner
 def line_end(data, i, b):
     """Index of the first newline in data[i:b], else b."""
     while i < b:
@@ -25,7 +24,7 @@ def line_end(data, i, b):
     return b
 
 
-@njit
+@inner
 def line_table_bits(data, a, b):
     """Binary logarithm of the size of a hash table for the lines of data[a:b], at most half full; 4 or more."""
     lines = np.int64(2)
@@ -37,7 +36,7 @@ def line_table_bits(data, a, b):
     return bits
 
 
-@njit
+@inner
 def is_plain(data, a, b):
     """Whether data[a:b] is ASCII from the space up, without `#` and without a dot that another follows."""
     odd = False
@@ -47,7 +46,7 @@ def is_plain(data, a, b):
     return not odd
 
 
-@njit
+@inner
 def line_marks(data, a, b):
     """(continuation bytes, hashes, whether it may hold an ellipsis, whether it holds a break of str.splitlines) of the line
     data[a:b].
@@ -64,7 +63,7 @@ def line_marks(data, a, b):
     return high, hashes, dots, breaks
 
 
-@njit
+@inner
 def may_matter(data, a, b):
     """Whether data[a:b] has a bracket, or three letters that stand in no line of C4's policy phrases, `javascript` and `lorem
     ipsum` alone: f_u (terms of use), oki (cookie), vac (privacy), jav, psu, in any case.

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, pointer
+from stages.heuristics.bytes64 import hash_range, inner, pointer
 from stages.heuristics.scan import is_plain, line_end, line_marks, line_table_bits, may_matter
 
 (
@@ -46,7 +46,7 @@ Bytes, Offsets = types.uint8[::1], types.int64[::1]
 Pages, Flags = types.Array(types.uint16, 1, "C", readonly=True), types.Array(types.uint32, 1, "C", readonly=True)
 
 
-@njit
+@inner
 def at(data, i, pages, flags):
     """(flags, bytes) of the character at byte i of valid UTF-8."""
     b = np.int64(data[i])
@@ -65,7 +65,7 @@ def at(data, i, pages, flags):
     return np.int64(flags[np.int64(pages[c >> 8]) * 256 + (c & 255)]), n
 
 
-@njit
+@inner
 def last_at(data, e, pages, flags):
     """(flags, bytes) of the character that ends before byte e."""
     s = e - 1
@@ -74,7 +74,7 @@ def last_at(data, e, pages, flags):
     return at(data, s, pages, flags)
 
 
-@njit
+@inner
 def strip(data, a, b, pages, flags):
     """Range of data[a:b] without white space at its ends; empty (b, b) if it is all white space."""
     while a < b:
@@ -90,7 +90,7 @@ def strip(data, a, b, pages, flags):
     return a, b
 
 
-@njit
+@inner
 def seen_before(h, keys, mask, shift):
     """Whether h is in the set `keys` (0: an empty slot); adds it."""
     h = h if h else ONE
@@ -103,7 +103,7 @@ def seen_before(h, keys, mask, shift):
     return False
 
 
-@njit
+@inner
 def ends_in_ellipsis(data, a, b):
     """Whether data[a:b] ends in `...` or U+2026."""
     if b - a < 3:
@@ -113,13 +113,13 @@ def ends_in_ellipsis(data, a, b):
     return data[b - 3] == 0xE2 and data[b - 2] == 0x80 and data[b - 1] == 0xA6
 
 
-@njit
+@inner
 def is_bullet(data, a, b):
     """Whether data[a:b] starts with a hyphen or U+2022."""
     return a < b and (data[a] == 45 or (b - a >= 3 and data[a] == 0xE2 and data[a + 1] == 0x80 and data[a + 2] == 0xA2))
 
 
-@njit
+@inner
 def has(data, i, b, lower):
     """Whether data[i:b] starts with the ASCII string `lower` in any case."""
     if i < 0 or i + len(lower) > b:
@@ -133,7 +133,7 @@ def has(data, i, b, lower):
     return True
 
 
-@njit
+@inner
 def byte_kinds():
     """What a byte may be: 1 ASCII white space, 2 a letter of C4's phrases or `{`."""
     kinds = np.zeros(256, np.uint8)
@@ -144,7 +144,7 @@ def byte_kinds():
     return kinds
 
 
-@njit
+@inner
 def count_ellipses(data, s, e):
     """Ellipses of data[s:e]: U+2026, and three dots, none of them in two."""
     ellipses, dots = np.int64(0), 0
@@ -158,7 +158,7 @@ def count_ellipses(data, s, e):
     return ellipses
 
 
-@njit
+@inner
 def has_words(data, a, b, wanted, pages, flags):
     """Whether data[a:b] holds that many words between white space, or more."""
     words, inside = 0, False
@@ -175,7 +175,7 @@ def has_words(data, a, b, wanted, pages, flags):
     return False
 
 
-@njit
+@inner
 def has_long_word(data, a, b, pages, flags, kinds):
     """Whether a word of data[a:b] has more than LONG_WORD_CHARS characters, so at least as many bytes."""
     while b - a > LONG_WORD_CHARS:
@@ -197,7 +197,7 @@ def has_long_word(data, a, b, pages, flags, kinds):
     return False
 
 
-@njit
+@inner
 def is_policy(data, a, i, b):
     """Whether one of C4's policy phrases stands around the letter at byte i, its f, k or v, in the line data[a:b]."""
     c = data[i] | 32
@@ -216,7 +216,7 @@ def is_policy(data, a, i, b):
     )
 
 
-@njit
+@inner
 def line_verdict(data, a, b, kinds):
     """What C4 does with the line data[a:b]: 0 drops it, 1 keeps it, 2 and 3 drop the document (lorem ipsum, curly bracket).
 
@@ -247,7 +247,7 @@ def line_verdict(data, a, b, kinds):
     return 0 if policy else 1
 
 
-@njit
+@inner
 def remove_citations(data, a, b, pages, flags, out, w):
     """Copy data[a:b] to out[w:] without `[12]`, `[edit]` and `[citation needed]`; returns the end of the copy."""
     i = a
@@ -274,7 +274,7 @@ def remove_citations(data, a, b, pages, flags, out, w):
     return w
 
 
-@njit
+@inner
 def count_paragraphs(data, a, b, pages, flags, keys, mask, shift, out):
     """Paragraphs of the stripped text data[a:b], split at two or more newlines."""
     keys[: mask + 1] = 0
@@ -294,7 +294,7 @@ def count_paragraphs(data, a, b, pages, flags, keys, mask, shift, out):
         a = e
 
 
-@njit
+@inner
 def judge_line(data, a, b, x, y, pages, flags, kinds, out, kept, cited, d, state):
     """Count the line data[a:b] of str.splitlines, data[x:y] when stripped; if C4 keeps it, note where it is: state = [kept,
     cited, bytes of cited].

@@ -8,7 +8,7 @@ and is known by the numbers of those two.
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import load64, low_bytes, pointer
+from stages.heuristics.bytes64 import inner, load64, low_bytes, pointer
 from stages.heuristics.ngrams import BITS_32, LOW_32, group, longer, repeated_pairs, table_bits
 from stages.heuristics.tokens import Bytes, Offsets, Pairs
 
@@ -20,7 +20,7 @@ SIZES = 9
 Counts3 = types.int64[:, :, ::1]
 
 
-@njit
+@inner
 def count_repeated(positions, alive, groups, counts, firsts, ends, n, row):
     """Characters in repeated n-grams. REPEATED_CHARS: in all copies, each for itself. FRESH_CHARS: in second and later copies,
     each character once, and the spaces inside.
@@ -39,7 +39,7 @@ def count_repeated(positions, alive, groups, counts, firsts, ends, n, row):
     row[REPEATED_CHARS], row[FRESH_CHARS] = repeated, fresh
 
 
-@njit
+@inner
 def count_document(words, a, m, rows, table, once, twice, keys, positions, ends, groups, counts, firsts):
     """`count_spaced_ngrams` for the document of the m words from word a on; the rest is scratch."""
     words, table, once, twice, keys = pointer(words), pointer(table), pointer(once), pointer(twice), pointer(keys)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, letters, load64, low_bytes, pointer, step
+from stages.heuristics.bytes64 import hash_range, inner, letters, load64, low_bytes, pointer, step
 from stages.heuristics.lexicon import hash_bytes
 from stages.heuristics.tokens import Bytes, Flags, Offsets, Pages, Pairs, at, put_row
 from stages.heuristics.words import stop_bit
@@ -26,7 +26,7 @@ BUCKETS = 128
 """Lengths from BUCKETS - 1 on share the last bucket."""
 
 
-@njit
+@inner
 def length_at_rank(histogram, words, a, b, longest, rank):
     """The length of the word at `rank` (from 0) when words[a:b] are sorted by length."""
     below = np.int64(0)
@@ -46,7 +46,7 @@ def length_at_rank(histogram, words, a, b, longest, rank):
     return low
 
 
-@njit
+@inner
 def is_symbol(h, chars, runs):
     """Whether NeMo Curator counts a word as a symbol: an ellipsis, or runs of `#` for over half of its characters."""
     found = 2 * runs > chars

@@ -14,7 +14,7 @@ from numba import njit, types
 
 from stages.heuristics import lexicon
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, letters, load64, pointer, step
+from stages.heuristics.bytes64 import hash_range, inner, letters, load64, pointer, step
 from stages.heuristics.lexicon import LONGEST, units
 
 NOT_SYMBOL = 1  # flags of a word: has a character outside datatrove's symbols
@@ -46,7 +46,7 @@ CUT_HAN, CUT_KANA, CUT_THAI, CUT_KHMER = 600, 500, 240, 240
 """Of 1,024: how often a place between two letters is a cut (1024 / mean length)."""
 
 
-@njit
+@inner
 def at(data, i, pages, flags):
     """(flags, bytes, code point) of the character at byte i of valid UTF-8."""
     b = np.int64(data[i])
@@ -65,7 +65,7 @@ def at(data, i, pages, flags):
     return np.int64(flags[np.int64(pages[c >> 8]) * 256 + (c & 255)]), n, c
 
 
-@njit
+@inner
 def before(data, i, pages, flags):
     """(flags, bytes) of the character that ends before byte i; there must be one."""
     s = i - 1
@@ -75,14 +75,14 @@ def before(data, i, pages, flags):
     return f, n
 
 
-@njit
+@inner
 def is_lower_at(data, i, pages, flags):
     """Whether the character before byte i is a lower-case or uncased letter or a digit."""
     f, _ = before(data, i, pages, flags)
     return f & (LOWER | DIGIT) != 0
 
 
-@njit
+@inner
 def find(h, table):
     """What the table (lexicon.special_table) holds for hash h, else -1."""
     bit = h >> FILTER_SHIFT
@@ -96,7 +96,7 @@ def find(h, table):
     return -1
 
 
-@njit
+@inner
 def special(data, s, e, table):
     """Byte lengths of the words of data[s:e] if it is a special string, else -1."""
     if e - s > LONGEST_SPECIAL or e <= s:
@@ -104,20 +104,20 @@ def special(data, s, e, table):
     return find(hash_range(data, s, e), table)
 
 
-@njit
+@inner
 def put_row(h, meaning, place, out, k):
     """Write row k; returns k + 1."""
     out[3 * k], out[3 * k + 1], out[3 * k + 2] = h, np.uint64(meaning), np.uint64(place)
     return k + 1
 
 
-@njit
+@inner
 def put(data, s, e, out, k, chars, f):
     """Write word k, data[s:e]; returns k + 1."""
     return put_row(hash_range(data, s, e), chars << 8 | f, s << 32 | e - s, out, k)
 
 
-@njit
+@inner
 def emit(data, s, e, pages, flags, out, k):
     """Write data[s:e] as word k; returns k + 1."""
     chars, or_, and_, i = np.int64(0), np.int64(0), np.int64(-1), s
@@ -132,7 +132,7 @@ def emit(data, s, e, pages, flags, out, k):
     return put(data, s, e, out, k, chars, f)
 
 
-@njit
+@inner
 def put_ascii(data, i, flags, out, k):
     """Write the ASCII character at byte i as word k; returns k + 1."""
     f = np.int64(flags[data[i]])
@@ -141,7 +141,7 @@ def put_ascii(data, i, flags, out, k):
     return put_row(step(ONE, np.uint64(data[i])), 1 << 8 | kind, i << 32 | 1, out, k)
 
 
-@njit
+@inner
 def emit_parts(data, s, e, lengths, pages, flags, out, k):
     """Write the words of a special string."""
     while s < e and lengths > 0:
@@ -151,7 +151,7 @@ def emit_parts(data, s, e, lengths, pages, flags, out, k):
     return k
 
 
-@njit
+@inner
 def prefix_length(data, a, b, pages, flags):
     """Bytes to take off the start of data[a:b]."""
     f, n, c = at(data, a, pages, flags)
@@ -171,7 +171,7 @@ def prefix_length(data, a, b, pages, flags):
     return 0
 
 
-@njit
+@inner
 def unit_length(data, a, b):
     """Bytes of the unit of measure (km, GB, %...) that ends data[a:b] right after a digit, else 0."""
     i = b
@@ -189,13 +189,13 @@ def unit_length(data, a, b):
     return 0
 
 
-@njit
+@inner
 def is_ellipsis(data, i):
     """Whether the three bytes at i are the character U+2026."""
     return data[i] == 0xE2 and data[i + 1] == 0x80 and data[i + 2] == 0xA6
 
 
-@njit
+@inner
 def suffix_length(data, a, b, pages, flags):
     """Bytes to take off the end of data[a:b]."""
     if a >= b:
@@ -240,13 +240,13 @@ def suffix_length(data, a, b, pages, flags):
     return unit_length(data, a, b)
 
 
-@njit
+@inner
 def host_letter(c):
     """Whether code point c may stand in a host name."""
     return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or 0xA1 <= c <= 0xFFFF
 
 
-@njit
+@inner
 def is_host(data, i, b, pages, flags):
     """Whether data[i:b] is labels and dots, a lower-case top level, then nothing, a port or a path."""
     labels = 0
@@ -282,7 +282,7 @@ def is_host(data, i, b, pages, flags):
     return False
 
 
-@njit
+@inner
 def is_url(data, a, b, pages, flags):
     """spaCy's URL pattern without its IPv4 part: [scheme://][user@]host[:port][/path]."""
     i, last_at, dot = a, -1, False
@@ -305,7 +305,7 @@ def is_url(data, a, b, pages, flags):
     return is_host(data, i, b, pages, flags) or (last_at > i and is_host(data, last_at + 1, b, pages, flags))
 
 
-@njit
+@inner
 def infix_length(data, a, i, b, pages, flags):
     """Bytes of the cut that starts at byte i of data[a:b], a < i, else 0."""
     f, n, c = at(data, i, pages, flags)
@@ -347,7 +347,7 @@ def infix_length(data, a, i, b, pages, flags):
     return 0
 
 
-@njit
+@inner
 def split_infixes(data, a, b, pages, flags, out, k):
     """Cut data[a:b] and write its words."""
     s, i = a, a
@@ -366,7 +366,7 @@ def split_infixes(data, a, b, pages, flags, out, k):
     return emit(data, s, b, pages, flags, out, k) if s < b else k
 
 
-@njit
+@inner
 def split_affixes(data, a, b, pages, flags, table, out, k, ends):
     """Take affixes off data[a:b], no special string, then write what is left; `ends` is scratch for lengths of suffixes."""
     size, taken, known, start = -1, 0, True, k
@@ -406,7 +406,7 @@ def split_affixes(data, a, b, pages, flags, table, out, k, ends):
     return k
 
 
-@njit
+@inner
 def join_special(data, pages, flags, table, out, first, k):
     """Join two neighbouring words of one chunk that together are kept whole, such as `8)`."""
     t, w = first, first
@@ -425,7 +425,7 @@ def join_special(data, pages, flags, table, out, first, k):
     return w
 
 
-@njit
+@inner
 def cut_between(f, c, g, d):
     """Whether letters c and d (flags f and g) of an unspaced script belong to two pseudo-words."""
     both = f & g & UNSPACED
@@ -438,7 +438,7 @@ def cut_between(f, c, g, d):
     return np.int64(mixed >> np.uint64(54)) < limit
 
 
-@njit
+@inner
 def split_unspaced(data, a, b, pages, flags, out, k):
     """Write the words of a chunk with letters of unspaced scripts: pseudo-words, single punctuation, runs of the rest."""
     i = a

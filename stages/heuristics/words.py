@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, types
 
-from stages.heuristics.bytes64 import pointer
+from stages.heuristics.bytes64 import inner, pointer
 from stages.heuristics.lexicon import STOP_SLOTS
 from stages.heuristics.tokens import BYTES, BYTES_MASK, HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL
 
@@ -15,7 +15,7 @@ Bytes = types.uint8[::1]
 Pairs, Offsets = types.uint64[:, ::1], types.int64[::1]
 
 
-@njit
+@inner
 def stop_bit(table, h):
     """Bit of the stop word with hash h, 0 if it is none."""
     slot = np.int64(h >> SHIFT)
@@ -26,7 +26,7 @@ def stop_bit(table, h):
     return np.uint64(0)
 
 
-@njit
+@inner
 def ones(bits):
     """Number of bits set."""
     n = 0
