@@ -1,48 +1,85 @@
 """A plan's steps as a Beam graph: the only place that wires."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.fingerprint import check_code
+from pipelines.attempts import Attempts
+from pipelines.fingerprint import check_code, code_sha256
 from pipelines.stages import STAGES
 from schemas.config import Config
 from schemas.shards import Shard
 from stages.decide import Decide, DecideConfig
 from stages.read.config import ReadConfig
 from stages.read.shard import ReadShard
-from stages.write import Sink, WriteShards
+from stages.write import Sink, WriteShards, manifest_path
 
 Steps = tuple[tuple[str, Config], ...]
 """Stage name (or `decide`) and configuration, in order."""
 
 
-class _SameCode(beam.DoFn):
-    """Ends the job on a worker that would run other modules than those that planned it."""
+@dataclass(frozen=True)
+class Away:
+    """What a graph needs where workers are not forked from this process: an engine gives items again, and loses workers."""
 
-    def __init__(self, code_sha256: str) -> None:
-        self.code_sha256 = code_sha256
+    attempts: Attempts
+    commit: Callable[[Any], Path]  # of an item: what is there once it is done. An importable function, or a partial of one
+    alone: bool = False  # one item after the other, in one process
+
+
+class _Begin(beam.DoFn):
+    """Passes each item on that is not done, and has not been tried too often; all that follows is in the same fused stage.
+
+    Ends the job on a worker that would run other modules than those that planned it.
+    """
+
+    def __init__(self, away: Away) -> None:
+        self.away = away
+        self.code_sha256 = code_sha256()
 
     def setup(self) -> None:
         check_code(self.code_sha256)
 
     def process(self, item: Any) -> Iterator[Any]:
-        yield item
+        if self.away.commit(item).exists():
+            return
+        with self.away.attempts.begun(item.name) as begun:
+            if begun:
+                yield item
 
 
-def spread(pipeline: beam.Pipeline, items: Sequence[Any], code_sha256: str | None) -> beam.PCollection[Any]:
-    """The items, over all workers. `code_sha256`: of the modules that these must have; None where they are forked from here."""
-    there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
-    return there if code_sha256 is None else there | "SameCode" >> beam.ParDo(_SameCode(code_sha256))
+def _each(items: list[Any]) -> list[Any]:
+    return items
+
+
+def spread(pipeline: beam.Pipeline, items: Sequence[Any], away: Away | None) -> beam.PCollection[Any]:
+    """The items, over all workers; `away` is None where these are forked from here."""
+    if away is None or not away.alone:
+        there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
+    else:
+        there = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_each)
+    return there if away is None else there | "Begin" >> beam.ParDo(_Begin(away))
+
+
+def away_of(sink: Sink, attempts: Attempts, alone: bool) -> Away:
+    """That of the shards of a run."""
+    return Away(attempts, partial(_manifest_of, sink.output), alone)
+
+
+def _manifest_of(output: str, shard: Shard) -> Path:
+    return manifest_path(Path(output), shard.name)
 
 
 def build(
-    pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, code_sha256: str | None = None
+    pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, away: Away | None = None
 ) -> beam.PCollection[str]:
     """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
-    rows = spread(pipeline, shards, code_sha256) | "Read" >> ReadShard(read)
+    rows = spread(pipeline, shards, away) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
         transform = Decide(config) if isinstance(config, DecideConfig) else STAGES[name].transform(config)

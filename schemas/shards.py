@@ -29,6 +29,13 @@ class Shard:
     size: int = 0  # bytes in storage of this range: the largest shard is started first
     version: str = ""  # changes when the input file changes: size and modification time, or an object store's ETag
 
+    @property
+    def place(self) -> str:
+        """The source and which part of it, for a person."""
+        if self.start == 0 and self.end is None:
+            return self.source
+        return f"{self.source}, {'row groups' if self.format == 'parquet' else 'bytes'} {self.start} to {self.end}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)

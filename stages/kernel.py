@@ -10,6 +10,7 @@ from apache_beam.metrics import Metrics
 
 import schemas.coder  # noqa: F401  registers the coder
 from models.cache import load_once
+from stages.attempt import fail_batch
 
 METRICS = "curricle"
 
@@ -19,7 +20,8 @@ Kernel = Callable[..., pa.RecordBatch]
 class RunKernel(beam.DoFn):
     """`kernel(batch, config)`, or `kernel(batch, load(config), config)` where `load` is given.
 
-    `load` runs once per process and config (`models.cache`). A kernel that loses rows or the envelope fails the bundle.
+    `load` runs once per process and config (`models.cache`). A kernel that raises, or loses rows or the
+    envelope, fails the shard (`stages.attempt`).
     CPU time of the kernel is counted in the metric `<stage>_cpu_us`.
     """
 
@@ -35,8 +37,12 @@ class RunKernel(beam.DoFn):
     def process(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """One batch in, one batch out."""
         started = time.thread_time_ns()
-        out = self.kernel(batch, *self.arguments)
+        try:
+            out = self.kernel(batch, *self.arguments)
+            if out.num_rows != batch.num_rows or out.schema.metadata != batch.schema.metadata:
+                raise RuntimeError(f"stage {self.stage!r} changed the rows or the envelope of a batch")
+        except Exception as error:
+            fail_batch(batch, self.stage, error)
+            return
         self.cpu_us.inc((time.thread_time_ns() - started) // 1000)
-        if out.num_rows != batch.num_rows or out.schema.metadata != batch.schema.metadata:
-            raise RuntimeError(f"stage {self.stage!r} changed the rows or the envelope of a batch")
         yield out

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import schemas.coder  # noqa: F401  registers the coder
 from models.cards import file_sha256
 from schemas.shards import Envelope, Shard, unseal
+from stages.attempt import fail, given_up
 from stages.progress import report
 
 PARTS = ("kept", "rejected", "dead")
@@ -202,22 +203,41 @@ class _WriteShards(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterator[str]:
         envelope = unseal(batch)
+        if self.open is not None and given_up(self.open.shard):
+            self._abandon()
+        try:
+            committed = self._write(batch, envelope)
+        except Exception as error:
+            self._abandon()
+            fail(envelope.shard, "writing", error)
+            return
+        except BaseException:
+            self._abandon()
+            raise
+        if committed is not None:
+            yield committed
+
+    def _write(self, batch: pa.RecordBatch, envelope: Envelope) -> str | None:
         if self.open is None:
             self.open = ShardWriter(self.sink, envelope.shard)
-        try:
-            self.open.write(batch, envelope)
-            if envelope.last:
-                yield str(self.open.commit(envelope))
-                self.open = None
-        except BaseException:
-            if self.open is not None:
-                self.open.abandon()
-            raise
+        self.open.write(batch, envelope)
+        if not envelope.last:
+            return None
+        committed = str(self.open.commit(envelope))
+        self.open = None
+        return committed
 
     def finish_bundle(self) -> None:
         if self.open is not None:
+            shard = self.open.shard
+            self._abandon()
+            if not given_up(shard):
+                raise RuntimeError(f"shard {shard.name}: the bundle ended before the shard did: the runner split a shard")
+
+    def _abandon(self) -> None:
+        if self.open is not None:
             self.open.abandon()
-            raise RuntimeError(f"shard {self.open.shard.name}: the bundle ended before the shard did: the runner split a shard")
+            self.open = None
 
 
 class WriteShards(beam.PTransform):

@@ -1,5 +1,6 @@
 """Who does the tasks of a curriculum: processes of this machine, or the workers of an engine."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import Any, Protocol
 
 import apache_beam as beam
 
+from pipelines.attempts import Attempts, fail
 from pipelines.curriculum.errors import CurriculumError
-from pipelines.fingerprint import code_sha256
-from pipelines.graph import spread
-from pipelines.launch.engine import Committing, Engine, Job
+from pipelines.graph import Away, spread
+from pipelines.launch.engine import Engine, Job
 from pipelines.launch.events import Failed, Report
 from pipelines.launch.pool import run_tasks
 from pipelines.launch.progress import show_progress
+from pipelines.launch.rounds import Committing
 
 Work = Callable[[Any, Report], None]
 
@@ -52,38 +54,39 @@ class EngineWorkers:
     quiet: bool = False
 
     def run(self, tasks: Sequence[Committing], work: Work) -> None:
-        """One job."""
+        """One job; the error names the first task that was set aside."""
         left = [task for task in tasks if not task.commit.exists()]
         if not left:
             return
-        sign = left[0].commit.parent / "_started"
-        sign.unlink(missing_ok=True)
+        notes = left[0].commit.parent / "_attempts"
+        shutil.rmtree(notes, ignore_errors=True)
 
-        def build(pipeline: beam.Pipeline, tasks: Sequence[Committing]) -> None:
-            _ = spread(pipeline, tasks, code_sha256()) | "Work" >> beam.ParDo(_Do(work, sign))
+        def build(pipeline: beam.Pipeline, tasks: Sequence[Committing], attempts: Attempts, alone: bool) -> None:
+            _ = spread(pipeline, tasks, Away(attempts, _commit, alone)) | "Work" >> beam.ParDo(_Do(work))
 
-        with show_progress(left, quiet=self.quiet) as on_event:
-            cause = self.engine.run(Job(left, build, sign), on_event)
-        sign.unlink(missing_ok=True)
-        if cause:
-            missing = sum(not task.commit.exists() for task in left)
-            raise CurriculumError(f"{missing} of {len(left)} files were not done: {cause}")
+        try:
+            with show_progress(left, quiet=self.quiet) as on_event:
+                ended = self.engine.run(Job(left, build, str(notes)), on_event)
+        finally:
+            shutil.rmtree(notes, ignore_errors=True)
+        for task, cause in ended.set_aside.items():
+            raise CurriculumError(f"{task.name}: {cause}")
+        if ended.cause:
+            raise CurriculumError(f"{ended.left} of {len(left)} files were not done: {ended.cause}")
+
+
+def _commit(task: Committing) -> Path:
+    return task.commit
 
 
 class _Do(beam.DoFn):
-    """A task is done once, also where the engine gives it out again."""
-
-    def __init__(self, work: Work, sign: Path) -> None:
+    def __init__(self, work: Work) -> None:
         self.work = work
-        self.sign = sign
-
-    def setup(self) -> None:
-        self.sign.touch()
 
     def process(self, task: Committing) -> Iterator[str]:
-        if not task.commit.exists():
-            try:
-                self.work(task, lambda *_: None)
-            except Exception as error:
-                raise RuntimeError(f"{task.name}: {type(error).__name__}: {error}") from error
+        try:
+            self.work(task, lambda *_: None)
+        except Exception as error:
+            fail(task.name, error)
+            return
         yield task.name

@@ -6,8 +6,8 @@ from typing import cast
 
 import apache_beam as beam
 
-from pipelines.fingerprint import code_sha256
-from pipelines.graph import build
+from pipelines.attempts import Attempts
+from pipelines.graph import away_of, build
 from pipelines.launch.engine import Engine, Job
 from pipelines.launch.progress import show_progress
 from pipelines.run import Launched, Launcher
@@ -22,17 +22,16 @@ def beam_launcher(engine: Engine) -> Launcher:
     def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
         first = tasks[0]
         models = any(cast(StageConfig, config).models() for _, config in first.steps)
-        job = Job(tasks, _build, temporary_folder(Path(first.sink.output)), models)
+        notes = temporary_folder(Path(first.sink.output)) / "attempts"
         with show_progress(tasks, quiet=quiet) as on_event:
-            cause = engine.run(job, on_event)
-        if cause is None:
-            return Launched()
-        left = sum(not task.commit.exists() for task in tasks)
-        return Launched({f"{left} of {len(tasks)} shards": cause})
+            ended = engine.run(Job(tasks, _build, str(notes), models), on_event)
+        failed = {task.shard.place: cause for task, cause in ended.set_aside.items()}
+        return Launched(failed | ({f"{ended.left} of {len(tasks)} shards": ended.cause} if ended.cause else {}))
 
     return launch
 
 
-def _build(pipeline: beam.Pipeline, tasks: Sequence[ShardTask]) -> None:
+def _build(pipeline: beam.Pipeline, tasks: Sequence[ShardTask], attempts: Attempts, alone: bool) -> None:
     first = tasks[0]
-    build(pipeline, [task.shard for task in tasks], first.read, first.steps, first.sink, code_sha256())
+    away = away_of(first.sink, attempts, alone)
+    build(pipeline, [task.shard for task in tasks], first.read, first.steps, first.sink, away)

@@ -1,7 +1,6 @@
-"""One job of a Beam engine for a list of tasks. Each ends in a file that commits it: what is done is read from those files.
+"""Jobs of a Beam engine for a list of tasks. Each task ends in a file that commits it: what is done is read from those files.
 
-A job that an engine gives up because a worker died is submitted once more for the tasks that are left, as our own pool
-does with a task. An exception of the work is not tried again.
+Which tasks a job gets, and how often: `pipelines.launch.rounds`.
 """
 
 import contextlib
@@ -14,54 +13,45 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.attempts import BEAT_S, Attempts
 from pipelines.engines.flags import Runner, RunnerError, parse_flags
 from pipelines.engines.programs import server_command
 from pipelines.engines.server import free_port, job_server
 from pipelines.engines.settings import settings
-from pipelines.launch.events import Event, Finished, Progressed
+from pipelines.launch.events import Event, Failed
+from pipelines.launch.rounds import Rounds, Stopped, T, Watch
 
-ATTEMPTS = 2
 POLL_S = 0.5
+SHOWN = 8  # names in a line
 START_S = 300.0  # without a sign of a worker: a cluster's first one took 25 s
+STALL_S = 3600.0  # without a commit, or processor time used by any worker: a batch under a slow endpoint may take as long
 
-logger = logging.getLogger(__name__)
-
-
-class Committing(Protocol):
-    """A task that the pool and an engine can do."""
-
-    @property
-    def name(self) -> str:
-        """Unique among the tasks of a job."""
-
-    @property
-    def size(self) -> int:
-        """Bytes in storage."""
-
-    @property
-    def commit(self) -> Path:
-        """The file that is there once the task is done."""
-
-    def counts(self) -> tuple[int, int, int]:
-        """Documents, bytes of text and documents kept, once it is done."""
-
-
-T = TypeVar("T", bound=Committing)
+Build = Callable[[beam.Pipeline, Sequence[T], Attempts, bool], object]
+"""Wires tasks into a pipeline, with the notes that its workers make; the last argument: one task after the other."""
 
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """What is to be done, how it is wired, and the path that is there once a worker has begun."""
+    """What is to be done, how it is wired, and the folder (or URL) for the notes of the workers, empty or not there yet."""
 
     tasks: Sequence[T]
-    build: Callable[[beam.Pipeline, Sequence[T]], object]
-    sign: Path
+    build: Build[T]
+    notes: str
     models: bool = False  # whether the work loads any
+
+
+@dataclass(frozen=True)
+class Ended(Generic[T]):
+    """What is not done: tasks that were set aside, and how many were left where it was stopped before, and why."""
+
+    set_aside: dict[T, str]
+    left: int = 0
+    cause: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,86 +61,76 @@ class Engine:
     runner: Runner
     flags: tuple[str, ...]
     workers: int
+    stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
         parse_flags(self.runner, self.flags)
         if self.runner == "DataflowRunner":
             raise RunnerError("DataflowRunner: its workers cannot write a local folder, and object stores are not supported yet")
 
-    def run(self, job: Job[T], on_event: Callable[[Event[Any, Any]], None]) -> str | None:
-        """Do all tasks; None if all are committed, else one line: how many are not, why, and where the engine's log is."""
+    def run(self, job: Job[T], on_event: Callable[[Event[Any, Any]], None]) -> Ended[T]:
+        """Do all tasks that can be done. The causes are one line; that of a stopped run names the engine's log."""
         given = parse_flags(self.runner, self.flags)
         ours = settings(self.runner, given, shards=len(job.tasks), models=job.models, workers=self.workers)
-        flags = [*(setting.flag for setting in ours), *self.flags]
+        flags = [f"--runner={self.runner}", *(setting.flag for setting in ours), *self.flags]
         folder = Path(tempfile.mkdtemp(prefix="curricle-"))  # kept where the log in it is of use
         log = folder / f"{self.runner}.log"
         port = free_port()
-        command = server_command(self.runner, parse_flags(self.runner, flags), port, folder)
-        watch = _Watch(job, on_event)
+        command = server_command(self.runner, parse_flags(self.runner, flags[1:]), port, folder)
+        where = f" (log: {log})" if command else ""
+        rounds = Rounds(Watch(job.tasks, on_event), job.notes, min(BEAT_S, self.stall_s / 4))
         cause: str | None = None
-        server = job_server(command, port, log) if command else contextlib.nullcontext(None)
-        with server as endpoint:
+        with job_server(command, port, log) if command else contextlib.nullcontext(None) as endpoint:
             connect = [f"--job_endpoint={endpoint}"] if endpoint else []
-            for attempt in range(1, ATTEMPTS + 1):
-                with _no_traces():
-                    cause = _submit([f"--runner={self.runner}", *flags, *connect], job, watch)
-                if cause is None or not watch.left or _raised(cause):
-                    break
-                if attempt < ATTEMPTS:
-                    logger.warning("the job failed (%s); it is submitted again for the %d tasks left", cause, len(watch.left))
-        if watch.left:
-            where = f" (log: {log})" if command else ""
-            return f"{cause or 'the job is DONE, and they are not committed'}{where}"
-        shutil.rmtree(folder, ignore_errors=True)
-        return None
+            try:
+                while (todo := rounds.next()) is not None:
+                    with _no_traces():
+                        rounds.failed = _submit([*flags, *connect], job.build, *todo, rounds.watch, self.stall_s)
+            except Stopped as stopped:
+                cause = f"{stopped}{where}"
+        set_aside = rounds.set_aside(where)
+        for task, why in set_aside.items():
+            on_event(Failed(task, why, ""))
+        if cause is None and not set_aside:
+            shutil.rmtree(folder, ignore_errors=True)
+        left = len(rounds.watch.left) - len(set_aside)
+        return Ended(set_aside, left, cause if left else None)
 
 
-class _Watch(Generic[T]):
-    """Which tasks are committed, seen from their files, and told as events."""
-
-    def __init__(self, job: Job[T], on_event: Callable[[Event[Any, Any]], None]) -> None:
-        self.left = {task.commit: task for task in job.tasks}
-        self.on_event = on_event
-        self.sign = job.sign
-
-    def look(self) -> None:
-        """Tell what has been committed since the last look."""
-        there = {path for folder in {path.parent for path in self.left} if folder.is_dir() for path in folder.iterdir()}
-        for path in sorted(there & self.left.keys()):
-            task = self.left.pop(path)
-            self.on_event(Progressed(task, *task.counts()))
-            self.on_event(Finished(task, None))
-
-    def started(self) -> bool:
-        """Whether a worker has begun."""
-        return self.sign.exists()
-
-
-def _submit(flags: list[str], job: Job[T], watch: _Watch[T]) -> str | None:
-    """One submission for what is left; None if it ended well, else one line."""
-    tasks = list(watch.left.values())
+def _submit(
+    flags: list[str], build: Build[T], tasks: list[T], attempts: Attempts, alone: bool, watch: Watch[T], stall_s: float
+) -> str | None:
+    """One job; None if it ended well, else one line. Stopped if no other would do better."""
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    job.build(pipeline, tasks)
+    build(pipeline, tasks, attempts, alone)
     result = pipeline.run()
     causes: list[str] = []
     waiting = threading.Thread(target=_wait, args=(result, causes), daemon=True)
     waiting.start()
-    deadline: float | None = time.monotonic() + START_S
+    left, signs, since, begun = len(watch.left), attempts.signs(), time.monotonic(), False
     try:
         while waiting.is_alive():
             waiting.join(POLL_S)
             watch.look()
-            if deadline and (len(watch.left) < len(tasks) or watch.started()):
-                deadline = None
-            if deadline and time.monotonic() > deadline:
-                causes.insert(0, f"no worker has begun a shard in {START_S:.0f} s")
-                break
+            if (now := (len(watch.left), attempts.signs())) != (left, signs):
+                (left, signs), since, begun = now, time.monotonic(), True
+            if time.monotonic() > since + (stall_s if begun else START_S):
+                raise Stopped(_stalled(attempts, watch, stall_s) if begun else f"no worker has begun a shard in {START_S:.0f} s")
     finally:
         if waiting.is_alive():
             with contextlib.suppress(Exception):
                 result.cancel()
     watch.look()
+    if causes and ("[while running" in causes[0] or "ForeignCodeError" in causes[0]):
+        raise Stopped(causes[0])
     return causes[0] if causes else None
+
+
+def _stalled(attempts: Attempts, watch: Watch[T], stall_s: float) -> str:
+    names = [task.name for task in watch.left.values()]
+    begun = [name for name, causes in attempts.causes(names).items() if "" in causes]
+    more = f" and {len(begun) - SHOWN} more" if len(begun) > SHOWN else ""
+    return f"nothing committed and no worker busy for {stall_s:.0f} s; begun: {', '.join(begun[:SHOWN])}{more}"
 
 
 @contextlib.contextmanager
@@ -178,10 +158,6 @@ def _wait(result: Any, causes: list[str]) -> None:
             causes.append(f"the job ended as {state}")
     except Exception as error:
         causes.append(one_line(str(error)))
-
-
-def _raised(cause: str) -> bool:
-    return "[while running" in cause or "ForeignCodeError" in cause
 
 
 def one_line(message: str) -> str:

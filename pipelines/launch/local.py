@@ -22,7 +22,13 @@ def local_launcher(workers: int) -> Launcher:
         for outcome in outcomes:
             if isinstance(outcome, Finished):
                 cpu_us.update(outcome.result)
-        failed = {outcome.task.shard.source: outcome.cause for outcome in outcomes if isinstance(outcome, Failed)}
+        failed = {outcome.task.shard.place: _cause(outcome) for outcome in outcomes if isinstance(outcome, Failed)}
         return Launched(failed, dict(cpu_us))
 
     return launch
+
+
+def _cause(failed: Failed[ShardTask]) -> str:
+    """Without the shard, which is named beside it, and without Beam's name of the stage, which is ours with more words."""
+    cause = failed.cause.rpartition(" [while running")[0] or failed.cause
+    return cause.partition(f"ShardError: {failed.task.shard.place}: ")[2] or cause

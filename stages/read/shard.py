@@ -7,6 +7,7 @@ import pyarrow as pa
 
 import schemas.coder  # noqa: F401  registers the coder
 from schemas.shards import Envelope, Shard, seal
+from stages.attempt import fail, given_up
 from stages.read.config import ReadConfig
 from stages.read.files import is_empty
 from stages.read.jsonl import read_jsonl
@@ -40,8 +41,14 @@ class ReadShardFn(beam.DoFn):
         self.config = config
 
     def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
-        """All batches of one shard, in order."""
-        yield from read_shard(shard, self.config)
+        """All batches of one shard, in order, until it is given up."""
+        try:
+            for batch in read_shard(shard, self.config):
+                yield batch
+                if given_up(shard):
+                    return
+        except Exception as error:
+            fail(shard, "reading", error)
 
 
 class ReadShard(beam.PTransform):

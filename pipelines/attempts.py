@@ -1,0 +1,150 @@
+"""Which tasks the workers of an engine have begun: a small file for each attempt, in a folder that all of them see.
+
+It goes once the task is committed. What stays says what became of the attempt: a cause where the work raised, nothing where
+the worker died, was stopped or is still at it. An engine tells neither which task was under way when it lost a worker, nor
+whether a job that goes on for hours still moves.
+"""
+
+import logging
+import os
+import platform
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import orjson
+import xxhash
+
+from stages import attempt
+
+BEAT_S = 20.0  # how often a worker says that it is at work
+BUSY = 0.02  # of a core, over a beat: a worker that waits for its engine uses 0.002
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """The notes of one job, or of several for the same tasks."""
+
+    folder: str  # path, or URL of fsspec
+    most: int  # attempts at a task, after which it is passed over
+    beat_s: float = BEAT_S
+
+    @contextmanager
+    def begun(self, name: str) -> Iterator[bool]:
+        """Note an attempt at the task of this name; False, and nothing noted, if there have been `most`.
+
+        The note goes at the end, unless the work failed or this is left by an exception.
+        """
+        files, folder = fsspec.core.url_to_fs(self.folder)
+        files.makedirs(folder, exist_ok=True)
+        files.invalidate_cache()
+        key = _key(name)
+        if sum(path.rpartition("/")[2].startswith(key) for path in files.ls(folder, detail=False)) >= self.most:
+            yield False
+            return
+        _heart.begin(name, _Note(files, f"{folder}/{key}.{uuid.uuid4().hex}"), self.beat_s)
+        attempt.begin(name)
+        attempt.keep_failures(_heart.failed)
+        try:
+            yield True
+        except BaseException:
+            _heart.leave(name)
+            raise
+        _heart.end(name)
+
+    def signs(self) -> Any:
+        """What changes when a worker begins or ends an attempt, or is at work; compares by value, empty before the first."""
+        return {path: (it["size"], it.get("mtime"), it.get("LastModified"), it.get("etag")) for path, it in self._notes().items()}
+
+    def causes(self, names: list[str]) -> dict[str, list[str]]:
+        """By name of each task that was begun and is noted still: why each attempt failed, empty where that is not known."""
+        files, _ = fsspec.core.url_to_fs(self.folder)
+        keys = {_key(name): name for name in names}
+        found: dict[str, list[str]] = {}
+        for path in self._notes():
+            if name := keys.get(path.rpartition("/")[2].partition(".")[0]):
+                with suppress(OSError, orjson.JSONDecodeError):  # it goes, or is written, at this moment
+                    found.setdefault(name, []).append(orjson.loads(files.cat_file(path))["cause"])
+        return found
+
+    def _notes(self) -> dict[str, Any]:
+        files, folder = fsspec.core.url_to_fs(self.folder)
+        files.invalidate_cache()
+        try:
+            return dict(files.find(folder, detail=True))
+        except FileNotFoundError:
+            return {}
+
+
+def fail(name: str, error: Exception) -> None:
+    """The work on the task raised: note it."""
+    _heart.failed(name, attempt.one_line(error), error)
+
+
+def _key(name: str) -> str:
+    return xxhash.xxh3_64_hexdigest(name.encode())
+
+
+@dataclass
+class _Note:
+    files: Any  # file system
+    path: str
+    beats: int = 0
+
+    def write(self, name: str, cause: str = "") -> None:
+        self.beats += 1
+        note = {"name": name, "cause": cause, "host": platform.node(), "pid": os.getpid(), "beats": self.beats}
+        self.files.pipe_file(self.path, orjson.dumps(note))
+
+
+class _Heart:
+    """The attempts of this process; while it uses its processor they are written anew at each beat."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.notes: dict[str, _Note] = {}
+        self.thread: threading.Thread | None = None
+
+    def begin(self, name: str, note: _Note, beat_s: float) -> None:
+        with self.lock:
+            note.write(name)
+            self.notes[name] = note
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._beat, args=(beat_s,), daemon=True)
+                self.thread.start()
+
+    def end(self, name: str) -> None:
+        with self.lock:
+            if note := self.notes.pop(name, None):
+                note.files.rm_file(note.path)
+
+    def leave(self, name: str) -> None:
+        with self.lock:
+            self.notes.pop(name, None)
+
+    def failed(self, name: str, cause: str, error: Exception) -> None:
+        with self.lock:
+            if note := self.notes.pop(name, None):
+                note.write(name, cause)
+                logger.warning("%s failed: %s", name, cause, exc_info=error)
+
+    def _beat(self, beat_s: float) -> None:
+        used = time.process_time()
+        while True:
+            time.sleep(beat_s)
+            before, used = used, time.process_time()
+            if used - before < BUSY * beat_s:
+                continue
+            with self.lock, suppress(OSError):
+                for name, note in self.notes.items():
+                    note.write(name)
+
+
+_heart = _Heart()
