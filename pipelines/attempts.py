@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +74,16 @@ class Attempts:
                     found.setdefault(name, []).append(orjson.loads(files.cat_file(path))["cause"])
         return found
 
+    def lost(self, before: Collection[str]) -> bool:
+        """Whether something was begun since the signs `before`, and all that are at it were processes here and are gone."""
+        files, _ = fsspec.core.url_to_fs(self.folder)
+        notes = []
+        for path in self._notes().keys() - set(before):
+            with suppress(OSError, orjson.JSONDecodeError):
+                notes.append(orjson.loads(files.cat_file(path)))
+        at_work = [note for note in notes if not note["cause"]]
+        return bool(at_work) and not any(note["host"] != platform.node() or _runs(note["pid"]) for note in at_work)
+
     def _notes(self) -> dict[str, Any]:
         files, folder = fsspec.core.url_to_fs(self.folder)
         files.invalidate_cache()
@@ -86,6 +96,14 @@ class Attempts:
 def fail(name: str, error: Exception) -> None:
     """The work on the task raised: note it."""
     _heart.failed(name, attempt.one_line(error), error)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 def _key(name: str) -> str:

@@ -23,6 +23,10 @@ Steps = tuple[tuple[str, Config], ...]
 """Stage name (or `decide`) and configuration, in order."""
 
 
+SPREAD = ("Items", "Each", "Begin")
+"""Labels of what comes before the reader: shards, which are pickled, and no text."""
+
+
 @dataclass(frozen=True)
 class Away:
     """What a graph needs where workers are not forked from this process: an engine gives items again, and loses workers."""

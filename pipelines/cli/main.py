@@ -68,6 +68,7 @@ def main() -> None:
             "RuleSetError",
             "CurriculumError",
             "RunnerError",
+            "GraphError",
         ):
             raise
         click.echo(f"curricle: {error}", err=True)

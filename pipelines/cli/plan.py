@@ -22,7 +22,8 @@ def command(
 ) -> None:
     """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards.
 
-    With --runner also the flags that the run would set itself, and why.
+    With --runner also the flags that the run would set itself, and why, and the graph as the engine will run it: refused where
+    texts would be pickled or cross a shuffle.
     """
     check_engine(runner, flags)
     from pipelines.plan import make_plan
@@ -50,6 +51,7 @@ def command(
 
 def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: int) -> None:
     from pipelines.engines.flags import check_runner, parse_flags
+    from pipelines.engines.fused import plan_graph
     from pipelines.engines.settings import WARNINGS
     from pipelines.engines.settings import settings as settings_of
 
@@ -59,3 +61,10 @@ def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: i
         click.echo(f"  {setting.flag}\n    {setting.why}")
     for line in WARNINGS[name]:
         click.echo(f"  {line}")
+    click.echo("\ngraph, as it is fused")
+    for number, stage in enumerate(plan_graph(plan), 1):
+        click.echo(f"  {number}. {', '.join(stage.labels)}")
+        if stage.inside:
+            click.echo(f"     in one process: {', '.join(stage.inside)}")
+        if stage.gives:
+            click.echo(f"     over a shuffle: {stage.gives}")

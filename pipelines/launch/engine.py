@@ -27,6 +27,7 @@ from pipelines.launch.events import Event, Failed
 from pipelines.launch.rounds import Rounds, Stopped, T, Watch
 
 POLL_S = 0.5
+LOST_S = 30.0  # an engine that notices that a worker is gone has another one by then; Prism does not always notice
 SHOWN = 8  # names in a line
 START_S = 300.0  # without a sign of a worker: a cluster's first one took 25 s
 STALL_S = 3600.0  # without a commit, or processor time used by any worker: a batch under a slow endpoint may take as long
@@ -107,13 +108,17 @@ def _submit(
     causes: list[str] = []
     waiting = threading.Thread(target=_wait, args=(result, causes), daemon=True)
     waiting.start()
-    left, signs, since, begun = len(watch.left), attempts.signs(), time.monotonic(), False
+    first = attempts.signs()
+    left, signs, since, begun = len(watch.left), first, time.monotonic(), False
     try:
         while waiting.is_alive():
             waiting.join(POLL_S)
             watch.look()
             if (now := (len(watch.left), attempts.signs())) != (left, signs):
                 (left, signs), since, begun = now, time.monotonic(), True
+            if begun and time.monotonic() > since + LOST_S and attempts.lost(first):
+                causes.insert(0, "its worker died, and the engine goes on waiting")
+                break
             if time.monotonic() > since + (stall_s if begun else START_S):
                 raise Stopped(_stalled(attempts, watch, stall_s) if begun else f"no worker has begun a shard in {START_S:.0f} s")
     finally:

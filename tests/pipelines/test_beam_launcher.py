@@ -99,7 +99,7 @@ def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stderr
-    assert done.stdout.startswith(f"{{{str(gone)!r}: \"reading: FileNotFoundError: ")
+    assert done.stdout.startswith(f'{{{str(gone)!r}: "reading: FileNotFoundError: ')
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stdout
 

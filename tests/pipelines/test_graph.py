@@ -1,6 +1,7 @@
 """The Beam graph that is really run: one fused stage, and batches never pickled."""
 
 import apache_beam as beam
+import pyarrow as pa
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
@@ -8,14 +9,21 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
 
 from pipelines.cli.demo import SAMPLE
+from pipelines.engines.fused import GraphError, fused_stages, plan_graph
 from pipelines.graph import build
 from pipelines.plan import make_plan
 from pipelines.recipe import SHIPPED, load_recipe
 from pipelines.work import local_options
 from schemas.yaml_file import shipped
+from stages.read.shard import ReadShard
 from stages.write import Sink
 
 CHECKED = PipelineOptions([], runner="FnApiRunner")
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(load_recipe("web"), [str(SAMPLE)])
 
 
 @pytest.fixture(scope="module", params=[(name, options) for name in shipped(SHIPPED) for options in (CHECKED, local_options())])
@@ -25,6 +33,42 @@ def graph(request):
     pipeline = beam.Pipeline(options=options)
     build(pipeline, plan.shards[:1], plan.recipe.read, plan.steps, Sink(output="/o", schemas=plan.schemas, fingerprint="f"))
     return pipeline, pipeline.to_runner_api(default_environment=environments.EmbeddedPythonEnvironment.default())
+
+
+def group(batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection:
+    return batches | "Key" >> beam.Map(keyed) | "Group" >> beam.GroupByKey()
+
+
+def keyed(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+    return batch.num_rows, batch
+
+
+def unannotated(batch):
+    return batch.slice(0)
+
+
+BREAKS = {
+    "a function without a type pickles": (beam.Map(unannotated), "Broken: what it gives is pickled (FastPrimitivesCoder)"),
+    "a batch is grouped": (beam.ptransform_fn(group)(), "text crosses a shuffle at .*RecordBatchCoder"),
+}
+
+
+@pytest.mark.parametrize(("broken", "message"), BREAKS.values(), ids=BREAKS)
+def test_a_graph_that_pickles_or_shuffles_text_is_refused(plan, broken, message):
+    pipeline = beam.Pipeline("FnApiRunner")
+    batches = pipeline | "Items" >> beam.Create(plan.shards) | "Read" >> ReadShard(plan.recipe.read)
+    assert len(fused_stages(pipeline)) == 2
+    _ = batches | "Broken" >> broken
+    with pytest.raises(GraphError, match=message.replace("(", "\\(").replace(")", "\\)")):
+        fused_stages(pipeline)
+
+
+def test_a_plan_for_an_engine_reads_decides_and_commits_in_one_stage(plan):
+    first, second = plan_graph(plan)
+    assert "Read" not in first.labels
+    assert second.labels[:3] == ("Items", "Begin", "Read")
+    assert second.labels[-1] == "Commit"
+    assert (second.inside, second.gives) == (("RecordBatchCoder", "StrUtf8Coder"), None)
 
 
 def test_no_pickle_coder_carries_batches(graph):

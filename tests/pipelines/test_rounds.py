@@ -1,5 +1,7 @@
 """A task that kills its worker is tried a bounded number of times and costs no other task; the notes say what was under way."""
 
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +121,21 @@ def test_a_cause_that_passes_costs_nothing(job):
     assert job.next() is None
     assert job.set_aside() == {}
     assert job.attempts.causes(["a", "b"]) == {"a": ["ValueError: two lines"], "b": [""]}
+
+
+def test_a_worker_that_is_gone_is_seen_once_nobody_else_is_at_work(job):
+    died = (
+        "import sys; from pipelines.attempts import Attempts; Attempts(sys.argv[1], 9).begun(sys.argv[2]).__enter__(); sys.exit()"
+    )
+    job.next()
+    before = job.attempts.signs()
+    assert not job.attempts.lost(before)
+    for name in "ab":
+        subprocess.run([sys.executable, "-c", died, job.attempts.folder, name], check=True, timeout=100)
+        assert job.attempts.lost(before)
+    assert not job.attempts.lost(job.attempts.signs())
+    with job.attempts.begun("c"):
+        assert not job.attempts.lost(before)
 
 
 def test_a_job_that_begins_nothing_is_not_repeated(job):

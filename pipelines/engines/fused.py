@@ -1,0 +1,86 @@
+"""The graph as an engine will run it, by Beam's own fusion, looked at before anything starts.
+
+A PCollection whose type Beam does not know is pickled, and a text that crosses a shuffle is copied four times: neither shows in
+a small run.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.runners import pipeline_context
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms import environments
+
+from pipelines.attempts import Attempts
+from pipelines.graph import SPREAD, away_of, build
+from pipelines.plan import Plan
+from schemas.coder import RecordBatchCoder
+from stages.write import Sink
+
+PICKLE = re.compile(r"FastPrimitives|Pickle|pickle|Dill")
+BATCHES = RecordBatchCoder.__name__
+SOURCE, SINK = "beam:runner:source:v1", "beam:runner:sink:v1"  # ends of a fused stage
+
+
+class GraphError(ValueError):
+    """A graph that would pickle batches or shuffle text: one line."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What runs in one process without a coder between."""
+
+    labels: tuple[str, ...]  # our transforms, in order
+    inside: tuple[str, ...]  # coders from the reader on, not used while it stays in one process
+    gives: str | None  # coder over the shuffle behind it; None at the end
+
+
+def plan_graph(plan: Plan) -> list[Fused]:
+    """That of an engine's first job; GraphError."""
+    pipeline = beam.Pipeline("FnApiRunner")
+    sink = Sink(output="", schemas=plan.schemas, fingerprint=plan.fingerprint)
+    build(pipeline, plan.shards, plan.recipe.read, plan.steps, sink, away_of(sink, Attempts("", 1), alone=False))
+    return fused_stages(pipeline)
+
+
+def fused_stages(pipeline: beam.Pipeline) -> list[Fused]:
+    """Stages of the pipeline; GraphError if batches are pickled or cross a shuffle."""
+    proto = pipeline.to_runner_api(default_environment=environments.EmbeddedPythonEnvironment.default())
+    _check_types(proto)
+    components, stages = FnApiRunner().create_stages(proto)
+    context = pipeline_context.PipelineContext(components.components)
+    found = []
+    for stage in stages:
+        ends: dict[str, str] = {}
+        labels: dict[str, None] = {}
+        inside: dict[str, None] = {}
+        for transform in stage.transforms:
+            label = transform.unique_name.partition("/")[0]
+            into = transform.inputs if transform.spec.urn == SINK else transform.outputs
+            coders = [_coder(context, components.components, name) for name in into.values()]
+            if transform.spec.urn in (SOURCE, SINK):
+                ends[transform.spec.urn] = coders[0]
+                continue
+            labels[label] = None
+            if label not in SPREAD:
+                inside |= dict.fromkeys(coders)
+        if crossing := [coder for coder in ends.values() if BATCHES in coder]:
+            raise GraphError(f"text crosses a shuffle at {', '.join(labels)} ({crossing[0]}): group hashes, not documents")
+        found.append(Fused(tuple(labels), tuple(inside), ends.get(SINK)))
+    return found
+
+
+def _check_types(proto: Any) -> None:
+    context = pipeline_context.PipelineContext(proto.components)
+    for transform in proto.components.transforms.values():
+        if transform.subtransforms or not transform.unique_name or transform.unique_name.partition("/")[0] in SPREAD:
+            continue
+        for name in transform.outputs.values():
+            if PICKLE.search(coder := _coder(context, proto.components, name)):
+                raise GraphError(f"{transform.unique_name}: what it gives is pickled ({coder}): annotate its function")
+
+
+def _coder(context: Any, components: Any, pcollection: str) -> str:
+    return str(context.coders.get_by_id(components.pcollections[pcollection].coder_id))
