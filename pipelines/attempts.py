@@ -23,7 +23,7 @@ import xxhash
 from stages import attempt
 
 BEAT_S = 20.0  # how often a worker says that it is at work
-BUSY = 0.02  # of a core, over a beat: a worker that waits for its engine uses 0.002
+BUSY = 0.001  # of a core, over a beat, in the thread of the attempt; the others answer an engine's questions and use 0.04
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Attempts:
         if sum(path.rpartition("/")[2].startswith(key) for path in files.ls(folder, detail=False)) >= self.most:
             yield False
             return
-        _heart.begin(name, _Note(files, f"{folder}/{key}.{uuid.uuid4().hex}"), self.beat_s)
+        _heart.begin(name, _Note(files, f"{folder}/{key}.{uuid.uuid4().hex}", _clock()), self.beat_s)
         attempt.begin(name)
         attempt.keep_failures(_heart.failed)
         try:
@@ -114,6 +114,8 @@ def _key(name: str) -> str:
 class _Note:
     files: Any  # file system
     path: str
+    clock: int  # of the thread that made it
+    used: float = 0.0
     beats: int = 0
 
     def write(self, name: str, cause: str = "") -> None:
@@ -121,9 +123,22 @@ class _Note:
         note = {"name": name, "cause": cause, "host": platform.node(), "pid": os.getpid(), "beats": self.beats}
         self.files.pipe_file(self.path, orjson.dumps(note))
 
+    def busy(self) -> float:
+        """Seconds of its processor that the thread has used since the last call."""
+        before = self.used
+        with suppress(OSError):  # the thread is gone
+            self.used = time.clock_gettime(self.clock)
+        return self.used - before
+
+
+def _clock() -> int:
+    """Of this thread's processor time; of the process where there is none (macOS)."""
+    of_thread = getattr(time, "pthread_getcpuclockid", None)
+    return of_thread(threading.get_ident()) if of_thread else time.CLOCK_PROCESS_CPUTIME_ID
+
 
 class _Heart:
-    """The attempts of this process; while it uses its processor they are written anew at each beat."""
+    """The attempts of this process; one whose thread uses the processor is written anew at each beat."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -154,15 +169,12 @@ class _Heart:
                 logger.warning("%s failed: %s", name, cause, exc_info=error)
 
     def _beat(self, beat_s: float) -> None:
-        used = time.process_time()
         while True:
             time.sleep(beat_s)
-            before, used = used, time.process_time()
-            if used - before < BUSY * beat_s:
-                continue
             with self.lock, suppress(OSError):
                 for name, note in self.notes.items():
-                    note.write(name)
+                    if note.busy() >= BUSY * beat_s:
+                        note.write(name)
 
 
 _heart = _Heart()

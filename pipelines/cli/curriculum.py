@@ -34,7 +34,7 @@ def command(
     """
     if output is None and not dry_run:
         raise click.UsageError("give --output, or --dry-run")
-    check_engine(runner, flags)
+    check_engine(runner, flags, None if output is None else str(output))
     sys.exit(execute(plan, outputs, None if dry_run else output, workers, quiet, runner, flags))
 
 

@@ -1,5 +1,6 @@
 """`curricle plan`."""
 
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -50,21 +51,30 @@ def command(
 
 
 def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: int) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from pipelines.engines.dataflow import check_dataflow, dry_run
     from pipelines.engines.flags import check_runner, parse_flags
-    from pipelines.engines.fused import plan_graph
+    from pipelines.engines.fused import fused_stages, plan_pipeline
     from pipelines.engines.settings import WARNINGS
     from pipelines.engines.settings import settings as settings_of
 
     name = check_runner(runner)
     click.echo(f"\n{runner}: one job for all pending shards; flags set for it")
-    for setting in settings_of(name, parse_flags(name, flags), shards=len(plan.shards), models=plan.models, workers=workers):
+    given = parse_flags(name, flags)
+    ours = settings_of(name, given, shards=len(plan.shards), models=plan.models, workers=workers)
+    for setting in ours:
         click.echo(f"  {setting.flag}\n    {setting.why}")
     for line in WARNINGS[name]:
         click.echo(f"  {line}")
     click.echo("\ngraph, as it is fused")
-    for number, stage in enumerate(plan_graph(plan), 1):
+    for number, stage in enumerate(fused_stages(plan_pipeline(plan, PipelineOptions([], runner="FnApiRunner"))), 1):
         click.echo(f"  {number}. {', '.join(stage.labels)}")
         if stage.inside:
             click.echo(f"     in one process: {', '.join(stage.inside)}")
         if stage.gives:
             click.echo(f"     over a shuffle: {stage.gives}")
+    if given.get("dry_run"):
+        check_dataflow(flags)
+        options = PipelineOptions([f"--runner={name}", *(setting.flag for setting in ours), *flags])
+        click.echo(f"\ndry run: {dry_run(partial(plan_pipeline, plan, options))}")

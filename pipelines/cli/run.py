@@ -29,17 +29,20 @@ workers = click.option(
 )
 
 
-def check_engine(runner: str, flags: tuple[str, ...]) -> None:
-    """RunnerError for a runner or a flag after `--` that there is not."""
+def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None) -> None:
+    """RunnerError for a runner or a flag after `--` that there is not, or an output that the runner cannot write."""
     if runner == "local":
         if flags:
             raise click.UsageError(
                 f"unexpected argument {flags[0]!r}: quote a pattern, and give a flag of an engine with --runner"
             )
         return
+    from pipelines.engines.dataflow import check_output
     from pipelines.engines.flags import check_runner, parse_flags
 
     parse_flags(check_runner(runner), flags)
+    if output is not None:
+        check_output(runner, output)
 
 
 @click.command()
@@ -65,7 +68,7 @@ def command(
 
     FLAGS are those of the runner's engine: --runner SparkRunner -- --spark_master_url=spark://host:7077
     """
-    check_engine(runner, flags)
+    check_engine(runner, flags, str(output))
     sys.exit(execute(recipe, inputs, output, workers, settings, quiet, runner, flags))
 
 

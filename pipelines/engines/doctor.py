@@ -1,13 +1,16 @@
 """What an engine needs on this machine, looked at one by one; each line ends with the command that mends it."""
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from models.catalog import cached_models, model_cache
 from pipelines.engines import versions
+from pipelines.engines.dataflow import missing_extra
 from pipelines.engines.flags import Runner
 from pipelines.engines.programs import jars_path, java_version, prism_path
 from pipelines.engines.settings import worker_command
@@ -28,14 +31,12 @@ def examine(runner: Runner, output: Path | None) -> Iterator[Finding]:
     if runner == "PrismRunner":
         yield from _prism()
     elif runner == "DataflowRunner":
-        yield Finding(
-            False, "DataflowRunner cannot run in this version: it needs an output in an object store", "use SparkRunner"
-        )
-        return
+        yield from _dataflow()
     else:
         yield from _java(runner)
     command = worker_command()
-    yield _finding(os.access(command, os.X_OK), f"worker: {command}", "pip install --force-reinstall --no-deps curricle")
+    if runner != "DataflowRunner":
+        yield _finding(os.access(command, os.X_OK), f"worker: {command}", "pip install --force-reinstall --no-deps curricle")
     folders = sorted({str(folder.parent) for folder in code_folders().values()})
     where = f"code: {code_sha256()[:12]} in {', '.join(folders)}"
     yield _finding(
@@ -45,7 +46,9 @@ def examine(runner: Runner, output: Path | None) -> Iterator[Finding]:
     yield Finding(
         True, f"model cache: {model_cache()}, {there} models; on a cluster it must lie at the same path on every machine"
     )
-    if output is not None:
+    if output is not None and runner == "DataflowRunner":
+        yield Finding(False, f"output: {output}, a local folder", "--output gs://BUCKET/FOLDER")
+    elif output is not None:
         yield _output(output.absolute())
 
 
@@ -56,12 +59,21 @@ def _prism() -> Iterator[Finding]:
     yield _finding(there, f"Prism {versions.PRISM}: {path}", "curricle doctor --runner PrismRunner --get")
 
 
-def _java(runner: Runner) -> Iterator[Finding]:
-    version = java_version("java")
-    tested = " or ".join(map(str, versions.JAVA))
-    yield _finding(
-        version in versions.JAVA, f"Java: {version or 'none'}, needs {tested}", "apt-get install openjdk-17-jre-headless"
+def _dataflow() -> Iterator[Finding]:
+    command = missing_extra()
+    yield _finding(command is None, "the extra `gcp` (apache-beam[gcp])", command or "")
+    python, beam = ".".join(platform.python_version_tuple()[:2]), version("apache-beam")
+    base = f"apache/beam_python{python}_sdk:{beam}"
+    yield Finding(True, f"workers: an image from {base} with the same curricle (examples/worker/Dockerfile); not looked at")
+    yield Finding(
+        True, "Google's credentials, project, buckets: not looked at; `curricle plan ... -- --dry_run=True` makes a job"
     )
+
+
+def _java(runner: Runner) -> Iterator[Finding]:
+    found = java_version("java")
+    tested = " or ".join(map(str, versions.JAVA))
+    yield _finding(found in versions.JAVA, f"Java: {found or 'none'}, needs {tested}", "apt-get install openjdk-17-jre-headless")
     jars = jars_path(runner)
     if not jars.exists():
         yield _finding(shutil.which("mvn") is not None, "Maven, to fetch the job server once", "apt-get install maven")

@@ -57,6 +57,9 @@ JAVA_OPTIONS = {
 }
 """Name and action of the job server's options (DescribePipelineOptions) that a batch job can use and Python's do not have."""
 
+TRIAL = {"DataflowRunner": {"dry_run": "store"}}
+"""Of Beam's options for tests, those that a user can use: with `curricle plan`."""
+
 
 class RunnerError(ValueError):
     """A runner or flag that cannot be used, or something that an engine needs and is not there: one line."""
@@ -91,7 +94,7 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
             there = _Parser(add_help=False)
             kind._add_argparse_args(there)
             elsewhere |= dict.fromkeys(_names(there), owner)
-    for name, action in JAVA_OPTIONS.get(runner, {}).items():
+    for name, action in (JAVA_OPTIONS.get(runner, {}) | TRIAL.get(runner, {})).items():
         parser.add_argument(f"--{name}", dest=name, action=action)
     known = _names(parser) - {f"--{name}" for name in OURS}
     for flag in flags:
@@ -105,6 +108,16 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
     if rest:
         raise RunnerError(f"after `--`: {rest[0]!r} is no flag; a value is written --flag=value")
     return {name: value for name, value in vars(values).items() if value is not None}
+
+
+def check_master(given: dict[str, Any]) -> None:
+    """RunnerError for a manager of Spark clusters that the job server from Maven Central has no classes for."""
+    master = str(given.get("spark_master_url", ""))
+    if master.startswith(("yarn", "k8s:")) and not ({"job_endpoint", "spark_job_server_jar"} & given.keys()):
+        raise RunnerError(
+            f"--spark_master_url={master}: the job server that is fetched knows standalone masters only; start one that has this "
+            "manager's classes and give its --job_endpoint"
+        )
 
 
 def _is_options(kind: Any) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
@@ -37,12 +38,12 @@ class Fused:
     gives: str | None  # coder over the shuffle behind it; None at the end
 
 
-def plan_graph(plan: Plan) -> list[Fused]:
-    """That of an engine's first job; GraphError."""
-    pipeline = beam.Pipeline("FnApiRunner")
+def plan_pipeline(plan: Plan, options: PipelineOptions) -> beam.Pipeline:
+    """That of an engine's first job, without an output."""
+    pipeline = beam.Pipeline(options=options)
     sink = Sink(output="", schemas=plan.schemas, fingerprint=plan.fingerprint)
     build(pipeline, plan.shards, plan.recipe.read, plan.steps, sink, away_of(sink, Attempts("", 1), alone=False))
-    return fused_stages(pipeline)
+    return pipeline
 
 
 def fused_stages(pipeline: beam.Pipeline) -> list[Fused]:

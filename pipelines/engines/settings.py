@@ -35,7 +35,10 @@ WARNINGS: dict[Runner, tuple[str, ...]] = {
         "Flink repeats the whole job after a worker's death if the cluster's config has a restart-strategy, else it ends the job:"
         " it is submitted once more for the shards left.",
     ),
-    "DataflowRunner": ("Needs the extra `gcp`, and an output in an object store, which this version cannot write.",),
+    "DataflowRunner": (
+        "No job was run there. Input and output must lie in an object store, models in the image; with --dry_run=True this makes"
+        " the job and sends it nowhere.",
+    ),
 }
 
 
@@ -78,6 +81,11 @@ def _settings(runner: Runner, given: dict[str, Any], shards: int, models: bool, 
         yield (
             "environment_config",
             Setting(f"--environment_config={command}", "the same path on every machine; a thread a library"),
+        )
+    if runner == "DataflowRunner":
+        yield (
+            "number_of_worker_harness_threads",
+            Setting("--number_of_worker_harness_threads=1", "a shard at a time in a process, a process a core"),
         )
     if runner == "SparkRunner":
         if local:

@@ -17,6 +17,7 @@ def main() -> None:
         parser.add_argument(f"--{name}_endpoint")
     given, _ = parser.parse_known_args([argument.replace("'", "") for argument in sys.argv[1:]])  # Prism quotes the id
 
+    os.environ["WORKER_ID"] = given.id  # Beam reads it when it is imported; without it no line of a log arrives
     import grpc
     from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc, endpoints_pb2
     from apache_beam.runners.worker import sdk_worker_main
@@ -30,7 +31,6 @@ def main() -> None:
         return text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url))
 
     os.environ |= {
-        "WORKER_ID": given.id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
         "LOGGING_API_SERVICE_DESCRIPTOR": descriptor(given.logging_endpoint or info.logging_endpoint.url),
         "CONTROL_API_SERVICE_DESCRIPTOR": descriptor(given.control_endpoint or info.control_endpoint.url),

@@ -19,7 +19,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.attempts import BEAT_S, Attempts
-from pipelines.engines.flags import Runner, RunnerError, parse_flags
+from pipelines.engines.dataflow import check_dataflow
+from pipelines.engines.flags import Runner, RunnerError, check_master, parse_flags
 from pipelines.engines.programs import server_command
 from pipelines.engines.server import free_port, job_server
 from pipelines.engines.settings import settings
@@ -30,6 +31,7 @@ POLL_S = 0.5
 LOST_S = 30.0  # an engine that notices that a worker is gone has another one by then; Prism does not always notice
 SHOWN = 8  # names in a line
 START_S = 300.0  # without a sign of a worker: a cluster's first one took 25 s
+CLOUD_START_S = 1800.0  # where machines are started for the job, and fetch an image
 STALL_S = 3600.0  # without a commit, or processor time used by any worker: a batch under a slow endpoint may take as long
 
 Build = Callable[[beam.Pipeline, Sequence[T], Attempts, bool], object]
@@ -65,9 +67,18 @@ class Engine:
     stall_s: float = STALL_S
 
     def __post_init__(self) -> None:
-        parse_flags(self.runner, self.flags)
+        given = parse_flags(self.runner, self.flags)
         if self.runner == "DataflowRunner":
-            raise RunnerError("DataflowRunner: its workers cannot write a local folder, and object stores are not supported yet")
+            check_dataflow(self.flags)
+        if self.runner == "SparkRunner":
+            check_master(given)
+        if "dry_run" in given:
+            raise RunnerError("--dry_run starts nothing: it is a flag of `curricle plan`")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Seconds without a sign of a worker before the first one, and after it, until the run is ended."""
+        return CLOUD_START_S if self.runner == "DataflowRunner" else START_S, self.stall_s
 
     def run(self, job: Job[T], on_event: Callable[[Event[Any, Any]], None]) -> Ended[T]:
         """Do all tasks that can be done. The causes are one line; that of a stopped run names the engine's log."""
@@ -86,7 +97,7 @@ class Engine:
             try:
                 while (todo := rounds.next()) is not None:
                     with _no_traces():
-                        rounds.failed = _submit([*flags, *connect], job.build, *todo, rounds.watch, self.stall_s)
+                        rounds.failed = _submit([*flags, *connect], job.build, *todo, rounds.watch, self.bounds)
             except Stopped as stopped:
                 cause = f"{stopped}{where}"
         set_aside = rounds.set_aside(where)
@@ -99,12 +110,22 @@ class Engine:
 
 
 def _submit(
-    flags: list[str], build: Build[T], tasks: list[T], attempts: Attempts, alone: bool, watch: Watch[T], stall_s: float
+    flags: list[str],
+    build: Build[T],
+    tasks: list[T],
+    attempts: Attempts,
+    alone: bool,
+    watch: Watch[T],
+    bounds: tuple[float, float],
 ) -> str | None:
     """One job; None if it ended well, else one line. Stopped if no other would do better."""
-    pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    build(pipeline, tasks, attempts, alone)
-    result = pipeline.run()
+    try:
+        pipeline = beam.Pipeline(options=PipelineOptions(flags))
+        build(pipeline, tasks, attempts, alone)
+        result = pipeline.run()
+    except Exception as error:  # each engine has its own kinds
+        raise Stopped(f"it takes no job: {type(error).__name__}: {one_line(str(error))}") from error
+    start_s, stall_s = bounds
     causes: list[str] = []
     waiting = threading.Thread(target=_wait, args=(result, causes), daemon=True)
     waiting.start()
@@ -119,8 +140,8 @@ def _submit(
             if begun and time.monotonic() > since + LOST_S and attempts.lost(first):
                 causes.insert(0, "its worker died, and the engine goes on waiting")
                 break
-            if time.monotonic() > since + (stall_s if begun else START_S):
-                raise Stopped(_stalled(attempts, watch, stall_s) if begun else f"no worker has begun a shard in {START_S:.0f} s")
+            if time.monotonic() > since + (stall_s if begun else start_s):
+                raise Stopped(_stalled(attempts, watch, stall_s) if begun else f"no worker has begun a shard in {start_s:.0f} s")
     finally:
         if waiting.is_alive():
             with contextlib.suppress(Exception):

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from pipelines.cli.demo import SAMPLE
+from pipelines.engines.dataflow import missing_extra
 from pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
 from pipelines.engines.settings import is_local, settings
-from pipelines.launch.engine import one_line
+from pipelines.launch.engine import Engine, one_line
 
 EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
 
@@ -115,21 +116,65 @@ MISTAKES = {
     "a value of the wrong type": (["--runner", "FlinkRunner", "--", "--parallelism=two"], "invalid int value"),
     "a value without a flag": (["--runner", "FlinkRunner", "--", "two"], "is no flag"),
     "a flag for the local pool": (["--", "--parallelism=2"], "unexpected argument"),
-    "an output that Dataflow cannot reach": (["--runner", "DataflowRunner"], "object stores are not supported"),
+    "an output that Dataflow cannot reach": (["--runner", "DataflowRunner"], "name gs://BUCKET/FOLDER"),
+    "a misspelt flag of Dataflow": (["--runner", "DataflowRunner", "--", "--regoin=x"], "did you mean '--region'"),
+    "a dry run without a project": (["--runner", "DataflowRunner", "--", "--dry_run=True"], "needs --project=NAME"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_mistake_is_one_line_and_nothing_runs(tmp_path, command, arguments, message):
-    if command == "plan" and "DataflowRunner" in arguments:
-        return  # a plan is possible, and says the same
+    if command == "plan" and arguments == ["--runner", "DataflowRunner"]:
+        return  # it names no output
+    if command == "run" and "--dry_run=True" in arguments:
+        return  # its output is refused first
     (tmp_path / "e.jsonl").write_text("")
     output = ["--output", tmp_path / "o"] if command == "run" else []
     done = curricle(command, "web", "--input", tmp_path / "e.jsonl", *output, *arguments)
     assert done.returncode == 2
     assert message in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "o").exists()
+
+
+GIVEN = ["--project=a-project", "--region=europe-west1", "--temp_location=gs://bucket/t"]
+LACKS = {
+    "DataflowRunner": {
+        "a region": (["--project=p"], "needs --region=REGION"),
+        "a temporary location in a bucket": ([*GIVEN[:2], "--temp_location=/tmp"], "not gs://BUCKET/FOLDER"),
+        "a bucket's name that Beam takes": ([*GIVEN[:2], "--temp_location=gs://b/t"], "not gs://BUCKET/FOLDER"),
+        "workers with our package": (GIVEN, "its workers would have no curricle"),
+    },
+    "SparkRunner": {
+        "a master that the job server knows": (["--spark_master_url=yarn"], "knows standalone masters only"),
+        "and in Kubernetes": (["--spark_master_url=k8s://https://h:6443"], "knows standalone masters only"),
+    },
+}
+
+
+@pytest.mark.parametrize(("runner", "what"), [(runner, what) for runner, cases in LACKS.items() for what in cases])
+def test_an_engine_that_lacks_something_is_refused_before_a_run(runner, what):
+    flags, message = LACKS[runner][what]
+    with pytest.raises(RunnerError, match=message):
+        Engine(runner, tuple(flags), 1)
+
+
+def test_a_job_server_of_ones_own_may_know_other_masters():
+    Engine("SparkRunner", ("--spark_master_url=yarn", "--job_endpoint=h:8099"), 1)
+
+
+@pytest.mark.skipif(missing_extra() is not None, reason="needs the extra gcp: 800 MB, in an environment of its own")
+def test_dataflow_takes_the_graph_in_a_dry_run():
+    flags = [*GIVEN, "--sdk_container_image=registry/curricle:1", "--dry_run=True"]
+    done = curricle("plan", "web", "--input", SAMPLE, "--runner", "DataflowRunner", "--", *flags)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith("workers from registry/curricle:1")
+
+
+def test_without_the_extra_a_line_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("pipelines.engines.dataflow.find_spec", lambda _: None)
+    with pytest.raises(RunnerError, match=r"pip install 'curricle\[gcp\]'"):
+        Engine("DataflowRunner", (*GIVEN, "--setup_file=./setup.py"), 1)
 
 
 @pytest.mark.parametrize("name", REFUSED)

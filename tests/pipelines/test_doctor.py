@@ -20,12 +20,13 @@ MISSING = {
     "PrismRunner": ["https://go.dev/dl", "curricle doctor --runner PrismRunner --get"],
     "SparkRunner": ["openjdk-17", "apt-get install maven", "curricle doctor --runner SparkRunner --get"],
     "FlinkRunner": ["openjdk-17", "apt-get install maven", "curricle doctor --runner FlinkRunner --get"],
+    "DataflowRunner": ["--output gs://BUCKET/FOLDER"],
 }
 
 
 @pytest.mark.parametrize(("runner", "mends"), MISSING.items())
 def test_what_is_missing_is_said_with_the_command_that_mends_it(bare, runner, mends):
-    done = CliRunner().invoke(command, ["--runner", runner])
+    done = CliRunner().invoke(command, ["--runner", runner, "--output", str(bare)])
     assert done.exit_code == 1
     lines = [line for line in done.output.splitlines() if line.startswith("MISSING")]
     assert [mend for mend in mends if not any(mend in line for line in lines)] == []

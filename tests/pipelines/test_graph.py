@@ -9,7 +9,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
 
 from pipelines.cli.demo import SAMPLE
-from pipelines.engines.fused import GraphError, fused_stages, plan_graph
+from pipelines.engines.fused import GraphError, fused_stages, plan_pipeline
 from pipelines.graph import build
 from pipelines.plan import make_plan
 from pipelines.recipe import SHIPPED, load_recipe
@@ -64,7 +64,7 @@ def test_a_graph_that_pickles_or_shuffles_text_is_refused(plan, broken, message)
 
 
 def test_a_plan_for_an_engine_reads_decides_and_commits_in_one_stage(plan):
-    first, second = plan_graph(plan)
+    first, second = fused_stages(plan_pipeline(plan, CHECKED))
     assert "Read" not in first.labels
     assert second.labels[:3] == ("Items", "Begin", "Read")
     assert second.labels[-1] == "Commit"

@@ -1,0 +1,73 @@
+"""What a job on Dataflow needs, checked before anything starts. No job was run there: see docs/deploy.md for what was checked."""
+
+import logging
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import apache_beam as beam
+
+from pipelines.engines.flags import RunnerError, parse_flags
+from stages.attempt import one_line
+
+NEEDED = {
+    "project": "--project=NAME",
+    "region": "--region=REGION",
+    "temp_location": "--temp_location=gs://BUCKET/FOLDER",
+}
+PACKAGES = ("sdk_container_image", "setup_file", "extra_packages", "requirements_file")
+"""Flags that bring our package to the workers."""
+
+SCHEME = "gs://"
+SHORTEST = 3  # characters of a bucket's name: for a shorter one Beam tries for two minutes to make a bucket of its own
+
+
+def check_output(runner: str, output: str) -> None:
+    """RunnerError for a local folder, which machines in the cloud cannot write."""
+    if runner == "DataflowRunner" and "://" not in output:
+        raise RunnerError(f"DataflowRunner: its workers cannot write the local folder {output}: name gs://BUCKET/FOLDER")
+
+
+def missing_extra() -> str | None:
+    """The command that installs what DataflowRunner needs; None if it is there."""
+    return None if find_spec("apitools") else "pip install 'curricle[gcp]'"
+
+
+def check_dataflow(flags: Sequence[str]) -> None:
+    """RunnerError for the first flag or package that is missing or wrong."""
+    given = parse_flags("DataflowRunner", flags)
+    for name, example in NEEDED.items():
+        if not given.get(name):
+            raise RunnerError(f"DataflowRunner needs {example}, after `--`")
+    for name in ("temp_location", "staging_location"):
+        bucket, _, _ = str(given.get(name, "")).removeprefix(SCHEME).partition("/")
+        if name in given and (not given[name].startswith(SCHEME) or len(bucket) < SHORTEST):
+            raise RunnerError(f"DataflowRunner flag --{name}={given[name]}: not gs://BUCKET/FOLDER")
+    if not any(given.get(name) for name in PACKAGES):
+        raise RunnerError(
+            "DataflowRunner: its workers would have no curricle: give --sdk_container_image=IMAGE (examples/worker/Dockerfile), "
+            "or --setup_file=./setup.py of a checkout"
+        )
+    if command := missing_extra():
+        raise RunnerError(f"DataflowRunner needs the extra `gcp`: {command}")
+
+
+def dry_run(make: Callable[[], beam.Pipeline]) -> str:
+    """Have Beam make the job of a pipeline with the option `--dry_run=True`, without Google's cloud: what is in it, in a line.
+
+    RunnerError for what Beam refuses.
+    """
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    try:
+        pipeline = make()
+        pipeline.run()
+    except Exception as error:  # its clients have their own kinds
+        raise RunnerError(f"DataflowRunner: {one_line(error)}") from error
+    proto = pipeline.runner.proto_pipeline
+    images = {_image(environment.payload) for environment in proto.components.environments.values()} - {""}
+    return f"{proto.ByteSize():,} bytes, workers from {', '.join(sorted(images))}"
+
+
+def _image(payload: bytes) -> str:
+    from apache_beam.portability.api import beam_runner_api_pb2
+
+    return beam_runner_api_pb2.DockerPayload.FromString(payload).container_image
