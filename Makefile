@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test torch test-torch test-mds test-clusters check bench does-it-help
+.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check bench does-it-help
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -33,9 +33,17 @@ test-mds:
 	.venv-mds/bin/pip install --quiet --disable-pip-version-check -e '.[mds,tokenizers]' duckdb hypothesis pytest pytest-timeout
 	.venv-mds/bin/python -m pytest tests/pipelines/test_curriculum_formats.py -k mds
 
-# Prism, Spark and Flink for real; their programs come into the user's cache once (460 MB, 7 minutes).
+# Needs Java, Maven and Go.
+engines: $(BIN)/curricle
+	for runner in Spark Flink Prism; do $(BIN)/curricle doctor --runner $${runner}Runner --get || exit 1; done
+
+# Prism, Spark and Flink for real, and a cluster of each of the latter; their programs come into the user's cache once (460 MB).
 test-clusters: $(BIN)/pytest
 	$(BIN)/python -m pytest -m cluster tests/clusters
+
+# Everything killed that can be: workers, executors, drivers; full disks, larger inputs. Half an hour.
+test-clusters-faults: $(BIN)/pytest
+	$(BIN)/python -m pytest -m cluster_faults tests/clusters
 
 check: $(BIN)/pytest
 	$(BIN)/ruff check .
