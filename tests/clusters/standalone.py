@@ -61,6 +61,7 @@ class Cluster:
     folder: Path
     flags: tuple[str, ...] = ()
     workers_there: Callable[[], int | None] = lambda: 0
+    jobs: Callable[[], int | None] = lambda: 0  # that run
     master: "subprocess.Popen[bytes] | None" = None
     workers: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     hire: "Callable[[], subprocess.Popen[bytes]] | None" = None
@@ -173,6 +174,7 @@ def _flink(cluster: Cluster, jars: Path) -> None:
     cluster.flags = (f"--flink_master=127.0.0.1:{rest}", f"--parallelism={WORKERS}")
     wait_until(lambda: _json(f"http://127.0.0.1:{rest}/overview"), "the job manager answers", 120)
     cluster.workers_there = lambda: _json(f"http://127.0.0.1:{rest}/overview").get("taskmanagers")
+    cluster.jobs = lambda: _json(f"http://127.0.0.1:{rest}/overview").get("jobs-running")
     runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
     cluster.hire = lambda: _java(cluster, jars, {}, runner, *where)
 

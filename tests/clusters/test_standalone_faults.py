@@ -44,6 +44,7 @@ def test_a_dead_machine_costs_no_document(cluster, many, undisturbed, tmp_path):
     whole(out, expected)
 
 
+@pytest.mark.parametrize("running", ["SparkRunner"], indirect=True)
 def test_a_killed_driver_leaves_no_worker_and_the_same_command_goes_on(cluster, many, undisturbed, tmp_path):
     out, expected = tmp_path / "out", undisturbed("web")
     run = start("web", many, out, cluster.runner, tmp_path, cluster.quick)
@@ -52,6 +53,20 @@ def test_a_killed_driver_leaves_no_worker_and_the_same_command_goes_on(cluster, 
     run.communicate(timeout=60)
     wait_until(lambda: not cluster.pythons(), "the workers are gone", 120)
     assert 0 < committed(out) < 16
+    finish(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
+    whole(out, expected)
+
+
+@pytest.mark.parametrize("running", ["FlinkRunner"], indirect=True)
+def test_flink_goes_on_without_its_driver_and_the_same_command_ends_in_the_same_bytes(cluster, many, undisturbed, tmp_path):
+    out, expected = tmp_path / "out", undisturbed("web")
+    run = start("web", many, out, cluster.runner, tmp_path, cluster.quick)
+    wait_until(lambda: committed(out), "a first shard is committed")
+    run.kill()
+    run.communicate(timeout=60)
+    finish(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
+    assert files(out) == expected
+    wait_until(lambda: cluster.jobs() == 0, "the first job has ended")
     finish(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
     whole(out, expected)
 
