@@ -10,6 +10,7 @@ from engine_runs import committed, ended, files, finish, records, start, wait_un
 pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(900)]
 
 PLAIN = str(Path(__file__).with_name("plain.yaml"))
+KEPT = "--environment_cache_millis=600000"
 
 
 def whole(out: Path, expected: dict[str, bytes]) -> None:
@@ -73,10 +74,10 @@ def test_flink_goes_on_without_its_driver_and_the_same_command_ends_in_the_same_
 
 @pytest.mark.parametrize("running", ["SparkRunner"], indirect=True)  # Flink has no such thing
 def test_a_stalled_workers_shard_is_run_twice_at_the_same_time_and_ends_in_the_same_bytes(cluster, many, undisturbed, tmp_path):
-    out, expected = tmp_path / "out", undisturbed("web")
+    out, expected = tmp_path / "out", undisturbed(PLAIN)
     properties = {"speculation": "true", "speculation.multiplier": "1.1", "speculation.quantile": "0.1"}
     flags = [f"--job_server_jvm_properties=-Dspark.{name}={value}" for name, value in properties.items()]
-    run = start("web", many, out, "SparkRunner", tmp_path, (*cluster.quick, *flags))
+    run = start(PLAIN, many, out, "SparkRunner", tmp_path, (*cluster.quick, KEPT, *flags))
     wait_until(lambda: committed(out) > 2, "the first shards are committed")
     stalled, shard = cluster.stopped("begin")
     wait_until((out / "_manifest" / f"{shard}.json").exists, "another worker commits the shard")
@@ -88,7 +89,7 @@ def test_a_stalled_workers_shard_is_run_twice_at_the_same_time_and_ends_in_the_s
 @pytest.fixture
 def half_a_disk(undisturbed, tmp_path) -> Iterator[Path]:
     """A disk with room for half of the output."""
-    disk, room = tmp_path / "disk", sum(map(len, undisturbed("web").values())) // 2
+    disk, room = tmp_path / "disk", sum(map(len, undisturbed(PLAIN).values())) // 2
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={room}", "none", str(disk)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -99,11 +100,11 @@ def half_a_disk(undisturbed, tmp_path) -> Iterator[Path]:
 
 def test_a_full_disk_ends_the_job_with_the_reason_and_with_room_it_goes_on(cluster, many, undisturbed, half_a_disk, tmp_path):
     out = half_a_disk / "out"
-    code, said, err = ended(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
+    code, said, err = ended(start(PLAIN, many, out, cluster.runner, tmp_path, (*cluster.quick, KEPT)))
     assert code == 1
     assert "No space left on device" in said + err
     assert "Traceback" not in said + err
     assert 0 < committed(out) < 16
     subprocess.run(["mount", "-o", "remount,size=64m", str(half_a_disk)], check=True)
-    finish(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
-    whole(out, undisturbed("web"))
+    finish(start(PLAIN, many, out, cluster.runner, tmp_path, (*cluster.quick, KEPT)))
+    whole(out, undisturbed(PLAIN))
