@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import orjson
 import xxhash
 
 from stages import attempt
+from stages.storage.files import filesystem
 
 BEAT_S = 20.0  # how often a worker says that it is at work
 BUSY = 0.001  # of a core, over a beat, in the thread of the attempt; the others answer an engine's questions and use 0.04
@@ -42,9 +42,8 @@ class Attempts:
 
         The note goes at the end, unless the work failed or this is left by an exception.
         """
-        files, folder = fsspec.core.url_to_fs(self.folder)
+        files, folder = filesystem(self.folder)
         files.makedirs(folder, exist_ok=True)
-        files.invalidate_cache()
         key = _key(name)
         if sum(path.rpartition("/")[2].startswith(key) for path in files.ls(folder, detail=False)) >= self.most:
             yield False
@@ -65,7 +64,7 @@ class Attempts:
 
     def causes(self, names: list[str]) -> dict[str, list[str]]:
         """By name of each task that was begun and is noted still: why each attempt failed, empty where that is not known."""
-        files, _ = fsspec.core.url_to_fs(self.folder)
+        files, _ = filesystem(self.folder)
         keys = {_key(name): name for name in names}
         found: dict[str, list[str]] = {}
         for path in self._notes():
@@ -76,7 +75,7 @@ class Attempts:
 
     def lost(self, before: Collection[str]) -> bool:
         """Whether something was begun since the signs `before`, and all that are at it were processes here and are gone."""
-        files, _ = fsspec.core.url_to_fs(self.folder)
+        files, _ = filesystem(self.folder)
         notes = []
         for path in self._notes().keys() - set(before):
             with suppress(OSError, orjson.JSONDecodeError):
@@ -85,8 +84,7 @@ class Attempts:
         return bool(at_work) and not any(note["host"] != platform.node() or _runs(note["pid"]) for note in at_work)
 
     def _notes(self) -> dict[str, Any]:
-        files, folder = fsspec.core.url_to_fs(self.folder)
-        files.invalidate_cache()
+        files, folder = filesystem(self.folder)
         try:
             return dict(files.find(folder, detail=True))
         except FileNotFoundError:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -17,6 +16,7 @@ from schemas.shards import Shard
 from stages.decide import Decide, DecideConfig
 from stages.read.config import ReadConfig
 from stages.read.shard import ReadShard
+from stages.storage.output import Place, place
 from stages.write import Sink, WriteShards, manifest_path
 
 Steps = tuple[tuple[str, Config], ...]
@@ -32,7 +32,7 @@ class Away:
     """What a graph needs where workers are not forked from this process: an engine gives items again, and loses workers."""
 
     attempts: Attempts
-    commit: Callable[[Any], Path]  # of an item: what is there once it is done. An importable function, or a partial of one
+    commit: Callable[[Any], Place]  # of an item: what is there once it is done. An importable function, or a partial of one
     alone: bool = False  # one item after the other, in one process
 
 
@@ -75,8 +75,8 @@ def away_of(sink: Sink, attempts: Attempts, alone: bool) -> Away:
     return Away(attempts, partial(_manifest_of, sink.output), alone)
 
 
-def _manifest_of(output: str, shard: Shard) -> Path:
-    return manifest_path(Path(output), shard.name)
+def _manifest_of(output: str, shard: Shard) -> Place:
+    return manifest_path(place(output), shard.name)
 
 
 def build(

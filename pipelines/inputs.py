@@ -5,30 +5,23 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
-import fsspec
 import pyarrow as pa
 import xxhash
 
 from schemas.shards import Format, Shard
 from stages.read.config import ReadConfig
-from stages.read.files import is_remote
 from stages.read.formats import IN_FOLDERS, format_of
 from stages.read.parquet import check_columns, open_parquet
+from stages.storage.files import StoreError, each, filesystem, is_remote, look, one_line
 
 SHARD_BYTES = 256 << 20
 HEAD_BYTES = 1 << 16  # of each file, looked at to know what it is
-THREADS = 16  # files looked at side by side: on an object store each look is a round trip
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # URL scheme to our extra
-VERSION_KEYS = ("ETag", "etag", "md5Hash", "content_md5")
 
-T = TypeVar("T")
-U = TypeVar("U")
 Range = tuple[int, int | None, int]  # start, end, stored bytes
 
 
@@ -60,7 +53,7 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
             raise InputError(f"{pattern}: no such file")
         for source, url in files:
             found.setdefault(url if remote else os.path.realpath(url), (source, url))
-    return _each(lambda file: _inspect(*file), list(found.values()))
+    return each(lambda file: _inspect(*file), list(found.values()))
 
 
 def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
@@ -68,12 +61,7 @@ def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: in
 
     Raises InputError for a Parquet file with a damaged footer or without the columns that `config` names.
     """
-    return [shard for shards in _each(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
-
-
-def _each(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(work, items))
+    return [shard for shards in each(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
 
 
 def _local_files(pattern: str) -> list[tuple[str, str]]:
@@ -85,7 +73,7 @@ def _local_files(pattern: str) -> list[tuple[str, str]]:
         if not paths[0].exists():
             paths = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207  Path.glob takes no absolute pattern
     except OSError as error:
-        raise InputError(f"{pattern}: {_one_line(error)}") from None
+        raise InputError(f"{pattern}: {one_line(error)}") from None
     files = [file for path in paths for file in (_folder(path) if path.is_dir() else [path])]
     return [(file.as_posix(), str(file.absolute())) for file in files]
 
@@ -106,8 +94,8 @@ def _is_input(path: PurePath) -> bool:
 
 def _remote_files(pattern: str) -> list[tuple[str, str]]:
     """(URL, URL) of each file, in fsspec's spelling."""
-    files, path = _store(pattern)
     try:
+        files, path = filesystem(pattern)
         if files.isfile(path):
             paths = [path]
         elif files.isdir(path):
@@ -119,8 +107,10 @@ def _remote_files(pattern: str) -> list[tuple[str, str]]:
             paths = [name for names in folders for name in names]
     except InputError:
         raise
+    except StoreError as error:
+        raise InputError(str(error)) from None
     except Exception as error:  # each store has its own kinds of errors
-        raise InputError(f"{pattern}: {_one_line(error)}") from error
+        raise InputError(f"{pattern}: {one_line(error)}") from None
     return [(files.unstrip_protocol(path),) * 2 for path in paths]
 
 
@@ -131,40 +121,13 @@ def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
     return paths
 
 
-def _store(url: str) -> tuple[Any, str]:
-    scheme = url.partition("://")[0]
-    try:
-        return fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        extra = EXTRAS.get(scheme)
-        needed = f"pip install 'curricle[{extra}]'" if extra else _one_line(error)
-        raise InputError(f"{url}: {scheme}:// needs a package that is not installed: {needed}") from None
-    except ValueError as error:
-        raise InputError(f"{url}: {_one_line(error)}") from None
-
-
 def _inspect(source: str, url: str) -> InputFile:
     """Size, version and format of one file."""
     try:
-        if is_remote(url):
-            files, path = _store(url)
-            information = files.info(path)
-            size = information.get("size") or 0
-            mark = next((str(information[key]).strip('"') for key in VERSION_KEYS if information.get(key)), None)
-            version = f"{size}-{mark or files.ukey(path)}"
-            head = files.cat_file(path, start=0, end=HEAD_BYTES)
-        else:
-            status = Path(url).stat()
-            size, version = status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
-            if not Path(url).is_file():
-                raise InputError(f"{source}: not a regular file")
-            with Path(url).open("rb") as file:
-                head = file.read(HEAD_BYTES)
+        size, version, head = look(url, HEAD_BYTES)
         return InputFile(source=source, url=url, format=format_of(PurePosixPath(source).name, head), size=size, version=version)
-    except InputError:
-        raise
     except Exception as error:  # each store has its own kinds of errors
-        raise InputError(f"{source}: {_one_line(error)}") from error
+        raise InputError(f"{source}: {one_line(error)}") from None
 
 
 def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard]:
@@ -204,9 +167,9 @@ def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[R
             check_columns(parquet.schema_arrow, config)
             sizes = [_stored_bytes(parquet.metadata.row_group(group)) for group in range(parquet.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file.source}: not readable as Parquet: {_one_line(error)}") from None
+        raise InputError(f"{file.source}: not readable as Parquet: {one_line(error)}") from None
     except ValueError as error:
-        raise InputError(f"{file.source}: {_one_line(error)}") from None
+        raise InputError(f"{file.source}: {one_line(error)}") from None
     ranges: list[tuple[int, int, int]] = []
     for group, size in enumerate(sizes):
         if ranges and ranges[-1][2] + size <= shard_bytes:
@@ -219,8 +182,3 @@ def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[R
 
 def _stored_bytes(row_group: Any) -> int:
     return sum(row_group.column(column).total_compressed_size for column in range(row_group.num_columns))
-
-
-def _one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from stages.write import PARTS
+from stages.storage.files import each
+from stages.storage.output import Place
+from stages.write import PARTS, manifest_path
 
 Manifest = dict[str, Any]
 
@@ -17,22 +18,43 @@ class OutputError(ValueError):
     """An output folder that cannot be written, continued or trusted: one line."""
 
 
-def read_manifests(output: Path) -> list[Manifest]:
-    """All records, by shard name; OutputError naming one that is not JSON."""
-    records = []
-    for path in sorted((output / "_manifest").glob("*.json")):
-        try:
-            records.append(orjson.loads(path.read_bytes()))
-        except orjson.JSONDecodeError as error:
-            raise OutputError(f"{path}: not a manifest: {error}") from None
-    return records
+def read_manifests(output: Place, shards: Iterable[str] = ()) -> list[Manifest]:
+    """All records that are listed, and those of `shards` whether listed or not; by shard name.
+
+    OutputError naming one that is not JSON.
+    """
+    folder = output / "_manifest"
+    listed = {path for path in folder.iterdir() if path.name.endswith(".json")} if folder.is_dir() else set()
+    paths = sorted(listed.union(manifest_path(output, shard) for shard in shards))
+    return [record for record in each(_record, paths) if record is not None]
 
 
-def finished_run(output: Path) -> dict[str, Any]:
-    """The run.json of a finished run; OutputError for anything else."""
+def _record(path: Place) -> Manifest | None:
+    try:
+        record: Manifest = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except orjson.JSONDecodeError as error:
+        raise OutputError(f"{path}: not a manifest: {error}") from None
+    return record
+
+
+def run_record(output: Place) -> dict[str, Any] | None:
+    """The run.json of an output; None if there is none."""
     try:
         record: dict[str, Any] = orjson.loads((output / "run.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    return record
+
+
+def finished_run(output: Place) -> dict[str, Any]:
+    """The run.json of a finished run; OutputError for anything else."""
+    try:
+        record = run_record(output)
     except (OSError, orjson.JSONDecodeError):
+        record = None
+    if record is None:
         raise OutputError(f"{output}: not an output of curricle: no readable run.json") from None
     if not record["finished"] or record["failed"]:
         raise OutputError(f"{output}: the run is not finished; run the same command again")

@@ -1,24 +1,22 @@
 """A run into an output folder: take it, see what is committed, do the rest, write down what was done."""
 
-import fcntl
-import os
 import platform
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 
 import orjson
 import yaml
 
 from pipelines.card import dataset_card
-from pipelines.manifest import Manifest, OutputError, Totals, read_manifests, total
+from pipelines.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
 from pipelines.plan import Plan
 from pipelines.work import ShardTask
-from stages.write import Sink, temporary_folder
+from stages.storage.files import StoreError
+from stages.storage.output import Output, Place, output_at
+from stages.write import Sink
 
 PACKAGES = ("curricle", "apache-beam", "pyarrow", "numpy", "ufal.kenlm", "fasttext-community", "sentencepiece", "resiliparse")
 
@@ -47,37 +45,22 @@ class RunResult:
 
 
 @contextmanager
-def output_folder(output: Path) -> Iterator[None]:
-    """Make it, lock it against a second run, sweep what killed attempts left; OutputError if it cannot be written."""
+def _held(output: Output) -> Iterator[None]:
+    """The output folder for one run, swept before and after; OutputError if it cannot be written."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        shown = [path.name for path in output.iterdir()]
-        if shown and not {"_manifest", "_lock"}.intersection(shown):
-            raise OutputError(f"{output}: not empty, and not an output of curricle")
-        lock = (output / "_lock").open("w")
-    except OSError as error:
-        raise OutputError(f"{output}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{output}: another run is writing here") from None
-        try:
-            (output / "_manifest").mkdir(exist_ok=True)
-            shutil.rmtree(temporary_folder(output), ignore_errors=True)
+        with output.hold():
             yield
-        except OSError as error:
-            raise OutputError(f"{output}: {error.strerror or error}") from None
-        finally:
-            shutil.rmtree(temporary_folder(output), ignore_errors=True)
+    except StoreError as error:
+        raise OutputError(str(error)) from None
+    except OSError as error:
+        raise OutputError(f"{output.path}: {error.strerror or error}") from None
 
 
-def pending(plan: Plan, manifests: list[Manifest], output: Path) -> list[ShardTask]:
+def pending(plan: Plan, manifests: list[Manifest], output: Place) -> list[ShardTask]:
     """Tasks for the shards that are not committed; OutputError if what is committed was made in another way."""
     committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
-    record = output / "run.json"
     if manifests and manifests[0]["fingerprint"] != plan.fingerprint:
-        before = orjson.loads(record.read_bytes())["made_by"] if record.is_file() else {}
+        before = (run_record(output) or {}).get("made_by", {})
         changed = sorted(key for key in {*before, *plan.parts} if before.get(key) != plan.parts.get(key))
         raise OutputError(f"{output}: made with another {', '.join(changed) or 'recipe'}; name another output folder")
     for shard in plan.shards:
@@ -87,18 +70,19 @@ def pending(plan: Plan, manifests: list[Manifest], output: Path) -> list[ShardTa
     return [ShardTask(shard, plan.recipe.read, plan.steps, sink) for shard in plan.shards if shard.name not in committed]
 
 
-def run(plan: Plan, output: Path, launch: Launcher, quiet: bool = False) -> RunResult:
-    """Have `launch` run all pending shards of `plan`; OutputError before anything starts if `output` cannot take them."""
-    output = output.absolute()
-    with output_folder(output):
-        before = read_manifests(output)
-        tasks = pending(plan, before, output)
-        (output / "recipe.yaml").write_text(yaml.safe_dump(plan.recipe.resolved(), sort_keys=False, allow_unicode=True), "utf-8")
+def run(plan: Plan, path: Place, launch: Launcher, quiet: bool = False) -> RunResult:
+    """Have `launch` run all pending shards of `plan`; OutputError before anything starts if the folder cannot take them."""
+    output = output_at(path.absolute())
+    with _held(output):
+        shards = [shard.name for shard in plan.shards]
+        before = read_manifests(output.path, shards)
+        tasks = pending(plan, before, output.path)
+        output.write("recipe.yaml", yaml.safe_dump(plan.recipe.resolved(), sort_keys=False, allow_unicode=True).encode())
         _write_record(plan, output, total(before), None)
         started = time.monotonic()
         launched = launch(tasks, quiet) if tasks else Launched()
         seconds = time.monotonic() - started
-        manifests = read_manifests(output)
+        manifests = read_manifests(output.path, shards)
         names = {task.name for task in tasks}
         result = RunResult(
             totals=total(manifests),
@@ -108,13 +92,13 @@ def run(plan: Plan, output: Path, launch: Launcher, quiet: bool = False) -> RunR
             cpu_us=launched.cpu_us,
         )
         if not result.totals.balanced():
-            raise RuntimeError(f"{output}: in = kept + rejected + dead does not hold: {result.totals.to_dict()}")
+            raise RuntimeError(f"{path}: in = kept + rejected + dead does not hold: {result.totals.to_dict()}")
         _write_record(plan, output, result.totals, result)
-        (output / "README.md").write_text(dataset_card(plan, result.totals), "utf-8")
+        output.write("README.md", dataset_card(plan, result.totals).encode())
         return result
 
 
-def _write_record(plan: Plan, output: Path, totals: Totals, result: RunResult | None) -> None:
+def _write_record(plan: Plan, output: Output, totals: Totals, result: RunResult | None) -> None:
     record = {
         "recipe": plan.recipe.name,
         "made_by": plan.parts,
@@ -127,6 +111,4 @@ def _write_record(plan: Plan, output: Path, totals: Totals, result: RunResult | 
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
-    temporary = output / f"_run.{os.getpid()}"
-    temporary.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
-    temporary.replace(output / "run.json")
+    output.write("run.json", orjson.dumps(record, option=orjson.OPT_INDENT_2))

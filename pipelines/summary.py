@@ -1,15 +1,14 @@
 """The table at the end of a run, for a person."""
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.plan import Plan
 from pipelines.run import RunResult
+from stages.storage.output import Place
 
 
-def print_summary(plan: Plan, result: RunResult, output: Path, console: Console | None = None) -> None:
+def print_summary(plan: Plan, result: RunResult, output: Place, console: Console | None = None) -> None:
     """Documents in, kept, rejected by each reason, dead letters, speed by stage, and what to do next; to stdout."""
     console = console or Console(highlight=False, soft_wrap=True)
     totals = result.totals

@@ -1,30 +1,34 @@
 """Checks an output folder against its manifests: hashes, rows, schemas, reasons, and that nothing else lies there."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.cards import file_sha256
-from pipelines.manifest import Manifest, read_manifests, total
-from stages.write import PARTS, temporary_folder
+from pipelines.manifest import Manifest, read_manifests, run_record, total
+from stages.storage.output import Place, output_at
+from stages.write import PARTS
 
 REASON = {"rejected": "reject_reason", "dead": "dead_reason"}
 
 
-def verify(output: Path) -> Iterator[str]:
+def verify(output: Place) -> Iterator[str]:
     """One line for everything that is wrong; nothing if the output is whole. OutputError if a manifest is unreadable."""
     manifests = read_manifests(output)
     if not manifests:
         yield f"{output}: nothing is committed here"
+    record = run_record(output)
+    if record and record["finished"] and record["counts"]["shards"] > len(manifests):
+        yield f"{output}: run.json counts {record['counts']['shards']} shards, {len(manifests)} manifests are listed"
     expected = {file["path"] for manifest in manifests for file in manifest["files"].values()}
-    for path in sorted(path for part in PARTS for path in (output / part).glob("*")):
-        if path.relative_to(output).as_posix() not in expected:
-            yield f"{path}: no manifest names it"
-    if any(temporary_folder(output).glob("*")):
-        yield f"{temporary_folder(output)}: left over from a run that was killed; the next run removes it"
+    for part in PARTS:
+        folder = output / part
+        for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
+            if f"{part}/{name}" not in expected:
+                yield f"{folder / name}: no manifest names it"
+    yield from output_at(output).leftovers()
     schemas: dict[str, pa.Schema] = {}
     for manifest in manifests:
         yield from _verify_shard(output, manifest, schemas)
@@ -34,17 +38,18 @@ def verify(output: Path) -> Iterator[str]:
         yield f"{output}: in = kept + rejected + dead does not hold"
 
 
-def _verify_shard(output: Path, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
+def _verify_shard(output: Place, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
     rows = 0
     for part, file in manifest["files"].items():
         path = output / file["path"]
         if not path.is_file():
             yield f"{path}: missing"
             continue
-        if file_sha256(path) != file["sha256"]:
-            yield f"{path}: its SHA-256 is not the manifest's"
-            continue
-        with pq.ParquetFile(path) as parquet:
+        with path.open("rb") as stored:
+            if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
+                yield f"{path}: its SHA-256 is not the manifest's"
+                continue
+        with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
             rows += parquet.metadata.num_rows
             if parquet.metadata.num_rows != file["rows"]:
                 yield f"{path}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"

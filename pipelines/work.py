@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import apache_beam as beam
@@ -16,6 +15,7 @@ from schemas.shards import Shard
 from stages.kernel import METRICS
 from stages.progress import listen
 from stages.read.config import ReadConfig
+from stages.storage.output import Place, place
 from stages.write import Sink, manifest_path
 
 
@@ -39,9 +39,9 @@ class ShardTask:
         return self.shard.size
 
     @property
-    def commit(self) -> Path:
+    def commit(self) -> Place:
         """The shard's manifest."""
-        return manifest_path(Path(self.sink.output), self.name)
+        return manifest_path(place(self.sink.output), self.name)
 
     def counts(self) -> tuple[int, int, int]:
         """Documents, bytes of text and documents kept, from the manifest."""

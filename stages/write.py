@@ -1,13 +1,12 @@
 """The sink: splits the rows of a shard into kept, rejected and dead, and commits the three files at once.
 
-Each attempt writes under its own temporary names; the files are synced and renamed to names that depend on the shard
-alone, and the manifest record comes last: what has no manifest is not there. A shard that is retried, run twice or at
-the same time ends in the same bytes. A shard whose batches do not arrive whole and in order is never committed.
+Each attempt writes files of its own; complete, they go to names that depend on the shard alone, and the manifest record
+comes last: what has no manifest is not there. A shard that is retried, run twice or at the same time ends in the same bytes.
+A shard whose batches do not arrive whole and in order is never committed.
 """
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from models.cards import file_sha256
 from schemas.shards import Envelope, Shard, unseal
 from stages.attempt import fail, given_up
 from stages.progress import report
+from stages.storage.output import Place, output_at, place
 
 PARTS = ("kept", "rejected", "dead")
 ROW_GROUP_BYTES = 32 << 20
@@ -48,17 +48,12 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 class Sink:
     """Where the output goes and what its files look like: one schema a part, the same in every file."""
 
-    output: str  # absolute path of the output folder
+    output: str  # absolute path or URL of the output folder
     schemas: dict[str, pa.Schema]  # by part
     fingerprint: str  # of recipe, models and code: goes into each file and manifest
 
 
-def temporary_folder(output: Path) -> Path:
-    """Where attempts write; nothing in it is output."""
-    return output / "_tmp"
-
-
-def manifest_path(output: Path, shard: str) -> Path:
+def manifest_path(output: Place, shard: str) -> Place:
     """The record that makes a shard committed."""
     return output / "_manifest" / f"{shard}.json"
 
@@ -106,9 +101,8 @@ class ShardWriter:
 
     def __init__(self, sink: Sink, shard: Shard) -> None:
         self.sink, self.shard = sink, shard
-        self.output = Path(sink.output)
-        self.folder = temporary_folder(self.output) / f"{shard.name}.{uuid.uuid4().hex}"
-        self.folder.mkdir(parents=True)
+        self.output = output_at(place(sink.output))
+        self.folder = self.output.attempt(shard.name)
         self.parts = {part: _PartWriter(self.folder / f"{part}.parquet", sink.schemas[part]) for part in PARTS}
         self.reasons: dict[str, dict[str, int]] = {"rejected": {}, "dead": {}}
         self.sequence = 0
@@ -134,8 +128,8 @@ class ShardWriter:
             text_bytes = pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
             report(batch.num_rows, text_bytes, int(np.count_nonzero(kept.to_numpy(zero_copy_only=False))))
 
-    def commit(self, envelope: Envelope) -> Path:
-        """Sync, rename, and write the manifest last; RuntimeError if the reader's total is not what arrived."""
+    def commit(self, envelope: Envelope) -> Place:
+        """Put the files in their places, the manifest last; RuntimeError if the reader's total is not what arrived."""
         rows = {part: writer.rows for part, writer in self.parts.items()}
         if envelope.records != sum(rows.values()):
             raise RuntimeError(f"shard {self.shard.name}: {envelope.records} records read, {rows} arrived")
@@ -164,14 +158,9 @@ class ShardWriter:
             file.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
             os.fsync(file.fileno())
         for part, writer in self.parts.items():
-            target = self.output / part_path(part, self.shard.name)
-            target.parent.mkdir(exist_ok=True)
-            writer.path.replace(target)
-            _sync_folder(target.parent)
-        final = manifest_path(self.output, self.shard.name)
-        final.parent.mkdir(exist_ok=True)
-        record.replace(final)
-        _sync_folder(final.parent)
+            self.output.commit(writer.path, part_path(part, self.shard.name))
+        final = manifest_path(self.output.path, self.shard.name)
+        self.output.commit(record, f"_manifest/{final.name}")
         self.folder.rmdir()
         return final
 
@@ -183,14 +172,6 @@ class ShardWriter:
 def _count(counts: dict[str, int], reasons: pa.Array) -> None:
     for entry in reasons.value_counts().to_pylist():
         counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _WriteShards(beam.DoFn):

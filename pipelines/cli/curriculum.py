@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli.folders import LocalFolder
 from pipelines.cli.run import check_engine, flags, runner, workers
 
 
 @click.command()
 @click.argument("plan")
-@click.option("--from", "outputs", multiple=True, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+@click.option("--from", "outputs", multiple=True, required=True, type=LocalFolder(path_type=Path, exists=True, file_okay=False),
               help="Finished output of `curricle run`; repeatable.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write.")
+@click.option("--output", type=LocalFolder(path_type=Path, file_okay=False), help="Folder to write.")
 @click.option("--dry-run", is_flag=True, help="Show what each phase and cell would get, and what falls short; write nothing.")
 @workers
 @runner

@@ -1,16 +1,21 @@
 """`curricle doctor`."""
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from pipelines.cli.folders import OutputFolder
+
+if TYPE_CHECKING:
+    from stages.storage.output import Place
 
 
 @click.command()
 @click.option("--runner", required=True, help="PrismRunner, SparkRunner, FlinkRunner or DataflowRunner.")
-@click.option("--output", type=click.Path(path_type=Path), help="Also see whether this folder can be written.")
+@click.option("--output", type=OutputFolder(), help="Also see whether this folder can be written.")
 @click.option("--get", is_flag=True, help="First get what is missing into the cache: Prism, or the job server's jars.")
-def command(runner: str, output: Path | None, get: bool) -> None:
+def command(runner: str, output: "Place | None", get: bool) -> None:
     """Look for what a runner needs here; exit code 1 and the command that mends it for each thing that is missing."""
     from pipelines.engines.doctor import examine
     from pipelines.engines.flags import check_runner

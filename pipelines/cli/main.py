@@ -59,7 +59,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         if type(error).__name__ not in (
             "RecipeError",
             "ModelError",
@@ -69,6 +69,7 @@ def main() -> None:
             "CurriculumError",
             "RunnerError",
             "GraphError",
+            "StoreError",
         ):
             raise
         click.echo(f"curricle: {error}", err=True)

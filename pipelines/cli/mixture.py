@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli.folders import LocalFolder
+
 if TYPE_CHECKING:
     from pipelines.mixture.config import UnitsConfig
 
@@ -16,7 +18,7 @@ OPTIONS = (
     click.option("--units", required=True, metavar="by=COLUMN[,COLUMN...]", help="Columns whose values make the units, as in a "
                  "plan's mixture.by."),
     click.option("--from", "outputs", multiple=True, required=True,
-                 type=click.Path(path_type=Path, exists=True, file_okay=False), help="Finished output of `curricle run`; "
+                 type=LocalFolder(path_type=Path, exists=True, file_okay=False), help="Finished output of `curricle run`; "
                  "repeatable."),
     click.option("--unit-bytes", type=click.IntRange(1000), default=300_000, show_default=True, help="Text of each unit's "
                  "sample; a unit with less is left out."),

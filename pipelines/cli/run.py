@@ -2,22 +2,18 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.folders import OutputFolder
+
 if TYPE_CHECKING:
     from pipelines.run import Launcher
+    from stages.storage.output import Place
 
 inputs = click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
 settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
-
-
-def _local(_context: click.Context, _option: click.Parameter, value: str) -> Path:
-    if "://" in value:
-        raise click.BadParameter(f"{value}: only local folders can be written in this version")
-    return Path(value)
 
 
 runner = click.option(
@@ -48,7 +44,7 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
 @click.command()
 @click.argument("recipe")
 @inputs
-@click.option("--output", required=True, callback=_local, help="Folder to write; a run that was stopped goes on.")
+@click.option("--output", required=True, type=OutputFolder(), help="Folder or s3:// prefix to write; a stopped run goes on.")
 @workers
 @settings
 @runner
@@ -57,7 +53,7 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
 def command(
     recipe: str,
     inputs: tuple[str, ...],
-    output: Path,
+    output: "Place",
     workers: int,
     settings: tuple[str, ...],
     runner: str,
@@ -75,7 +71,7 @@ def command(
 def execute(
     recipe: str,
     inputs: tuple[str, ...],
-    output: Path,
+    output: "Place",
     workers: int,
     settings: tuple[str, ...],
     quiet: bool,

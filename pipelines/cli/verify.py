@@ -1,14 +1,19 @@
 """`curricle verify`."""
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.folders import OutputFolder
+
+if TYPE_CHECKING:
+    from stages.storage.output import Place
+
 
 @click.command()
-@click.argument("output", type=click.Path(path_type=Path, exists=True, file_okay=False))
-def command(output: Path) -> None:
+@click.argument("output", type=OutputFolder(exists=True, file_okay=False))
+def command(output: "Place") -> None:
     """Re-hash and re-count OUTPUT; exit code 1 and one line for everything that is wrong."""
     from pipelines.manifest import read_manifests, total
     from pipelines.verify import verify

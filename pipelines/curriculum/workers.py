@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -16,6 +15,7 @@ from pipelines.launch.events import Failed, Report
 from pipelines.launch.pool import run_tasks
 from pipelines.launch.progress import show_progress
 from pipelines.launch.rounds import Committing
+from stages.storage.output import Place
 
 Work = Callable[[Any, Report], None]
 
@@ -58,7 +58,7 @@ class EngineWorkers:
         left = [task for task in tasks if not task.commit.exists()]
         if not left:
             return
-        notes = left[0].commit.parent / "_attempts"
+        notes = f"{left[0].commit.parent}/_attempts"
         shutil.rmtree(notes, ignore_errors=True)
 
         def build(pipeline: beam.Pipeline, tasks: Sequence[Committing], attempts: Attempts, alone: bool) -> None:
@@ -66,7 +66,7 @@ class EngineWorkers:
 
         try:
             with show_progress(left, quiet=self.quiet) as on_event:
-                ended = self.engine.run(Job(left, build, str(notes)), on_event)
+                ended = self.engine.run(Job(left, build, notes), on_event)
         finally:
             shutil.rmtree(notes, ignore_errors=True)
         for task, cause in ended.set_aside.items():
@@ -75,7 +75,7 @@ class EngineWorkers:
             raise CurriculumError(f"{ended.left} of {len(left)} files were not done: {ended.cause}")
 
 
-def _commit(task: Committing) -> Path:
+def _commit(task: Committing) -> Place:
     return task.commit
 
 

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from models.catalog import cached_models, model_cache
 from pipelines.engines import versions
@@ -15,6 +14,9 @@ from pipelines.engines.flags import Runner
 from pipelines.engines.programs import jars_path, java_version, prism_path
 from pipelines.engines.settings import worker_command
 from pipelines.fingerprint import code_folders, code_sha256
+from stages.storage.files import StoreError
+from stages.storage.objects import ObjectPath
+from stages.storage.output import Place
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Finding:
     mend: str = ""  # command or act; empty if all is well
 
 
-def examine(runner: Runner, output: Path | None) -> Iterator[Finding]:
+def examine(runner: Runner, output: Place | None) -> Iterator[Finding]:
     """Programs, worker, code, model cache, and write access to `output` if one is named."""
     if runner == "PrismRunner":
         yield from _prism()
@@ -85,12 +87,24 @@ def _java(runner: Runner) -> Iterator[Finding]:
     )
 
 
-def _output(output: Path) -> Finding:
+def _output(output: Place) -> Finding:
+    if isinstance(output, ObjectPath):
+        return _prefix(output)
     folder = next(place for place in (output, *output.parents) if place.exists())
     well = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     return _finding(
         well, f"output: {output}; on a cluster every machine must see this path", f"chmod u+rwx {folder}, or another --output"
     )
+
+
+def _prefix(output: ObjectPath) -> Finding:
+    probe = output / "_doctor"
+    try:
+        probe.touch()
+        probe.unlink()
+    except StoreError as error:
+        return Finding(False, f"output: {error}", "the bucket, its rights, and AWS_* in the environment")
+    return Finding(True, f"output: {output}; on a cluster every worker needs the same credentials")
 
 
 def _finding(well: bool, what: str, mend: str) -> Finding:

@@ -1,7 +1,6 @@
 """The launcher of Beam's runners: one job for all pending shards."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import apache_beam as beam
@@ -13,7 +12,7 @@ from pipelines.launch.progress import show_progress
 from pipelines.run import Launched, Launcher
 from pipelines.stages import StageConfig
 from pipelines.work import ShardTask
-from stages.write import temporary_folder
+from stages.storage.output import output_at, place
 
 
 def beam_launcher(engine: Engine) -> Launcher:
@@ -22,7 +21,7 @@ def beam_launcher(engine: Engine) -> Launcher:
     def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
         first = tasks[0]
         models = any(cast(StageConfig, config).models() for _, config in first.steps)
-        notes = temporary_folder(Path(first.sink.output)) / "attempts"
+        notes = output_at(place(first.sink.output)).notes
         with show_progress(tasks, quiet=quiet) as on_event:
             ended = engine.run(Job(tasks, _build, str(notes), models), on_event)
         failed = {task.shard.place: cause for task, cause in ended.set_aside.items()}

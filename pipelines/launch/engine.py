@@ -146,7 +146,7 @@ def _submit(
         if waiting.is_alive():
             with contextlib.suppress(Exception):
                 result.cancel()
-    watch.look()
+    watch.look(last=True)
     if causes and ("[while running" in causes[0] or "ForeignCodeError" in causes[0]):
         raise Stopped(causes[0])
     return causes[0] if causes else None

@@ -9,11 +9,11 @@ aside with its cause (`pipelines.attempts`). The notes are swept with the tempor
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipelines.attempts import BEAT_S, Attempts
 from pipelines.launch.events import Event, Finished, Progressed
+from stages.storage.output import Place
 
 TOGETHER, ALONE = 2, 1  # attempts at a task, beside others and by itself
 FRUITLESS = 10  # jobs in a row that failed and committed nothing: then it is not the shards
@@ -33,7 +33,7 @@ class Committing(Protocol):
         """Bytes in storage."""
 
     @property
-    def commit(self) -> Path:
+    def commit(self) -> Place:
         """The file that is there once the task is done."""
 
     def counts(self) -> tuple[int, int, int]:
@@ -54,9 +54,11 @@ class Watch(Generic[T]):
         self.left = {task.commit: task for task in tasks}
         self.on_event = on_event
 
-    def look(self) -> None:
-        """Tell what has been committed since the last look."""
+    def look(self, last: bool = False) -> None:
+        """Tell what has been committed since the last look; the last one asks for each file, as a listing may be late."""
         there = {path for folder in {path.parent for path in self.left} if folder.is_dir() for path in folder.iterdir()}
+        if last:
+            there |= {path for path in self.left.keys() - there if path.exists()}
         for path in sorted(there & self.left.keys()):
             task = self.left.pop(path)
             self.on_event(Progressed(task, *task.counts()))

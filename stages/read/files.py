@@ -1,20 +1,9 @@
-"""Opens an input as bytes, the same way on the submitting machine and on workers."""
+"""Reads an open input forward, with look-ahead and steps back."""
 
 import io
-from pathlib import Path
 from typing import BinaryIO
 
-import fsspec
-
-
-def is_remote(url: str) -> bool:
-    """True for an fsspec URL, False for a local path."""
-    return "://" in url
-
-
-def open_input(url: str) -> BinaryIO:
-    """A readable, seekable binary file: a plain one for a local path, fsspec's for a URL."""
-    return fsspec.open(url, "rb").open() if is_remote(url) else Path(url).open("rb", buffering=0)
+from stages.storage.files import open_input
 
 
 def is_empty(url: str) -> bool:

@@ -8,9 +8,10 @@ import pyarrow as pa
 from schemas.shards import Shard
 from stages.read.compressed import codec_of
 from stages.read.config import ReadConfig
-from stages.read.files import Window, open_input
+from stages.read.files import Window
 from stages.read.lines import Bad, compressed_lines, plain_lines
 from stages.read.rows import Rows, as_text, to_json
+from stages.storage.files import open_input
 
 BOM = b"\xef\xbb\xbf"
 KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}

@@ -12,7 +12,7 @@ from schemas.columns import DOCUMENT
 from schemas.shards import Shard, document_id
 from stages.read.arrays import is_text, json_objects, text_of, texts
 from stages.read.config import ReadConfig
-from stages.read.files import is_remote, open_input
+from stages.storage.files import is_remote, open_input
 
 LOST_ROWS = 10_000  # rows in a batch of lost ones
 KEPT = tuple(column.name for column in DOCUMENT if column.name != "text")

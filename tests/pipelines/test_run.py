@@ -146,7 +146,7 @@ MISTAKES = {
     "a file that is not what its name says": (["run", "web", "--input", "{tmp}/x.parquet", "--output", "{tmp}/o"], "begins with"),
     "an unknown recipe": (["run", "wob", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o"], "did you mean 'web'"),
     "another runner": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"], "refused"),
-    "an output that is not local": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "s3://b/o"], "only local folders"),
+    "an output on a web server": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "http://b/o"], "or a prefix of"),
     "a folder of something else": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}"], "not an output"),
 }
 

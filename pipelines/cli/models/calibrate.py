@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli.folders import LocalFolder
+
 
 @click.command()
-@click.argument("outputs", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("outputs", nargs=-1, required=True, type=LocalFolder(path_type=Path, exists=True, file_okay=False))
 @click.option("--column", required=True, help="Score to find thresholds of, such as ppl_logratio.")
 @click.option("--method", required=True, type=click.Choice(["quantiles", "valley", "labels"]), help="docs/calibration.md.")
 @click.option(

@@ -1,0 +1,1 @@
+"""Where inputs lie and outputs go: local folders and object stores."""
