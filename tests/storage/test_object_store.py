@@ -207,12 +207,12 @@ def test_an_object_that_cannot_be_stored_fails_its_shard_by_name_and_costs_no_ot
 def test_an_input_that_cannot_be_read_is_a_failed_shard_and_no_dead_letter(store, run, raw):
     def once_the_run_has_begun(number, method, path):
         begun.extend([path] * path.endswith("/run.json"))
-        return (503, "ServiceUnavailable") if method == "GET" and "documents.parquet" in path and begun else None
+        return (503, "ServiceUnavailable") if method == "GET" and "/raw/documents.parquet" in path and begun else None
 
     begun = []
     store.proxy.fault = once_the_run_has_begun
-    code, printed, _ = run(f"{raw}/documents.parquet", f"{store.url}/out")
-    assert code == 1
+    code, printed, err = run(f"{raw}/documents.parquet", f"{store.url}/out")
+    assert code == 1, err
     assert f"StoreError: {raw}/documents.parquet: " in printed
     assert not any(name.startswith(PARTS) for name in store.objects("out"))
 
