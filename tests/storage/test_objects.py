@@ -96,6 +96,13 @@ def test_a_folder_of_something_else_is_refused(store, output):
     assert set(store.objects("out")) == {"mine.txt"}
 
 
+def test_a_run_that_was_killed_before_it_wrote_anything_goes_on(store, output):
+    store.put("out/_tmp/begun", b"")
+    with output.hold():
+        output.write("run.json", b"{}")
+    assert set(store.objects("out")) == {"run.json"}
+
+
 def test_a_second_run_on_this_machine_is_refused(output):
     with output.hold(), pytest.raises(StoreError, match="another run is writing here"), output.hold():
         pass
