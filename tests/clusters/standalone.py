@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -156,9 +157,11 @@ def _spark(cluster: Cluster, jars: Path) -> None:
     wait_until(lambda: _json(f"http://{address}:{web}/json/"), "the master answers", 120)
     cluster.workers_there = lambda: _json(f"http://{address}:{web}/json/").get("aliveworkers")
 
+    hosts = count(2)  # a machine each, as Spark sees it: it runs no task twice at a time on one
+
     def hire() -> "subprocess.Popen[bytes]":
-        web = free_port()
-        place = ["-h", address, "-c", "1", "-m", "1500m", "--webui-port", str(web), "-d", str(folder / f"work-{web}")]
+        host, web = f"127.0.0.{next(hosts)}", free_port()
+        place = ["-h", host, "-c", "1", "-m", "1500m", "--webui-port", str(web), "-d", str(folder / f"work-{web}")]
         return _java(cluster, jars, environment, f"{deploy}.worker.Worker", f"spark://{address}:{port}", *place)
 
     cluster.hire = hire
