@@ -45,12 +45,11 @@ class Attempts:
         files, folder = filesystem(self.folder)
         files.makedirs(folder, exist_ok=True)
         key = _key(name)
-        if sum(path.rpartition("/")[2].startswith(key) for path in files.ls(folder, detail=False)) >= self.most:
+        if sum(path.rpartition("/")[2].startswith(key) for path in self._notes()) >= self.most:
             yield False
             return
         _heart.begin(name, _Note(files, f"{folder}/{key}.{uuid.uuid4().hex}", _clock()), self.beat_s)
         attempt.begin(name)
-        attempt.keep_failures(_heart.failed)
         try:
             yield True
         except BaseException:
@@ -147,18 +146,21 @@ class _Heart:
         with self.lock:
             note.write(name)
             self.notes[name] = note
+            attempt.keep_failures(self.failed)
             if self.thread is None:
                 self.thread = threading.Thread(target=self._beat, args=(beat_s,), daemon=True)
                 self.thread.start()
 
     def end(self, name: str) -> None:
-        with self.lock:
-            if note := self.notes.pop(name, None):
-                note.files.rm_file(note.path)
+        if note := self.leave(name):
+            note.files.rm_file(note.path)
 
-    def leave(self, name: str) -> None:
+    def leave(self, name: str) -> _Note | None:
         with self.lock:
-            self.notes.pop(name, None)
+            note = self.notes.pop(name, None)
+            if not self.notes:
+                attempt.keep_failures(None)
+            return note
 
     def failed(self, name: str, cause: str, error: Exception) -> None:
         with self.lock:

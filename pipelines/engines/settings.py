@@ -82,6 +82,12 @@ def _settings(runner: Runner, given: dict[str, Any], shards: int, models: bool, 
             "environment_config",
             Setting(f"--environment_config={command}", "the same path on every machine; a thread a library"),
         )
+    if runner == "PrismRunner":
+        month = 30 * 24 * 3600
+        yield (
+            "job_server_timeout",
+            Setting(f"--job_server_timeout={month}", "Beam takes a job of Prism's for failed after so many seconds; else 300"),
+        )
     if runner == "DataflowRunner":
         yield (
             "number_of_worker_harness_threads",

@@ -205,6 +205,11 @@ def test_what_the_user_sets_is_left_alone():
     assert flags("FlinkRunner", given) == []
 
 
+def test_a_job_of_prism_may_take_longer_than_beam_waits_for_an_answer():
+    assert "--job_server_timeout=2592000" in flags("PrismRunner", [])
+    assert not any("job_server_timeout" in flag for flag in flags("SparkRunner", []))  # also how long it looks for a server
+
+
 def test_this_machine_gets_no_more_slots_than_shards():
     assert is_local("SparkRunner", {})
     assert "--spark_master_url=local[1]" in flags("SparkRunner", [], shards=1, workers=4)

@@ -1,0 +1,84 @@
+"""A failure names its shard; where a process keeps failures the shard is dropped, never committed, and the next one goes on."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+
+from pipelines.inputs import find_inputs, plan_shards
+from pipelines.plan import output_schemas
+from pipelines.work import local_options
+from schemas.shards import Envelope, Shard, seal
+from stages.attempt import ShardError, fail, fail_batch, given_up, keep_failures
+from stages.decide import Decide, DecideConfig
+from stages.kernel import RunKernel
+from stages.read.config import ReadConfig
+from stages.read.shard import ReadShard
+from stages.write import Sink, WriteShards
+
+WHOLE = Shard(name="a", source="in/a.jsonl", url="/in/a.jsonl", format="jsonl")
+RANGE = Shard(name="b", source="in/b.parquet", url="/in/b.parquet", format="parquet", start=3, end=7)
+
+
+@pytest.fixture
+def kept() -> Iterator[list[tuple[str, str]]]:
+    found: list[tuple[str, str]] = []
+    keep_failures(lambda shard, cause, _error: found.append((shard, cause)))
+    yield found
+    keep_failures(None)
+
+
+def refuse(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
+    raise ValueError(f"no {config}\n  at all")
+
+
+PLACES = {
+    "a whole file": (WHOLE, "in/a.jsonl: reading: ValueError: two lines"),
+    "row groups": (RANGE, "in/b.parquet, row groups 3 to 7: reading: ValueError: two lines"),
+}
+
+
+@pytest.mark.parametrize(("shard", "message"), PLACES.values(), ids=PLACES)
+def test_an_error_names_source_and_range_in_one_line(shard, message):
+    with pytest.raises(ShardError) as raised:
+        fail(shard, "reading", ValueError("two\nlines"))
+    assert str(raised.value) == message
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_kernel_names_its_stage_and_the_offsets_of_its_documents():
+    batch = seal(pa.record_batch({"source_offset": [40, 7, 12]}), Envelope(shard=WHOLE, sequence=0))
+    kernel = RunKernel("s", refuse, "luck")
+    kernel.setup()
+    with pytest.raises(ShardError) as raised:
+        list(kernel.process(batch))
+    assert str(raised.value) == "in/a.jsonl: stage 's', documents at 7 to 40: ValueError: no luck at all"
+
+
+def test_a_batch_of_another_pipeline_raises_what_was_raised():
+    with pytest.raises(ValueError, match="as it is"):
+        fail_batch(pa.record_batch({"x": [1]}), "s", ValueError("as it is"))
+
+
+def refuse_one(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
+    if config in batch.column("text").to_pylist():
+        raise ValueError("poison")
+    return batch
+
+
+def test_a_shard_that_is_given_up_is_not_committed_and_the_next_one_is(tmp_path, kept):
+    for name, texts in {"a": ["1", "2", "poison", "4"], "b": ["5"]}.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
+    read, decide_all = ReadConfig(batch_rows=1), DecideConfig(rules=())
+    shards = plan_shards(find_inputs([str(tmp_path / "*.jsonl")]), read)
+    sink = Sink(output=str(tmp_path / "out"), schemas=output_schemas(read, (("decide", decide_all),)), fingerprint="f")
+    with beam.Pipeline(options=local_options()) as pipeline:
+        rows = pipeline | beam.Create(shards, reshuffle=False) | ReadShard(read)
+        _ = rows | beam.ParDo(RunKernel("s", refuse_one, "poison")) | Decide(decide_all) | WriteShards(sink)
+    assert [(shard.partition(".")[0], cause) for shard, cause in kept] == [
+        ("a", "stage 's', documents at 28 to 28: ValueError: poison")
+    ]
+    assert [given_up(shard) for shard in shards] == [True, False]
+    assert [path.name.partition(".")[0] for path in (tmp_path / "out/_manifest").iterdir()] == ["b"]
+    assert not list((tmp_path / "out/_tmp").iterdir())
