@@ -192,6 +192,8 @@ def one_line(message: str) -> str:
     ours = [line for line in lines if "[while running" in line]
     if ours:
         return ours[-1]
+    if said := re.search(r"^details = \"(.+)\"$", "\n".join(lines), re.MULTILINE):  # of gRPC
+        return said[1][:500]
     after = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
     errors = [line for line in lines[after[-1] :] if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)] if after else []
     return (errors or lines or ["no reason given"])[0][:500]

@@ -236,3 +236,7 @@ def test_the_point_of_a_trace_is_one_line():
         "ModuleNotFoundError: No module named 'models'"
     )
     assert one_line("SDK worker disconnected") == "SDK worker disconnected"
+    rendezvous = (
+        '<_MultiThreadedRendezvous of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "no server"\n>'
+    )
+    assert one_line(rendezvous) == "no server"
