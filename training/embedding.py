@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
-import sentencepiece
 
-from models.raters.embedding import PIECES, cut_texts, write_vectors
+from models.raters.embedding import PIECES, Pieces, write_vectors
+from models.raters.features import cut_texts
 
 KEPT, DIMENSIONS = 60_000, 128  # 160: no better in cross-validation
 CHUNKS = 17  # of the package's table: piece p is row p // 17 of chunk p % 17
@@ -35,15 +35,13 @@ def read_table(folder: Path, pieces: int) -> Floats:
     return table
 
 
-def count_pieces(texts: list[str], model: sentencepiece.SentencePieceProcessor) -> sp.csr_matrix:
+def count_pieces(texts: pa.Array, model: Pieces) -> sp.csr_matrix:
     """(texts, pieces): 1 + ln of how often a piece stands in a text."""
-    encoded = model.encode(texts)
-    indptr = np.cumsum([0, *map(len, encoded)])
-    flat = np.fromiter((piece for text in encoded for piece in text), dtype=np.int32, count=indptr[-1])
-    counts = sp.csr_matrix((np.ones(len(flat), dtype=np.float32), flat, indptr), shape=(len(texts), model.get_piece_size()))
+    pieces, offsets = model.split(texts)
+    counts = sp.csr_matrix((np.ones(len(pieces), dtype=np.float32), pieces, offsets), shape=(len(texts), pieces.max() + 1))
     counts.sum_duplicates()
     counts.data = 1 + np.log(counts.data)
-    return counts
+    return counts[:, : model.size]
 
 
 def main() -> None:
@@ -54,10 +52,10 @@ def main() -> None:
     options = parser.parse_args()
     files = [options.data / "ratings" / "ratings.parquet", options.data / "domain" / "domain.parquet"]
     texts = cut_texts(pa.concat_arrays([pq.read_table(file)["text"].combine_chunks().cast(pa.string()) for file in files]))
-    texts = list(dict.fromkeys(texts))
-    model = sentencepiece.SentencePieceProcessor(model_file=str(options.table / "sp.model"))
+    texts = texts.unique()
+    model = Pieces(options.table / "sp.model")
     counts = count_pieces(texts, model)
-    table = read_table(options.table, model.get_piece_size())
+    table = read_table(options.table, model.size)
     frequency = np.bincount(counts.indices, minlength=len(table))
     weights = np.log(len(texts) / np.maximum(1, frequency)).astype(np.float32)
     spread = table * (weights * np.sqrt(frequency / len(texts)))[:, None]

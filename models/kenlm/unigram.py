@@ -1,7 +1,8 @@
 """A SentencePiece unigram model, read from its file, and its Viterbi search in Numba.
 
-The same pieces as `sentencepiece` gives, float32 for float32 (unigram_model.cc, EncodeOptimized). Only models without rules of
-their own for normalising (the profile has done that), byte fallback or user-defined symbols; `read_unigram` says None for others.
+The same pieces as `sentencepiece` gives, float32 for float32 (unigram_model.cc, EncodeOptimized). Only models without byte
+fallback and, unless they are asked for, without rules of their own for normalising (a profile has done that) or user-defined
+symbols; `read_unigram` says None for others.
 """
 
 import struct
@@ -34,8 +35,11 @@ class Unigram:
     hashes: Hashes  # KenLM's hash of each piece
 
 
-def read_unigram(path: Path) -> Unigram | None:
-    """The model in `path`; None if it is of another kind (see above) or cannot be read."""
+def read_unigram(path: Path, *, rules: bool = False) -> Unigram | None:
+    """The model in `path`; None if it is of another kind (see above) or cannot be read.
+
+    `rules`: also a model that has rules for normalising or user-defined symbols, which then do nothing.
+    """
     raw = path.read_bytes()
     data = np.frombuffer(raw or b"\0", np.uint8)
     starts, ends, scores, kinds, trainer, normaliser = _scan(data)
@@ -49,15 +53,18 @@ def read_unigram(path: Path) -> Unigram | None:
         trained.get(3, _UNIGRAM) == _UNIGRAM  # model type
         and not trained.get(24, 0)  # white space as suffix
         and not trained.get(35, 0)  # byte fallback
-        and not normalised.get(2, b"")  # rules
+        and (rules or not (normalised.get(2, b"") or (kinds == _USER_DEFINED).any()))
         and all(normalised.get(flag, 1) for flag in (3, 4, 5))  # dummy prefix, extra white space removed, white space escaped
     )
     hashes, _ = hash_tokens(data, starts, ends)
-    if not plain or not normal.any() or (kinds == _USER_DEFINED).any() or len(hashes) != len(starts):
+    if not plain or not normal.any() or len(hashes) != len(starts):
         return None
     unused = kinds == _UNUSED
-    room = 1 << int(2 * (ends - starts).sum() + 2).bit_length()
-    keys, children, piece_of = _trie(data, starts, ends, normal | unused, unused, room)
+    nodes = int((ends - starts).sum()) + 1
+    for _ in range(2):  # pieces share their beginnings: the second table is a quarter of the first, and misses the cache less
+        room = 1 << (2 * nodes).bit_length()
+        keys, children, piece_of = _trie(data, starts, ends, normal | unused, unused, room)
+        nodes = len(piece_of)
     return Unigram(
         keys=keys,
         children=children,

@@ -2,39 +2,45 @@
 
 A piece counts (1 + ln of how often it stands in the text) times its vector, in which its inverse document frequency is already.
 No network runs: the vectors are looked up. Which table they come from stands in the card of the model that ships them.
+
+The text is normalised by a profile of ours (`models.kenlm.profiles`), not by the rules in the pieces' file, and each word between
+spaces is split on its own, once (`models.kenlm.words`).
 """
 
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import sentencepiece
 
 from models.cards import ModelError
-from models.raters.features import GAP, HEAD, LIMIT, TAIL
+from models.kenlm.normaliser import Offsets
+from models.kenlm.profiles import Profile, normalise_bytes, string_buffers
+from models.kenlm.table import Ids
+from models.kenlm.unigram import read_unigram
+from models.kenlm.words import WordCache
+from models.raters.features import cut_texts
 
-PIECES, VECTORS, PIECE_ROWS = "pieces.model", "vectors.npz", "rows"
+PIECES, VECTORS = "pieces.model", "vectors.npz"
+PROFILE = Profile(name="embedding", steps=("nfkc", "invisible", "white", "spaces"), per_word=True)
 
 Floats = npt.NDArray[np.float32]
 
 
 @numba.njit(cache=True, nogil=True)
 def _embed(pieces, offsets, rows, vectors, scale, centre, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with unit vectors; `rows` gives a piece's row of `vectors`, -1 where it has none."""
+    """Fill `out` with unit vectors; `rows` gives a piece's row of `vectors`, -1 where it has none, as have those beyond."""
     counts = np.zeros(len(vectors), dtype=np.int32)
     for document in range(len(offsets) - 1):
         total = out[document]
         total[:] = 0
         for k in range(offsets[document], offsets[document + 1]):
-            if rows[pieces[k]] >= 0:
+            if pieces[k] < len(rows) and rows[pieces[k]] >= 0:
                 counts[rows[pieces[k]]] += 1
         for k in range(offsets[document], offsets[document + 1]):
-            row = rows[pieces[k]]
+            row = rows[pieces[k]] if pieces[k] < len(rows) else np.int32(-1)
             if row < 0 or counts[row] == 0:
                 continue
             weight = np.float32(1 + np.log(counts[row]))
@@ -49,11 +55,33 @@ def _embed(pieces, offsets, rows, vectors, scale, centre, out):  # type: ignore[
         total /= max(np.sqrt(squares), np.float32(1e-6))
 
 
+class Pieces:
+    """Splits texts into the pieces of a file of SentencePiece's. Safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        """ModelError where the file is missing or no unigram model."""
+        try:
+            unigram = read_unigram(path, rules=True)
+        except OSError as error:
+            raise ModelError(str(error)) from None
+        if unigram is None:
+            raise ModelError(f"{path} is not a SentencePiece unigram model")
+        self.size = len(unigram.hashes)
+        self._cache = WordCache(unigram)
+
+    def split(self, texts: pa.Array) -> tuple[Ids, Offsets]:
+        """Pieces of the cut texts (`models.raters.features`), `size` or more for an unknown one, and offsets (rows + 1)."""
+        data, offsets = string_buffers(cut_texts(texts))
+        data, offsets = normalise_bytes(PROFILE, data, offsets[:-1], offsets[1:])
+        pieces, offsets, _ = self._cache.tokens(data, offsets[:-1], offsets[1:])
+        return pieces, offsets
+
+
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
     """A table of piece vectors in memory. Safe to use from several threads."""
 
-    pieces: sentencepiece.SentencePieceProcessor
+    pieces: Pieces
     rows: npt.NDArray[np.int32]  # by piece: its row of `vectors`, or -1
     vectors: npt.NDArray[np.int8]  # (rows, dimensions), each times `scale`
     scale: Floats
@@ -65,48 +93,32 @@ class Embedding:
         return int(self.vectors.shape[1])
 
     def embed(self, texts: pa.Array) -> Floats:
-        """Unit vectors (rows, dimensions) of the cut texts (`models.raters.features`); a null is an empty text."""
-        pieces = self.pieces.encode(cut_texts(texts), num_threads=1)  # else it starts a thread a core
-        offsets = np.cumsum([0, *map(len, pieces)])
-        flat = np.fromiter(chain.from_iterable(pieces), dtype=np.int32, count=offsets[-1])
-        out = np.empty((len(pieces), self.dimensions), dtype=np.float32)
-        _embed(flat, offsets, self.rows, self.vectors, self.scale, self.centre, out)
+        """Unit vectors (rows, dimensions) of `texts`; a null is an empty text."""
+        pieces, offsets = self.pieces.split(texts)
+        out = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        _embed(pieces, offsets, self.rows, self.vectors, self.scale, self.centre, out)
         return out
-
-
-def cut_texts(texts: pa.Array) -> list[str]:
-    """The texts as `models.raters.features` cuts them; an empty string for a null."""
-    texts = texts.cast(pa.large_string()).fill_null("")
-    sizes = pc.utf8_length(texts).to_numpy(zero_copy_only=False)
-    if len(texts) == 0 or sizes.max() <= LIMIT:
-        return texts.to_pylist()
-    heads = pc.utf8_slice_codeunits(texts, 0, LIMIT).to_pylist()
-    tails = pc.utf8_slice_codeunits(texts.filter(pa.array(sizes > LIMIT)), -TAIL).to_pylist()
-    for row, tail in zip(np.flatnonzero(sizes > LIMIT), tails, strict=True):
-        heads[row] = heads[row][:HEAD] + GAP.astype(np.uint8).tobytes().decode() + tail
-    return heads
 
 
 def load(folder: Path) -> Embedding:
     """The embedding in `folder`; ModelError naming the file that is missing or not as it must be."""
+    pieces = Pieces(folder / PIECES)
     try:
-        pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / PIECES))
         with np.load(folder / VECTORS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("kept", "vectors", "scale", "centre")}
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelError(f"{folder}: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder}: {error}") from None
     kept, vectors = arrays["kept"], arrays["vectors"]
-    size = pieces.get_piece_size()
     if (
         vectors.dtype != np.int8
         or vectors.ndim != 2
         or kept.shape != vectors.shape[:1]
-        or not np.all((kept >= 0) & (kept < size))
+        or not np.all((kept >= 0) & (kept < pieces.size))
     ):
-        raise ModelError(f"{folder / VECTORS} holds {vectors.dtype} {vectors.shape} for {kept.shape} of {size} pieces")
+        raise ModelError(f"{folder / VECTORS} holds {vectors.dtype} {vectors.shape} for {kept.shape} of {pieces.size} pieces")
     if arrays["scale"].shape != vectors.shape[1:] or arrays["centre"].shape != vectors.shape[1:]:
         raise ModelError(f"{folder / VECTORS}: scale and centre must have {vectors.shape[1]} values")
-    rows = np.full(size, -1, dtype=np.int32)
+    rows = np.full(pieces.size, -1, dtype=np.int32)
     rows[kept] = np.arange(len(kept), dtype=np.int32)
     return Embedding(pieces=pieces, rows=rows, vectors=vectors, scale=arrays["scale"], centre=arrays["centre"])
 

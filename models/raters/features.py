@@ -181,7 +181,8 @@ def weigh(slots, groups, m, counts, values):  # type: ignore[no-untyped-def]
         counts[s] += 1
     norms = np.zeros(8, dtype=np.float64)
     for i in range(distinct):
-        v = 1.0 + np.log(counts[slots[i]])
+        count = counts[slots[i]]
+        v = 1.0 if count == 1 else 1.0 + np.log(count)
         counts[slots[i]] = 0
         values[i] = v
         norms[groups[i]] += v * v
@@ -217,6 +218,48 @@ def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, va
         indptr[row + 1] = filled
         describe(codes, classes, lower, n, stats[row])
     return filled
+
+
+@numba.njit(cache=True, nogil=True)
+def _cut(data, offsets, gap, out, ends):  # type: ignore[no-untyped-def]
+    """Write the cut texts' bytes to `out`, and where each ends (rows + 1)."""
+    n = 0
+    for row in range(len(offsets) - 1):
+        start, stop = offsets[row], offsets[row + 1]
+        head = stop
+        tail = stop
+        codes = 0
+        i = start
+        while i < stop and codes <= LIMIT:
+            codes += data[i] & 0xC0 != 0x80
+            if codes <= HEAD:
+                head = i + 1
+            i += 1
+        if codes > LIMIT:
+            for _ in range(TAIL):
+                tail -= 1
+                while data[tail] & 0xC0 == 0x80:
+                    tail -= 1
+            for k in range(start, head):
+                out[n] = data[k]
+                n += 1
+            for k in range(len(gap)):
+                out[n] = gap[k]
+                n += 1
+            start = tail
+        for k in range(start, stop):
+            out[n] = data[k]
+            n += 1
+        ends[row + 1] = n
+
+
+def cut_texts(texts: pa.Array) -> pa.Array:
+    """The texts (large_string) as the n-grams read them; a null is empty."""
+    data, offsets = utf8(texts)
+    ends = np.zeros(len(texts) + 1, dtype=np.int64)
+    out = np.empty(int(np.minimum(np.diff(offsets), 4 * LIMIT).sum()), dtype=np.uint8)
+    _cut(data, offsets, GAP, out, ends)
+    return pa.Array.from_buffers(pa.large_string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(out)])
 
 
 def utf8(texts: pa.Array) -> tuple[Bytes, npt.NDArray[np.int64]]:

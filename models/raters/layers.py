@@ -13,17 +13,23 @@ Floats = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.int8]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
 def add_ngrams(indptr, indices, values, table, scale, out):  # type: ignore[no-untyped-def]
     """Add to every row of `out` its n-grams' rows of `table`, times their values and the outputs' `scale`."""
     total = np.empty(out.shape[1], dtype=np.float32)
     for row in range(len(out)):
         total[:] = 0
-        for k in range(indptr[row], indptr[row + 1]):
-            slot = table[indices[k]]
-            value = values[k]
-            for c in range(len(total)):
-                total[c] += value * slot[c]
+        start, stop = indptr[row], indptr[row + 1]
+        fours = stop - (stop - start) % 4
+        for k in range(start, fours, 4):  # `total` goes through memory a quarter as often
+            a, b, c, e = values[k], values[k + 1], values[k + 2], values[k + 3]
+            p, q, r, s = table[indices[k]], table[indices[k + 1]], table[indices[k + 2]], table[indices[k + 3]]
+            for n in range(len(total)):
+                total[n] += a * p[n] + b * q[n] + c * r[n] + e * s[n]
+        for k in range(fours, stop):
+            a, p = values[k], table[indices[k]]
+            for n in range(len(total)):
+                total[n] += a * p[n]
         for c in range(len(total)):
             out[row, c] += total[c] * scale[c]
 

@@ -33,26 +33,22 @@ def _spread(total, squares, n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _sort(values):  # type: ignore[no-untyped-def]
-    """Sort in place (Shell's method, Ciura's gaps): np.sort costs 1.6 s of compilation, and these are at most 2,100."""
-    for gap in (1750, 701, 301, 132, 57, 23, 10, 4, 1):
-        for i in range(gap, len(values)):
-            value = values[i]
-            j = i
-            while j >= gap and values[j - gap] > value:
-                values[j] = values[j - gap]
-                j -= gap
-            values[j] = value
-
-
-@numba.njit(cache=True, nogil=True)
-def _repeats(values):  # type: ignore[no-untyped-def]
-    """How many entries equal an earlier one; sorts them."""
-    _sort(values)
+def _tally(values):  # type: ignore[no-untyped-def]
+    """The distinct `values` (uint64, at most one for each character), and how often each stands there."""
+    slots = np.zeros(4096, dtype=np.int16)  # 1 + the place in `distinct`
+    distinct = np.empty(len(values), dtype=np.uint64)
+    counts = np.zeros(len(values), dtype=np.int64)
     n = 0
-    for i in range(1, len(values)):
-        n += values[i] == values[i - 1]
-    return n
+    for value in values:
+        slot = np.int64(value * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(52))
+        while slots[slot] > 0 and distinct[slots[slot] - 1] != value:
+            slot = (slot + 1) & 4095
+        if slots[slot] == 0:
+            distinct[n] = value
+            n += 1
+            slots[slot] = n
+        counts[slots[slot] - 1] += 1
+    return distinct[:n], counts[:n]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -150,16 +146,10 @@ def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
             current = 0
             at_start = True
         i += 1
-    ordered = hashes[:words].copy()
-    _sort(ordered)
-    types = once = first = second = third = 0
-    i = 0
-    while i < words:
-        j = i
-        while j < words and ordered[j] == ordered[i]:
-            j += 1
-        run = j - i
-        types += 1
+    once = first = second = third = 0
+    counts = _tally(hashes[:words])[1]
+    types = len(counts)
+    for run in counts:
         once += run == 1
         if run > first:
             first, second, third = run, first, second
@@ -167,7 +157,6 @@ def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
             second, third = run, second
         elif run > third:
             third = run
-        i = j
     pairs = fours = 0
     if words > 4:
         two = np.empty(words - 1, dtype=np.uint64)
@@ -176,8 +165,8 @@ def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
             two[q] = hashes[q] * np.uint64(0x9E3779B97F4A7C15) + hashes[q + 1]
         for q in range(words - 3):
             four[q] = two[q] * np.uint64(0xC2B2AE3D27D4EB4F) + two[q + 2]
-        pairs = _repeats(two)
-        fours = _repeats(four)
+        pairs = len(two) - len(_tally(two)[0])
+        fours = len(four) - len(_tally(four)[0])
     w = max(1, words)
     s = max(1, sentences)
     out[1] = np.log1p(words)
@@ -254,13 +243,12 @@ def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
         pipes += codes[a] == 124
         capitals += lower[a] != codes[a]
         digits += classes[a] == _DIGIT
-    _sort(hashes[:lines])
     doubles = 0
     double_chars = 0
-    for q in range(1, lines):
-        if hashes[q] == hashes[q - 1]:
-            doubles += 1
-            double_chars += int(hashes[q] & np.uint64(0xFFFFFFFF))
+    distinct, counts = _tally(hashes[:lines])
+    for q in range(len(distinct)):
+        doubles += counts[q] - 1
+        double_chars += (counts[q] - 1) * int(distinct[q] & np.uint64(0xFFFFFFFF))
     half = max(1, lines // 2)
     k = max(1, lines)
     measured = max(1.0, float(total))

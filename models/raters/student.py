@@ -39,7 +39,7 @@ class StudentCard(Card):
     """`documents`: rated documents it learned from; `figures`: cross-validated, by hosts never seen in training."""
 
     kind: Literal["rater"] = "rater"
-    features: Literal[3] = 3  # version of models.raters.encoder that the weights belong to
+    features: Literal[4] = 4  # version of models.raters.encoder that the weights belong to
     documents: int
     min_chars: int = 150  # shorter texts (after white space is cut off) are out of domain
     min_known: float = 0.35  # so are texts of which a smaller share of distinct words was seen in training

@@ -10,15 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.cards import ModelError, check_files
 from models.catalog import model_folder
 from models.raters import student
-from models.raters.embedding import VECTORS, cut_texts
-from models.raters.features import HEAD, LIMIT, SLOTS, TAIL, character_table, extract
-from models.raters.layers import add_kernel, quantise, top_two
+from models.raters.distil import RARITY, RIDGE, Documents, fit, make_targets
+from models.raters.embedding import PIECES, VECTORS, Pieces
+from models.raters.features import HEAD, LIMIT, SLOTS, TAIL, character_table, cut_texts, extract
+from models.raters.layers import add_kernel, add_ngrams, quantise, top_two
 from models.raters.organizer import TAG_HEADS, TAG_TABLE
 from models.raters.student import FILES, HEADS, TABLE, Student
 from schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
@@ -171,8 +173,10 @@ def test_piece_vectors_that_do_not_fit_the_pieces_are_refused(tmp_path: Path):
 
 def test_the_embedding_is_the_weighted_mean_of_piece_vectors_of_length_1(model: Student):
     table = model.encoder.embedding
-    text = "A river is a river, and rivers flow."
-    pieces = table.pieces.encode(text)
+    text = "A river is a river, and rivers flow \U00013000."
+    pieces = table.pieces.split(strings(text))[0].tolist()
+    assert max(pieces) >= table.pieces.size  # one is unknown, and counts nothing
+    pieces = [piece for piece in pieces if piece < table.pieces.size]
     total = -table.centre.astype(np.float64)
     for piece in set(pieces):
         if (row := table.rows[piece]) >= 0:
@@ -183,14 +187,26 @@ def test_the_embedding_is_the_weighted_mean_of_piece_vectors_of_length_1(model: 
     assert np.array_equal(found[1], found[2])
 
 
+def test_pieces_of_plain_text_are_those_of_sentencepiece_but_for_ties(shared_data: Path):
+    path = model_folder("student") / PIECES
+    file = pq.read_table(shared_data / "ratings" / "ratings.parquet", columns=["text"])
+    plain = cut_texts(file.filter(pc.string_is_ascii(file["text"]))["text"].combine_chunks().slice(0, 300))
+    pieces, offsets = Pieces(path).split(plain)
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(path)).encode(plain.to_pylist(), num_threads=1)
+    ours = np.split(np.where(pieces < 128_000, pieces, 0), offsets[1:-1])
+    assert sum(a.tolist() == b for a, b in zip(ours, theirs, strict=True)) >= 298
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=40), st.text(min_size=2040, max_size=2160)), max_size=4))
 def test_texts_are_cut_as_the_n_grams_are(texts: list[str | None]):
     cut = cut_texts(strings(*texts))
     table = character_table_once()
-    before, after = extract(strings(*texts), table), extract(strings(*cut), table)
+    before, after = extract(strings(*texts), table), extract(cut, table)
     assert [np.array_equal(a, b) for a, b in zip(before[:3], after[:3], strict=True)] == [True] * 3
-    assert cut == [text or "" if len(text or "") <= LIMIT else f"{text[:HEAD]} [...] {text[-TAIL:]}" for text in texts]
+    assert cut.to_pylist() == [
+        text or "" if len(text or "") <= LIMIT else f"{text[:HEAD]} [...] {text[-TAIL:]}" for text in texts
+    ]
 
 
 def test_the_outputs_of_the_last_batch_are_given_again_and_of_another_are_not(model: Student):
@@ -267,6 +283,32 @@ def test_the_kernel_layer_adds_gaussians_of_the_distance(inputs: int):
     add_kernel(rows, landmarks, (landmarks**2).sum(axis=0), weights, out)
     distances = ((rows[:, :, None] - landmarks[None]) ** 2).sum(axis=1)
     assert out == pytest.approx(1 + np.exp(-distances) @ weights, abs=1e-5)
+
+
+def test_a_domain_counts_its_share_to_the_power_of_minus_the_rarity():
+    targets = make_targets([np.full(10, 3)] * len(QUALITY_CRITERIA), ["Medicine"] * 8 + ["Law"] * 2, 10)
+    documents = Documents(
+        texts=strings(*"abcdefghij"),
+        languages=["en"] * 10,
+        groups=[*"abcdefghij"],
+        targets=targets,
+        weights=np.ones((10, 2), np.float32),
+    )
+    dual, bias = fit(np.zeros((10, 10), np.float32), documents, np.arange(10))
+    medicine, law = (len(QUALITY_CRITERIA) + DOMAINS.index(name) for name in ("Medicine", "Law"))
+    assert bias[:14] == pytest.approx(3)
+    assert bias[[medicine, law]] == pytest.approx([0.8 ** (1 - RARITY), 0.2 ** (1 - RARITY)])
+    assert dual[0, medicine] == pytest.approx(0.2 / RIDGE * 0.8**-RARITY, rel=1e-4)
+
+
+@pytest.mark.parametrize("features", [0, 1, 4, 7])
+def test_the_n_gram_layer_adds_each_features_row_times_its_value(features: int):
+    rng = np.random.default_rng(features)
+    table = rng.integers(-127, 128, (9, 3)).astype(np.int8)
+    indices, values = rng.integers(0, 9, features).astype(np.int32), rng.random(features).astype(np.float32)
+    out, scale = np.ones((2, 3), dtype=np.float32), np.array([0.1, 1, 2], dtype=np.float32)
+    add_ngrams(np.array([0, 0, features]), indices, values, table, scale, out)
+    assert out == pytest.approx(np.stack([np.ones(3), 1 + values @ table[indices] * scale]), rel=1e-5, abs=1e-5)
 
 
 def test_quantised_weights_are_within_half_a_step():
