@@ -214,7 +214,7 @@ def count_paragraph(data, a, b, chars, boilerplate, keys, mask, shift, out):
         out[UNIQUE_PARAGRAPH_CHARS] += chars
 
 
-Bytes, Whole = types.uint8[::1], types.int64[::1]
+Bytes, Whole = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
 
 
 @njit(

@@ -19,7 +19,7 @@ LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
 WINDOW = 13
 """Bytes, 9 to 15: fewer are shared by more words, more are not reached by more 5-grams."""
 
-Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.uint8[::1]
+Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.Array(types.uint8, 1, "C", readonly=True)
 
 
 @inner

@@ -42,7 +42,7 @@ ONE = np.uint64(1)
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 SPACE, TERMINAL, BREAK = u.SPACE, u.TERMINAL, u.BREAK
 
-Bytes, Offsets = types.uint8[::1], types.int64[::1]
+Bytes, Offsets = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
 Pages, Flags = types.Array(types.uint16, 1, "C", readonly=True), types.Array(types.uint32, 1, "C", readonly=True)
 
 
@@ -333,7 +333,7 @@ def judge_line(data, a, b, x, y, pages, flags, kinds, out, kept, cited, d, state
 
 
 @njit(
-    [types.void(Bytes, Offsets, Pages, Flags, types.int64[:, ::1], types.int64[:, ::1], Bytes, Offsets)],
+    [types.void(Bytes, Offsets, Pages, Flags, types.int64[:, ::1], types.int64[:, ::1], types.uint8[::1], Offsets)],
     cache=True,
     nogil=True,
 )

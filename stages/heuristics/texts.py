@@ -17,7 +17,9 @@ Counts = npt.NDArray[np.int64]
 
 
 class Texts(NamedTuple):
-    """Some documents: UTF-8 bytes with SPARE more at the end, and where each document starts and the last one ends."""
+    """Some documents: UTF-8 bytes with SPARE more of any kind at the end, read-only, and where each document starts and the last
+    one ends.
+    """
 
     data: npt.NDArray[np.uint8]
     offsets: Counts
@@ -34,9 +36,11 @@ def text_groups(texts: pa.StringArray) -> Iterator[Texts]:
     while start < len(texts):
         end = int(np.searchsorted(offsets, offsets[start] + GROUP_BYTES, side="right")) - 1
         end = min(max(end, start + 1), len(texts))
-        padded = np.zeros(offsets[end] - offsets[start] + SPARE, np.uint8)
-        padded[:-SPARE] = data[offsets[start] : offsets[end]]
-        yield Texts(padded, offsets[start : end + 1] - offsets[start])
+        first, last = offsets[start], offsets[end]
+        part = data[first : last + SPARE]
+        if len(part) < last - first + SPARE:
+            part = np.append(data[first:last], np.zeros(SPARE, np.uint8))
+        yield Texts(part, offsets[start : end + 1] - first)
         start = end
 
 

@@ -33,7 +33,7 @@ TABLE_SLOTS = lexicon.SLOTS
 SHIFT = np.uint64(64 - (TABLE_SLOTS - 1).bit_length())
 FILTER_SHIFT = np.uint64(64 - lexicon.FILTER_BITS)
 
-Bytes, Offsets = types.uint8[::1], types.int64[::1]
+Bytes, Offsets = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
 Pages, Flags = types.Array(types.uint16, 1, "C", readonly=True), types.Array(types.uint32, 1, "C", readonly=True)
 Pairs = types.uint64[:, ::1]
 Int, Flag, Hash = types.int64, types.boolean, types.uint64

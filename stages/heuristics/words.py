@@ -11,7 +11,7 @@ SHIFT = np.uint64(64 - (STOP_SLOTS - 1).bit_length())
 MASK = STOP_SLOTS - 1
 WORDS, NOT_SYMBOLS, NOT_SYMBOL_CHARS, ALPHA_WORDS, STOP_KINDS, LANGUAGE_STOP_KINDS = range(6)
 
-Bytes = types.uint8[::1]
+Bytes = types.Array(types.uint8, 1, "C", readonly=True)
 Pairs, Offsets = types.uint64[:, ::1], types.int64[::1]
 
 
