@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from models.catalog import cached_models, model_cache
 from pipelines.engines import versions
@@ -48,7 +49,7 @@ def examine(runner: Runner, output: Place | None) -> Iterator[Finding]:
     yield Finding(
         True, f"model cache: {model_cache()}, {there} models; on a cluster it must lie at the same path on every machine"
     )
-    if output is not None and runner == "DataflowRunner":
+    if isinstance(output, Path) and runner == "DataflowRunner":
         yield Finding(False, f"output: {output}, a local folder", "--output gs://BUCKET/FOLDER")
     elif output is not None:
         yield _output(output.absolute())

@@ -47,6 +47,12 @@ def test_an_output_that_cannot_be_a_folder_is_missing(bare):
     assert f"MISSING\toutput: {bare / 'file' / 'out'}" in done.output
 
 
+def test_an_object_store_is_no_local_folder_for_dataflow(bare):
+    done = CliRunner().invoke(command, ["--runner", "DataflowRunner", "--output", "s3://"])
+    assert "a local folder" not in done.output
+    assert "MISSING\toutput: s3:" in done.output
+
+
 def test_a_run_without_go_is_refused_in_one_line(bare):
     from pipelines.engines.flags import RunnerError
     from pipelines.engines.programs import server_command

@@ -152,6 +152,7 @@ def test_what_no_listing_shows_is_still_found(store, run, local, options):
     assert code == 0, printed + err
     objects = store.objects("out")
     assert committed(objects) == local
+    assert not [name for name in objects if name.startswith("_tmp/")]
     assert orjson.loads(objects["run.json"])["counts"]["records"] == 365
     store.proxy.calls.clear()
     assert run(SAMPLE, f"{store.url}/out", *options)[0] == 0

@@ -98,8 +98,11 @@ def test_a_folder_of_something_else_is_refused(store, output):
 
 def test_a_run_that_was_killed_before_it_wrote_anything_goes_on(store, output):
     store.put("out/_tmp/begun", b"")
+    store.put("out/_tmp/notes/together/0.1", b"{}")
     with output.hold():
+        assert store.objects("out") == {}
         output.write("run.json", b"{}")
+        store.put("out/_tmp/notes/alone/0.2", b"{}")
     assert set(store.objects("out")) == {"run.json"}
 
 
