@@ -6,7 +6,8 @@ jumps over each repeated n-gram that it finds.
 
 Two observations make it fast. A repeated (n+1)-gram starts with two repeated n-grams, so only few positions are looked at for
 3 and 4. And two equal n-grams of five or more words either are shorter than 13 bytes or start with the same 13 bytes, so that
-one pass over those finds the positions that can matter for any n from 5 to 10 (a sixth of them in web text).
+one pass over those finds the positions that can matter for any n from 5 to 10 (a sixth of them in web text); a pass over the first
+24 bytes of these leaves even fewer for the larger n.
 """
 
 import numpy as np
@@ -18,6 +19,8 @@ SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
 WINDOW = 13
 """Bytes, 9 to 15: fewer are shared by more words, more are not reached by more 5-grams."""
+WIDE = 24
+"""Bytes; 20 and 32 are no better."""
 
 Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.Array(types.uint8, 1, "C", readonly=True)
 
@@ -152,18 +155,27 @@ def copy_words(data, words, a, m, stream, starts):
 
 @inner
 def candidates(stream, starts, m, keys, once, twice, positions, shared):
-    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. shared[i] is 1 where
-    the first WINDOW bytes occur twice.
+    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. Of those, shared[i] is 1
+    where the first WIDE bytes occur twice.
     """
     for i in range(m):
         p = starts[i]
         keys[i] = load64(stream, p) * SPREAD_2 ^ low_bytes(load64(stream, p + 8), WINDOW - 8)
     bits = mark(keys, m, once, twice)
-    found = np.int64(0)
+    near = np.int64(0)
     for i in range(m - 4):
+        positions[near] = i
+        near += is_marked(keys[i], twice, bits) | (starts[i + 5] - starts[i] < WINDOW)
+    for j in range(near):
+        p = starts[positions[j]]
+        keys[j] = step(step(load64(stream, p), load64(stream, p + 8)), load64(stream, p + 16))
+    bits = mark(keys, near, once, twice)
+    found = np.int64(0)
+    for j in range(near):
+        i = positions[j]
         positions[found] = i
-        shared[i] = is_marked(keys[i], twice, bits)
-        found += shared[i] | (starts[i + 5] - starts[i] < WINDOW)
+        shared[i] = is_marked(keys[j], twice, bits)
+        found += shared[i] | (starts[i + 5] - starts[i] < WIDE)
     return found
 
 
@@ -182,7 +194,7 @@ def repeated_chars(stream, starts, positions, shared, c, n, ends, states, reache
     for j in range(c):
         i = positions[j]
         positions[left] = i
-        left += shared[i] | (starts[i + n + 1] - starts[i] < WINDOW)
+        left += shared[i] | (starts[i + n + 1] - starts[i] < WIDE)
         if i < free:
             continue
         h, p, e = states[i], reached[i], starts[i + n]
