@@ -6,8 +6,8 @@ jumps over each repeated n-gram that it finds.
 
 Two observations make it fast. A repeated (n+1)-gram starts with two repeated n-grams, so only few positions are looked at for
 3 and 4. And two equal n-grams of five or more words either are shorter than 13 bytes or start with the same 13 bytes, so that
-one pass over those finds the positions that can matter for any n from 5 to 10 (a sixth of them in web text); a pass over the first
-24 bytes of these leaves even fewer for the larger n.
+one pass over those finds the positions that can matter for any n from 5 to 10 (a sixth of them in web text); a pass over the
+first 24 bytes of these leaves even fewer for the larger n.
 """
 
 import numpy as np
@@ -155,8 +155,8 @@ def copy_words(data, words, a, m, stream, starts):
 
 @inner
 def candidates(stream, starts, m, keys, once, twice, positions, shared):
-    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. Of those, shared[i] is 1
-    where the first WIDE bytes occur twice.
+    """Positions < m - 4 at which a 5-gram or longer n-gram may start that occurs twice; returns how many. Of those, shared[i] is
+    1 where the first WIDE bytes occur twice.
     """
     for i in range(m):
         p = starts[i]
