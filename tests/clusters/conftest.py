@@ -51,10 +51,10 @@ def undisturbed(many, tmp_path_factory) -> Callable[[str], dict[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
-    """64 shards of 40 pages, and what the local run makes of them."""
+    """64 shards of 160 pages, and what the local run makes of them."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "in").mkdir()
-    finish(start("web", write_inputs(folder / "in", 64, 40), folder / "out", "local", folder))
+    finish(start("web", write_inputs(folder / "in", 64, 160), folder / "out", "local", folder))
     return folder / "in", files(folder / "out")
 
 

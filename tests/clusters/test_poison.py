@@ -1,7 +1,5 @@
 """Shards that raise, kill their worker or stand still, on Prism, Spark and Flink: named with their cause, and the others done."""
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +9,9 @@ import pytest
 
 from pipelines.engines.settings import worker_command
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 SCRIPTS = Path(__file__).parents[1] / "pipelines"
-NEEDS = {"PrismRunner": ("go",), "SparkRunner": ("java", "mvn"), "FlinkRunner": ("java", "mvn")}
-
-
-@pytest.fixture(params=NEEDS)
-def engine(request) -> str:
-    if missing := [program for program in NEEDS[request.param] if not shutil.which(program)]:
-        reason = f"{request.param} needs {' and '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("CURRICLE_REQUIRE_CLUSTERS") else pytest.skip(reason)
-    return request.param
 
 
 def poison_run(folder: Path, runner: str, documents: dict[str, list[str]], stall_s: float) -> tuple[dict[str, str], int]:
@@ -49,6 +38,7 @@ def committed(folder: Path) -> list[str]:
     return sorted(path.name.partition(".")[0] for path in (folder / "out/_manifest").iterdir())
 
 
+@pytest.mark.cluster
 def test_poison_is_set_aside_and_the_others_are_done(engine, tmp_path):
     documents = {"a": ["fine"], "b": ["RAISE now"], "c": ["KILL"], "d": ["fine"], "e": [f"ONCE {tmp_path}/passes"]}
     failed, code = poison_run(tmp_path, engine, documents, 600)
@@ -60,6 +50,7 @@ def test_poison_is_set_aside_and_the_others_are_done(engine, tmp_path):
     assert not (tmp_path / "out/_tmp").exists()
 
 
+@pytest.mark.cluster_faults
 def test_a_job_that_stands_still_is_ended_and_the_shard_named(engine, tmp_path):
     [(what, cause)] = poison_run(tmp_path, engine, {"a": ["fine"], "b": ["HANG"]}, 15)[0].items()
     assert what == "1 of 2 shards"

@@ -14,12 +14,11 @@ def test_a_cluster_writes_the_local_bytes_with_all_its_slots_and_loads_models_on
     finish(start("web", inputs, tmp_path / "out", cluster.runner, tmp_path, cluster.flags))
     assert files(tmp_path / "out") == expected
     assert not (tmp_path / "out" / "_tmp").exists()
-    assert records(tmp_path / "out") == 64 * 40
+    assert records(tmp_path / "out") == 64 * 160
     commits = cluster.acts("commit")
     assert sorted(shard for _, shard in commits) == sorted(path.stem for path in (tmp_path / "out" / "_manifest").iterdir())
     shares = Counter(process for process, _ in commits)
-    assert len(shares) == WORKERS
-    assert min(shares.values()) >= 8, shares
+    assert len(shares) == WORKERS, shares
     loads = [Counter(path for process, path in cluster.acts("open") if process == worker) for worker in shares]
     assert loads[0] == loads[1]  # whatever the number of shards
     assert {count for path, count in loads[0].items() if path.endswith("lid.176.ftz")} == {1}

@@ -15,7 +15,7 @@ FOLDER = os.environ.get("CURRICLE_TRACE")
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "os.mkdir" and "/_tmp/" in str(arguments[0]):
+    if event == "os.mkdir" and "/_tmp/" in str(arguments[0]) and "/_tmp/notes" not in str(arguments[0]):
         _reach("begin", Path(str(arguments[0])).name)
     elif event == "open" and "/_tmp/" in str(arguments[0]) and str(arguments[0]).endswith("/kept.parquet"):
         _reach("written", Path(str(arguments[0])).parent.name)
