@@ -23,7 +23,7 @@ def beam_launcher(engine: Engine) -> Launcher:
         models = any(cast(StageConfig, config).models() for _, config in first.steps)
         notes = output_at(place(first.sink.output)).notes
         with show_progress(tasks, quiet=quiet) as on_event:
-            ended = engine.run(Job(tasks, _build, str(notes), models), on_event)
+            ended = engine.run(Job(tasks, _build, notes, models), on_event)
         failed = {task.shard.place: cause for task, cause in ended.set_aside.items()}
         return Launched(failed | ({f"{ended.left} of {len(tasks)} shards": ended.cause} if ended.cause else {}))
 

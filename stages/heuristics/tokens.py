@@ -105,9 +105,9 @@ def special(data, s, e, table):
 
 
 @inner
-def put_row(h, meaning, place, out, k):
+def put_row(h, means, place, out, k):
     """Write row k; returns k + 1."""
-    out[3 * k], out[3 * k + 1], out[3 * k + 2] = h, np.uint64(meaning), np.uint64(place)
+    out[3 * k], out[3 * k + 1], out[3 * k + 2] = h, np.uint64(means), np.uint64(place)
     return k + 1
 
 
@@ -115,6 +115,13 @@ def put_row(h, meaning, place, out, k):
 def put(data, s, e, out, k, chars, f):
     """Write word k, data[s:e]; returns k + 1."""
     return put_row(hash_range(data, s, e), chars << 8 | f, s << 32 | e - s, out, k)
+
+
+@inner
+def meaning(some, every, chars):
+    """Flags of a word of so many characters, from the flags that some, and that all of them have."""
+    f = (0 if every & SYMBOL else NOT_SYMBOL) | (HAS_ALPHA if some & ALPHA else 0)
+    return f | (IS_PUNCTUATION if every & PUNCTUATION else 0) | (IS_STOP if chars == 1 and some & TERMINAL else 0)
 
 
 @inner
@@ -127,18 +134,14 @@ def emit(data, s, e, pages, flags, out, k):
         and_ &= f
         chars += 1
         i += n
-    f = (NOT_SYMBOL if not and_ & SYMBOL else 0) | (HAS_ALPHA if or_ & ALPHA else 0)
-    f |= (IS_PUNCTUATION if and_ & PUNCTUATION else 0) | (IS_STOP if chars == 1 and or_ & TERMINAL else 0)
-    return put(data, s, e, out, k, chars, f)
+    return put(data, s, e, out, k, chars, meaning(or_, and_, chars))
 
 
 @inner
 def put_ascii(data, i, flags, out, k):
     """Write the ASCII character at byte i as word k; returns k + 1."""
     f = np.int64(flags[data[i]])
-    kind = (0 if f & SYMBOL else NOT_SYMBOL) | (HAS_ALPHA if f & ALPHA else 0)
-    kind |= (IS_PUNCTUATION if f & PUNCTUATION else 0) | (IS_STOP if f & TERMINAL else 0)
-    return put_row(step(ONE, np.uint64(data[i])), 1 << 8 | kind, i << 32 | 1, out, k)
+    return put_row(step(ONE, np.uint64(data[i])), 1 << 8 | meaning(f, f, 1), i << 32 | 1, out, k)
 
 
 @inner

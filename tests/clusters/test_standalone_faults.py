@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from engine_runs import committed, ended, files, finish, records, start, wait_until
+from standalone import Cluster
 
 pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(900)]
 
@@ -19,6 +20,13 @@ def whole(out: Path, expected: dict[str, bytes]) -> None:
     assert records(out) == 16 * 200
 
 
+def under_way(recipe: str, many: Path, out: Path, cluster: Cluster) -> "subprocess.Popen[str]":
+    """A run that has committed its first shard."""
+    run = start(recipe, many, out, cluster.runner, out.parent, cluster.quick)
+    wait_until(lambda: committed(out), "a first shard is committed")
+    return run
+
+
 @pytest.mark.parametrize(
     ("recipe", "point"),
     [(PLAIN, "begin"), ("web", "written"), pytest.param("web", "commit", marks=pytest.mark.cluster)],
@@ -26,8 +34,7 @@ def whole(out: Path, expected: dict[str, bytes]) -> None:
 )
 def test_a_worker_killed_inside_a_shard_costs_no_document(cluster, recipe, point, many, undisturbed, tmp_path):
     out, expected = tmp_path / "out", undisturbed(recipe)
-    run = start(recipe, many, out, cluster.runner, tmp_path, cluster.quick)
-    wait_until(lambda: committed(out), "a first shard is committed")
+    run = under_way(recipe, many, out, cluster)
     worker, shard = cluster.stopped(point)
     assert (out / "kept" / f"part-{shard}.parquet").exists() == (point == "commit")
     assert not (out / "_manifest" / f"{shard}.json").exists()
@@ -38,8 +45,7 @@ def test_a_worker_killed_inside_a_shard_costs_no_document(cluster, recipe, point
 
 def test_a_dead_machine_costs_no_document(cluster, many, undisturbed, tmp_path):
     out, expected = tmp_path / "out", undisturbed("web")
-    run = start("web", many, out, cluster.runner, tmp_path, cluster.quick)
-    wait_until(lambda: committed(out), "a first shard is committed")
+    run = under_way("web", many, out, cluster)
     cluster.executors()[0].kill()
     finish(run)
     whole(out, expected)
@@ -48,8 +54,7 @@ def test_a_dead_machine_costs_no_document(cluster, many, undisturbed, tmp_path):
 @pytest.mark.parametrize("running", ["SparkRunner"], indirect=True)
 def test_a_killed_driver_leaves_no_worker_and_the_same_command_goes_on(cluster, many, undisturbed, tmp_path):
     out, expected = tmp_path / "out", undisturbed("web")
-    run = start("web", many, out, cluster.runner, tmp_path, cluster.quick)
-    wait_until(lambda: committed(out), "a first shard is committed")
+    run = under_way("web", many, out, cluster)
     run.kill()
     run.communicate(timeout=60)
     wait_until(lambda: not cluster.pythons(), "the workers are gone", 120)
@@ -61,8 +66,7 @@ def test_a_killed_driver_leaves_no_worker_and_the_same_command_goes_on(cluster, 
 @pytest.mark.parametrize("running", ["FlinkRunner"], indirect=True)
 def test_flink_goes_on_without_its_driver_and_the_same_command_ends_in_the_same_bytes(cluster, many, undisturbed, tmp_path):
     out, expected = tmp_path / "out", undisturbed("web")
-    run = start("web", many, out, cluster.runner, tmp_path, cluster.quick)
-    wait_until(lambda: committed(out), "a first shard is committed")
+    run = under_way("web", many, out, cluster)
     run.kill()
     run.communicate(timeout=60)
     finish(start("web", many, out, cluster.runner, tmp_path, cluster.quick))
