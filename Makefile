@@ -1,8 +1,9 @@
 # The two commands a user needs: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILED := stages.heuristics
 
-.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check bench does-it-help
+.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -49,6 +50,11 @@ check: $(BIN)/pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m models.compiled.build --check $(COMPILED)
+
+# After a change to a compiled function: writes the packages' compiled.bin, which ship. A minute.
+compiled: $(BIN)/pytest
+	$(BIN)/python -m models.compiled.build $(COMPILED)
 
 # DATA: the folder of the test collections. The table and the chart go into docs/benchmarks.md.
 bench: $(BIN)/pytest

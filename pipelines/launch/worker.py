@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, NamedTuple, NoReturn
 
+from models.compiled.library import load_declared
+
 HIRE = struct.Struct("!I")  # launcher -> nursery: number of the new worker; two descriptors ride along: its pipe and its log
 DEATH = struct.Struct("!Ii")  # nursery -> launcher: number, exit code (negative: the signal that killed it)
 OURS = ("models", "pipelines", "schemas", "stages")  # loggers whose warnings reach the launcher
@@ -88,6 +90,7 @@ def main(control_fd: int) -> None:
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
         __import__(module)
+    load_declared()  # workers share the pages
     gc.freeze()  # a worker's collections must not copy the pages it shares: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number
     try:

@@ -36,11 +36,8 @@ class HeuristicsConfig(Config):
         """Columns that are appended, in order."""
         return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
 
-    @property
-    def preload(self) -> tuple[str, ...]:
-        """Modules whose import compiles kernels, or loads them from the cache: once, before workers are forked."""
-        own = ("stages.heuristics.measures",) if "datatrove" in self.variants else ()
-        return own if self.variants == ("datatrove",) else (*own, "stages.heuristics.spaced_measures")
+    preload: ClassVar[tuple[str, ...]] = ("stages.heuristics.compiled",)
+    """Packages of compiled functions, loaded once, before workers are forked."""
 
     def models(self) -> tuple[Path, ...]:
         """No model."""

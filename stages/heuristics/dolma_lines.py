@@ -4,11 +4,12 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 """
 
 import numpy as np
-from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, inner, pointer
+from models.compiled.memory import pointer
+from stages.heuristics.bytes64 import hash_range
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.scan import line_table_bits
-from stages.heuristics.segments import ONE, SPREAD, Bytes, Flags, Offsets, Pages, has, has_words, strip
+from stages.heuristics.segments import ONE, SPREAD, has, has_words, strip
 
 (
     CHARS,
@@ -57,7 +58,7 @@ def count_line(data, a, b, chars, pages, flags, keys, counts, mask, shift, out):
     out[SHORT_LINES] += not has_words(data, x, y, 3, pages, flags)
 
 
-@njit([types.void(Bytes, Offsets, Pages, Flags, types.int64[:, ::1])], cache=True, nogil=True)
+@export("void(uint8[::1], int64[::1], uint16[::1], uint32[::1], int64[:, ::1])")
 def measure_dolma(data, offsets, pages, flags, out):
     """out[d] = the measures named above of document data[offsets[d]:offsets[d + 1]]; CURLY, LOREM and JAVASCRIPT are 0 or 1."""
     keys, counts, look = np.empty(16, np.uint64), np.empty(16, np.int64), np.zeros(256, np.uint8)

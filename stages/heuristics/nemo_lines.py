@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
 
-from stages.heuristics.bytes64 import hash_range, inner, pointer
+from models.compiled.memory import pointer
+from stages.heuristics.bytes64 import hash_range
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.scan import line_table_bits
-from stages.heuristics.segments import Flags, Offsets, Pages, ends_in_ellipsis, has, seen_before, strip
+from stages.heuristics.segments import ends_in_ellipsis, has, seen_before, strip
 
 (
     CHARS,
@@ -214,13 +215,9 @@ def count_paragraph(data, a, b, chars, boilerplate, keys, mask, shift, out):
         out[UNIQUE_PARAGRAPH_CHARS] += chars
 
 
-Bytes, Whole = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
-
-
-@njit(
-    [types.void(Bytes, Offsets, Pages, Flags, types.uint64[::1], Bytes, Bytes, Whole, Whole, Whole, types.int64[:, ::1])],
-    cache=True,
-    nogil=True,
+@export(
+    "void(uint8[::1], int64[::1], uint16[::1], uint32[::1], uint64[::1], "
+    "uint8[::1], uint8[::1], int64[::1], int64[::1], int64[::1], int64[:, ::1])"
 )
 def measure_nemo(data, offsets, pages, flags, lanes, url, text, bounds, letters, places, out):
     """out[d] = the measures named above of document data[offsets[d]:offsets[d + 1]]. `lanes`: byte_lanes(); `url`: url_bytes();

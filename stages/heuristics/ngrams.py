@@ -11,9 +11,10 @@ first 24 bytes of these leaves even fewer for the larger n.
 """
 
 import numpy as np
-from numba import njit, types
 
-from stages.heuristics.bytes64 import inner, load64, low_bytes, pointer, step, store64
+from models.compiled.memory import load64, pointer, store64
+from stages.heuristics.bytes64 import low_bytes, step
+from stages.heuristics.compiled import export, inner
 
 SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)
@@ -21,8 +22,6 @@ WINDOW = 13
 """Bytes, 9 to 15: fewer are shared by more words, more are not reached by more 5-grams."""
 WIDE = 24
 """Bytes; 20 and 32 are no better."""
-
-Pairs, Offsets, Bytes = types.uint64[:, ::1], types.int64[::1], types.Array(types.uint8, 1, "C", readonly=True)
 
 
 @inner
@@ -245,7 +244,7 @@ def count_document(
         row[n - 2], c = repeated_chars(stream, starts, positions, firsts, c, n, ends, states, reached, keys, table)
 
 
-@njit([types.void(Bytes, Pairs, Offsets, types.int64[:, ::1])], cache=True, nogil=True)
+@export("void(uint8[::1], uint64[:, ::1], int64[::1], int64[:, ::1])")
 def count_ngrams(data, words, first, out):
     """out[d, j] for j = 0..2: characters of the most frequent 2-, 3-, 4-gram times its count (the earliest wins a tie; spaces
     count); for j = 3..8: characters in repeated 5- to 10-grams. 0 where the document has too few words.

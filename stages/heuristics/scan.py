@@ -1,12 +1,12 @@
-"""Loops over the bytes of a line, for Numba kernels, in a form that the compiler turns into vector instructions: unsigned
+"""Loops over the bytes of a line, for compiled functions, in a form that the compiler turns into vector instructions: unsigned
 indices, which Numba does not wrap around, no branch, and a few bytes read past the end.
-
-Numba's cache of a kernel does not notice changes in this file: after one, touch the kernels' files.
 """
 
 import numpy as np
 
-from stages.heuristics.bytes64 import EACH, HIGH, inner, load64, trailing_zeros
+from models.compiled.memory import load64, trailing_zeros
+from stages.heuristics.bytes64 import EACH, HIGH
+from stages.heuristics.compiled import inner
 
 NEXT, AFTER_NEXT = np.uint64(1), np.uint64(2)
 CASE, HIGH_BITS = np.uint8(0x20), np.uint8(0xC0)

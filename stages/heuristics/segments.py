@@ -6,10 +6,11 @@ Three different ideas of a line live here: `str.splitlines` (Gopher quality, C4)
 """
 
 import numpy as np
-from numba import njit, types
 
+from models.compiled.memory import pointer
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, inner, pointer
+from stages.heuristics.bytes64 import hash_range
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.scan import is_plain, line_end, line_marks, line_table_bits, may_matter
 
 (
@@ -41,9 +42,6 @@ LONG_WORD_CHARS = 1000
 ONE = np.uint64(1)
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 SPACE, TERMINAL, BREAK = u.SPACE, u.TERMINAL, u.BREAK
-
-Bytes, Offsets = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
-Pages, Flags = types.Array(types.uint16, 1, "C", readonly=True), types.Array(types.uint32, 1, "C", readonly=True)
 
 
 @inner
@@ -332,11 +330,7 @@ def judge_line(data, a, b, x, y, pages, flags, kinds, out, kept, cited, d, state
         state[2] = e
 
 
-@njit(
-    [types.void(Bytes, Offsets, Pages, Flags, types.int64[:, ::1], types.int64[:, ::1], types.uint8[::1], Offsets)],
-    cache=True,
-    nogil=True,
-)
+@export("void(uint8[::1], int64[::1], uint16[::1], uint32[::1], int64[:, ::1], int64[:, ::1], uint8[::1], int64[::1])")
 def measure_lines(data, offsets, pages, flags, out, kept, cited, state):
     """out[d] = the measures named above. The lines that C4 keeps: kept[:state[0]] = start, end, document in `data`;
     kept[-state[1]:], last first, the same in `cited[:state[2]]` for lines with brackets, without their citations.

@@ -6,18 +6,16 @@ and is known by the numbers of those two.
 """
 
 import numpy as np
-from numba import njit, types
 
-from stages.heuristics.bytes64 import inner, load64, low_bytes, pointer
+from models.compiled.memory import load64, pointer
+from stages.heuristics.bytes64 import low_bytes
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.ngrams import BITS_32, LOW_32, group, longer, repeated_pairs, table_bits
-from stages.heuristics.tokens import Bytes, Offsets, Pairs
 
 COUNT, START, TOP_CHARS = range(3)  # of the most frequent n-gram, n = 2 to 4
 FRESH_CHARS, REPEATED_CHARS, ALL_CHARS = range(3)  # of n-grams, n = 5 to 10
 SIZES = 9
 """n-grams of 2 to 10 words."""
-
-Counts3 = types.int64[:, :, ::1]
 
 
 @inner
@@ -65,7 +63,7 @@ def count_document(words, a, m, rows, table, once, twice, keys, positions, ends,
         alive = longer(keys, positions, alive, groups, counts)
 
 
-@njit([types.void(Pairs, Offsets, Counts3)], cache=True, nogil=True)
+@export("void(uint64[:, ::1], int64[::1], int64[:, :, ::1])")
 def count_spaced_ngrams(words, first, out):
     """out[d, n - 2] for n = 2, 3, 4: count, first word and characters (without spaces) of the most frequent n-gram, the earliest
     of several; for n = 5 to 10: characters in repeated n-grams, see `count_repeated`, and in all n-grams, each for itself. 0
@@ -85,7 +83,7 @@ def count_spaced_ngrams(words, first, out):
             count_document(words, a, m, out[d], table, once, twice, keys, positions, ends, groups, counts, firsts)
 
 
-@njit([types.void(Bytes, Pairs, Offsets, Counts3, types.int64[:, ::1])], cache=True, nogil=True)
+@export("void(uint8[::1], uint64[:, ::1], int64[::1], int64[:, :, ::1], int64[:, ::1])")
 def count_copies(data, words, first, tops, out):
     """out[d, n - 2] = how often the most frequent n-gram (`tops` of `count_spaced_ngrams`) stands in the text as its words with
     one space between, found from left to right without overlaps; the first and the last word may be parts of longer ones.

@@ -5,12 +5,13 @@ A word is a row of three uint64: its hash; its length in code points; its first 
 """
 
 import numpy as np
-from numba import njit, types
 
+from models.compiled.memory import load64, pointer
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, inner, letters, load64, low_bytes, pointer, step
+from stages.heuristics.bytes64 import hash_range, letters, low_bytes, step
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.lexicon import hash_bytes
-from stages.heuristics.tokens import Bytes, Flags, Offsets, Pages, Pairs, at, put_row
+from stages.heuristics.tokens import at, put_row
 from stages.heuristics.words import stop_bit
 
 WORDS, CHARS, LONGEST, MEDIAN_TWICE, LETTER_WORDS, ALPHABETIC_WORDS, SYMBOL_WORDS, HASH_WORDS, STOP_WORDS = range(9)
@@ -55,7 +56,7 @@ def is_symbol(h, chars, runs):
     return found
 
 
-@njit([types.void(Bytes, Offsets, Pages, Flags, Pairs, Pairs, Offsets, types.int64[:, ::1])], cache=True, nogil=True)
+@export("void(uint8[::1], int64[::1], uint16[::1], uint32[::1], uint64[:, ::1], uint64[:, ::1], int64[::1], int64[:, ::1])")
 def split_spaced(data, offsets, pages, flags, stop_table, words, first, out):
     """Words of documents data[offsets[d]:offsets[d + 1]] into `words`; first[d]:first[d + 1] are those of document d, out[d]
     the measures named above. `words` has a row for every two bytes and document.

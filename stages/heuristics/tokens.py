@@ -10,11 +10,12 @@ A word is a row of three uint64: its hash; its length in code points << 8 | four
 """
 
 import numpy as np
-from numba import njit, types
 
+from models.compiled.memory import load64, pointer
 from stages.heuristics import lexicon
 from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range, inner, letters, load64, pointer, step
+from stages.heuristics.bytes64 import hash_range, letters, step
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.lexicon import LONGEST, units
 
 NOT_SYMBOL = 1  # flags of a word: has a character outside datatrove's symbols
@@ -33,11 +34,6 @@ TABLE_SLOTS = lexicon.SLOTS
 SHIFT = np.uint64(64 - (TABLE_SLOTS - 1).bit_length())
 FILTER_SHIFT = np.uint64(64 - lexicon.FILTER_BITS)
 
-Bytes, Offsets = types.Array(types.uint8, 1, "C", readonly=True), types.int64[::1]
-Pages, Flags = types.Array(types.uint16, 1, "C", readonly=True), types.Array(types.uint32, 1, "C", readonly=True)
-Pairs = types.uint64[:, ::1]
-Int, Flag, Hash = types.int64, types.boolean, types.uint64
-Table = Pairs
 
 UNITS = np.array([int.from_bytes(unit.encode()) for unit in units() if len(unit.encode()) < 8])
 """Units of measure as integers of their bytes."""
@@ -463,7 +459,7 @@ def split_unspaced(data, a, b, pages, flags, out, k):
     return k
 
 
-@njit([types.void(Bytes, Offsets, types.uint8[::1], Pages, Flags, Pairs, Pairs, Offsets)], cache=True, nogil=True)
+@export("void(uint8[::1], int64[::1], uint8[::1], uint16[::1], uint32[::1], uint64[:, ::1], uint64[:, ::1], int64[::1])")
 def split_words(data, offsets, english, pages, flags, table, out, first):
     """Words of documents data[offsets[d]:offsets[d + 1]] into `out`; first[d]:first[d + 1] are those of document d.
 

@@ -7,6 +7,7 @@ datatrove 0.10.1's symbol and terminal punctuation sets (`datatrove/utils/text.p
 
 import sys
 import unicodedata
+from collections import defaultdict
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -93,9 +94,13 @@ def _category_flags() -> npt.NDArray[np.uint32]:
     meaning |= dict.fromkeys(("Lt", "Lm", "Lo"), ALPHA | LOWER | UPPER)
     meaning |= {"Me": MARK | LOWER | UPPER, **dict.fromkeys(("Mn", "Mc"), MARK | LOWER | UPPER | ALPHABETIC)}
     meaning |= dict.fromkeys(("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"), PUNCTUATION)
+    categories = sorted(meaning)
+    numbers = defaultdict(lambda: len(categories), {category: n for n, category in enumerate(categories)})
+    values = np.array([*(meaning[category] for category in categories), 0], np.uint32)
     flags = np.zeros(sys.maxunicode + 1, np.uint32)
     for start, end in ((0, 0x40000), (0xE0000, 0xE1000)):
-        flags[start:end] = [meaning.get(unicodedata.category(chr(c)), 0) for c in range(start, end)]
+        codes = bytes(map(numbers.__getitem__, map(unicodedata.category, map(chr, range(start, end)))))
+        flags[start:end] = values[np.frombuffer(codes, np.uint8)]
     return flags
 
 

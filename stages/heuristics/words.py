@@ -1,18 +1,15 @@
 """Counts over the words of each document (Numba): how many, of which kind, which stop words."""
 
 import numpy as np
-from numba import njit, types
 
-from stages.heuristics.bytes64 import inner, pointer
+from models.compiled.memory import pointer
+from stages.heuristics.compiled import export, inner
 from stages.heuristics.lexicon import STOP_SLOTS
 from stages.heuristics.tokens import BYTES, BYTES_MASK, HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL
 
 SHIFT = np.uint64(64 - (STOP_SLOTS - 1).bit_length())
 MASK = STOP_SLOTS - 1
 WORDS, NOT_SYMBOLS, NOT_SYMBOL_CHARS, ALPHA_WORDS, STOP_KINDS, LANGUAGE_STOP_KINDS = range(6)
-
-Bytes = types.Array(types.uint8, 1, "C", readonly=True)
-Pairs, Offsets = types.uint64[:, ::1], types.int64[::1]
 
 
 @inner
@@ -36,7 +33,7 @@ def ones(bits):
     return n
 
 
-@njit([types.void(Pairs, Offsets, types.uint64[:, :, ::1], Offsets, types.int64[:, ::1])], cache=True, nogil=True)
+@export("void(uint64[:, ::1], int64[::1], uint64[:, :, ::1], int64[::1], int64[:, ::1])")
 def count_words(words, first, stop_tables, lists, out):
     """out[d] = words, words that are not all symbols, their characters, words with a letter, distinct stop words of list 0
     (English) and of list lists[d] (-1: none).
@@ -61,7 +58,7 @@ def count_words(words, first, stop_tables, lists, out):
         out[d, LANGUAGE_STOP_KINDS] = ones(other if has_own_list else english)
 
 
-@njit([types.void(Bytes, Pairs, Offsets, Offsets, Offsets)], cache=True, nogil=True)
+@export("void(uint8[::1], uint64[:, ::1], int64[::1], int64[::1], int64[::1])")
 def count_sentences(data, words, starts, ends, out):
     """out[r] = sentences of data[starts[r]:ends[r]], ascending ranges of whole words, as spaCy's sentencizer counts them:
     one, plus one for each word after a sentence terminal that is not punctuation. White space other than one space counts as

@@ -1,0 +1,74 @@
+"""What Numba needs while a library is built. Nothing else imports this file."""
+
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from models.compiled.library import Inner
+
+
+def dispatcher(function: Inner) -> Any:
+    """Numba's object for a function of a library, made once."""
+    if "dispatcher" not in function.__dict__:
+        wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+        function.dispatcher = numba.njit(**wrappers, **function.options)(function.function)  # type: ignore[attr-defined]
+    return function.dispatcher  # type: ignore[attr-defined]
+
+
+def intrinsic_type(name: str) -> Any:
+    """Numba's type of one of the functions below."""
+    return cpu_target.typing_context.resolve_value_type(globals()[name])
+
+
+def _data(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return value if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, value).data
+
+
+def _place(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    start = _data(context, builder, sig.args[0], args[0])
+    return builder.bitcast(builder.gep(start, [args[1]]), ir.IntType(64).as_pointer())
+
+
+@intrinsic
+def pointer(typingctx: Any, array: Any) -> Any:
+    """`models.compiled.memory.pointer`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _data(context, builder, sig.args[0], args[0])
+
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@intrinsic
+def load64(typingctx: Any, array: Any, index: Any) -> Any:
+    """`models.compiled.memory.load64`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(_place(context, builder, sig, args), align=1)
+
+    return types.uint64(array, types.int64), codegen
+
+
+@intrinsic
+def store64(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """`models.compiled.memory.store64`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], _place(context, builder, sig, args), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.uint64), codegen
+
+
+@intrinsic
+def trailing_zeros(typingctx: Any, value: Any) -> Any:
+    """`models.compiled.memory.trailing_zeros`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), codegen
