@@ -84,9 +84,9 @@ def _compile(function: Exported) -> tuple[str, bytes]:
 
     Bitcode is taken when Numba hands the module to LLVM's code generator, which would leave its own marks in it.
     """
-    from models.compiled.numba_side import dispatcher
+    from models.compiled.numba_side import new_dispatcher
 
-    compiled = dispatcher(function)
+    compiled = new_dispatcher(function)
     codegen = compiled.targetctx.codegen()
     taken: dict[str, bytes] = {}
     hand_over = codegen._add_module

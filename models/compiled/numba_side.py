@@ -1,5 +1,6 @@
 """What Numba needs while a library is built. Nothing else imports this file."""
 
+from functools import cache
 from typing import Any
 
 import numba
@@ -11,12 +12,15 @@ from numba.extending import intrinsic
 from models.compiled.library import Inner
 
 
+def new_dispatcher(function: Inner) -> Any:
+    """Numba's object for a function of a library, not compiled yet."""
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", **function.options)(function.function)
+
+
+@cache
 def dispatcher(function: Inner) -> Any:
-    """Numba's object for a function of a library, made once."""
-    if "dispatcher" not in function.__dict__:
-        wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-        function.dispatcher = numba.njit(**wrappers, **function.options)(function.function)  # type: ignore[attr-defined]
-    return function.dispatcher  # type: ignore[attr-defined]
+    """The one that other functions call."""
+    return new_dispatcher(function)
 
 
 def intrinsic_type(name: str) -> Any:
