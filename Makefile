@@ -56,9 +56,10 @@ check: $(BIN)/pytest
 compiled: $(BIN)/pytest
 	$(BIN)/python -m models.compiled.build $(COMPILED)
 
-# DATA: the folder of the test collections. The table and the chart go into docs/benchmarks.md.
+# DATA: the folder of the test collections. NEMO: --nemo PYTHON, of an environment with nemo-curator and fasttext-community. The table and
+# the chart go into docs/benchmarks.md.
 bench: $(BIN)/pytest
-	$(BIN)/python benchmarks/main_job.py --data $(or $(DATA),../shared/data) --parts compare --write docs
+	$(BIN)/python benchmarks/main_job.py --data $(or $(DATA),../shared/data) --parts compare $(NEMO) --write docs
 
 # Half an hour. The transformer is left out where torch and transformers are not installed: .venv/bin/pip install -e '.[torch]'
 does-it-help: $(BIN)/pytest

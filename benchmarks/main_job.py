@@ -5,7 +5,8 @@
 `ours` is the command `curricle run`, one worker, everything kept, measured from outside: CPU seconds of all its processes, the
 largest process's peak memory. `floor` is one bare loop over the same libraries in one process: orjson, fastText, our student's
 kernel on batches of 256, Python normalising, SentencePiece, `kenlm` for each model, one Parquet file. Both read the same files.
-`datatrove` is its own executor over every eighth document: fewer stages than ours has, and none of the costly ones.
+`datatrove` is its own executor over every eighth document, `--nemo` NeMo Curator over all (nemo_job.py): fewer stages than ours
+has, and none of the costly ones.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from typing import NamedTuple
 import orjson
 import pyarrow.parquet as pq
 from chart import bars
+
+from models.catalog import STARTER
 
 HEAD = "| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
@@ -98,7 +101,7 @@ def floor(source: Path, output: Path) -> None:
     import pyarrow as pa
     import sentencepiece
 
-    from models.catalog import STARTER, model_folder, starter_models
+    from models.catalog import model_folder, starter_models
     from models.kenlm.model import load
     from models.kenlm.profiles import normalise_text
     from models.raters import student
@@ -150,8 +153,8 @@ def datatrove(source: Path, output: Path) -> None:
     LocalPipelineExecutor([reader, *steps, ParquetWriter(str(output))], logging_dir=str(output / "logs")).run()
 
 
-def compare(source: Path, megabytes: float, scratch: Path, docs: Path | None) -> None:
-    """Ours, the floor and datatrove over the same documents."""
+def compare(source: Path, megabytes: float, scratch: Path, nemo: Path | None, docs: Path | None) -> None:
+    """Ours, the floor and the peers over the same documents."""
     runs = {"curricle, first run on the machine": (curricle(scratch / "warm", source), megabytes)}
     for name, settings in OURS.items():
         runs[name] = (curricle(scratch / f"ours-{len(runs)}", source, settings=settings), megabytes)
@@ -163,6 +166,10 @@ def compare(source: Path, megabytes: float, scratch: Path, docs: Path | None) ->
     size = sum(len(orjson.loads(line)["text"].encode()) for line in lines) / 1e6
     command = [sys.executable, __file__, "--data", "", "--datatrove", str(sample), str(scratch / "datatrove")]
     runs[f"datatrove {version('datatrove')}: four filters only, every 8th document"] = (measure(*command), size)
+    if nemo:
+        script, model = Path(__file__).with_name("nemo_job.py"), STARTER / "lid.176/lid.176.ftz"
+        peer = measure(str(nemo), str(script), str(source), str(scratch / "nemo.parquet"), str(model))
+        runs["NeMo Curator, no Ray: language, Gopher, three rules of C4"] = (peer, megabytes)
     table = [HEAD, *(cost.row(name, size) for name, (cost, size) in runs.items())]
     stages = f"CPU seconds by stage of the second line: {stage_shares(scratch / 'ours-1')}."
     print("\n".join(table[1:]), f"\n{stages}\n", sep="\n")
@@ -194,6 +201,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--parts", default="compare,warc,workers,empty,memory")
     parser.add_argument("--write", type=Path, help="folder with benchmarks.md, which gets the table, and the chart")
+    parser.add_argument("--nemo", type=Path, help="Python of an environment with NeMo Curator, which does not go into ours")
     parser.add_argument("--datatrove", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--floor", nargs=2, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -206,11 +214,12 @@ def main() -> None:
     parts = arguments.parts.split(",")
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
+        os.environ["CURRICLE_CACHE"] = str(scratch / "cache")  # so that the first run is one
         source = scratch / "web.jsonl"
         megabytes = write_jsonl(arguments.data, source)
         print(HEAD)
         if "compare" in parts:
-            compare(source, megabytes, scratch, arguments.write)
+            compare(source, megabytes, scratch, arguments.nemo, arguments.write)
         if "workers" in parts:
             pieces = [scratch / f"piece-{number}.jsonl" for number in range(8)]
             size = write_jsonl(arguments.data, source, 4)

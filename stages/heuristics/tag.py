@@ -12,6 +12,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from schemas.batches import append_columns, null_columns, scatter
+from stages.heuristics.compiled import LIBRARY
 from stages.heuristics.config import HeuristicsConfig
 from stages.kernel import RunKernel
 
@@ -20,7 +21,8 @@ Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array
 
 
 def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
-    """The compiled kernels of the variants, imported when a recipe needs them (docs/heuristics.md says how long that takes)."""
+    """The functions of the variants, with the compiled ones loaded."""
+    LIBRARY.load()
     loaded: list[Measure] = []
     if "datatrove" in config.variants:
         from stages.heuristics import measures
