@@ -1,6 +1,6 @@
-"""NeMo Curator on the benchmark's documents, in one process without Ray, which costs it the least: language ID, the rules of Gopher
-and three of C4's, every document kept, as JSONL to Parquet. It wants an environment of its own (`pip install nemo-curator
-fasttext-community`): `main_job.py --nemo ENV/bin/python` runs it.
+"""NeMo Curator on the benchmark's documents, in one process without Ray, which costs it the least: language ID, the rules of
+Gopher and three of C4's, every document kept, as JSONL to Parquet. It wants an environment of its own (`pip install
+nemo-curator fasttext-community`): `main_job.py --nemo ENV/bin/python` runs it.
 """
 
 import sys
