@@ -1,5 +1,7 @@
 """`curricle`: the command group. Commands are imported when they are called: `--help` loads no Beam and no model library."""
 
+import atexit
+import gc
 import logging
 import sys
 from importlib import import_module
@@ -45,8 +47,15 @@ def _not_about_apitools(record: logging.LogRecord) -> bool:
     return "apitools" not in record.getMessage()  # Beam misses Google's clients at import; nothing of ours needs them
 
 
+def _seldom_collect() -> None:
+    """Imports make half a million objects that stay: looking among them for garbage, at the end too, was a third of the CPU."""
+    gc.set_threshold(50_000, 20, 100)
+    atexit.register(gc.freeze)
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line on stderr and exit code 2."""
+    _seldom_collect()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().addFilter(_not_about_apitools)
     try:

@@ -87,10 +87,12 @@ def main(control_fd: int) -> None:
         end.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
+    gc.disable()  # all that the imports make stays
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
         __import__(module)
     load_declared()  # workers share the pages
+    gc.enable()
     gc.freeze()  # a worker's collections must not copy the pages it shares: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number
     try:
