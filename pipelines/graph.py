@@ -10,18 +10,15 @@ import pyarrow as pa
 
 from pipelines.attempts import Attempts
 from pipelines.fingerprint import check_code, code_sha256
-from pipelines.stages import STAGES
-from schemas.config import Config
+from pipelines.stages import DECIDE, STAGES, Steps
 from schemas.shards import Shard
-from stages.decide import Decide, DecideConfig
+from stages.commit import WriteShards
+from stages.decide import DecideConfig
+from stages.kernel import RunStage
 from stages.read.config import ReadConfig
-from stages.read.shard import ReadShard
+from stages.read.transform import ReadShard
 from stages.storage.output import Place, place
-from stages.write import Sink, WriteShards, manifest_path
-
-Steps = tuple[tuple[str, Config], ...]
-"""Stage name (or `decide`) and configuration, in order."""
-
+from stages.write import Sink, manifest_path
 
 SPREAD = ("Items", "Each", "Begin")
 """Labels of what comes before the reader: shards, which are pickled, and no text."""
@@ -86,7 +83,7 @@ def build(
     rows = spread(pipeline, shards, away) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
-        transform = Decide(config) if isinstance(config, DecideConfig) else STAGES[name].transform(config)
-        rows = rows | f"{number}-{name}" >> transform
+        stage = DECIDE if isinstance(config, DecideConfig) else STAGES[name]
+        rows = rows | f"{number}-{name}" >> RunStage(name, stage.kernel, config, stage.load)
         rows.element_type = pa.RecordBatch  # names the coder also where Beam's type check is off
     return rows | "Commit" >> WriteShards(sink)

@@ -7,11 +7,10 @@ from typing import cast
 import pyarrow as pa
 
 from pipelines.fingerprint import fingerprint, fingerprint_sha256, model_hashes
-from pipelines.graph import Steps
 from pipelines.inputs import find_inputs, plan_shards
 from pipelines.model_uses import check_models
 from pipelines.recipe import Recipe, RecipeError
-from pipelines.stages import StageConfig, writer_of
+from pipelines.stages import StageConfig, Steps, writer_of
 from schemas.column import Column, schema_of
 from schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
 from schemas.config import Config, did_you_mean

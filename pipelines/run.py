@@ -13,7 +13,7 @@ import yaml
 from pipelines.card import dataset_card
 from pipelines.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
 from pipelines.plan import Plan
-from pipelines.work import ShardTask
+from pipelines.task import ShardTask
 from stages.storage.files import StoreError
 from stages.storage.output import Output, Place, output_at
 from stages.write import Sink

@@ -1,28 +1,33 @@
 """The stages that a recipe may name, in one literal table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
-import apache_beam as beam
+import pyarrow as pa
 
 from schemas.column import Column
 from schemas.columns import PARAGRAPHS
 from schemas.config import Config
 from schemas.heuristic_columns import VARIANTS
-from stages.clean_lines import CleanLines, CleanLinesConfig
-from stages.datatrove_filter import DatatroveConfig, RunDatatrove
-from stages.domain import TAG_COLUMNS, DomainConfig, TagDomain
-from stages.extract import ExtractConfig, ExtractText
+from stages.clean_lines import CleanLinesConfig, clean_lines
+from stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
+from stages.decide import DecideConfig, decide
+from stages.domain import TAG_COLUMNS, DomainConfig, load_model, tag_domain
+from stages.extract import ExtractConfig, extract_text
 from stages.heuristics.config import HeuristicsConfig
-from stages.heuristics.tag import TagHeuristics
-from stages.language import LanguageConfig, TagLanguage
-from stages.perplexity import PerplexityConfig, ScorePerplexity
-from stages.quality import QualityConfig, RateQuality
-from stages.redact import Redact, RedactConfig
+from stages.heuristics.tag import load_kernels, tag_heuristics
+from stages.language import LanguageConfig, tag_language
+from stages.language import load_model as load_language_model
+from stages.perplexity import PerplexityConfig, load_models, tag_perplexity
+from stages.quality import QualityConfig, load_raters, rate_quality
+from stages.redact import RedactConfig, redact
 from stages.url_rules.config import UrlRulesConfig
-from stages.url_rules.tag import TagUrlRules
+from stages.url_rules.tag import UrlRules, tag_url_rules
+
+Steps = tuple[tuple[str, Config], ...]
+"""Stage name (or `decide`) and configuration, in order."""
 
 
 class StageConfig(Protocol):
@@ -42,10 +47,11 @@ class StageConfig(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's configuration type and the transform that takes it."""
+    """A stage: what configures it, and the kernel that runs on every batch (stages/kernel.py)."""
 
     config: type[Config]
-    transform: type[beam.PTransform]
+    kernel: Callable[..., pa.RecordBatch]
+    load: Callable[[Any], Any] | None = None  # what the kernel needs in memory, by configuration
     on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()  # what to set, and the columns that it writes only then
 
 
@@ -54,17 +60,20 @@ def _by_name(groups: Mapping[str, tuple[Column, ...]], setting: str) -> tuple[tu
 
 
 STAGES: dict[str, Stage] = {
-    "extract": Stage(ExtractConfig, ExtractText),
-    "url_rules": Stage(UrlRulesConfig, TagUrlRules),
-    "redact": Stage(RedactConfig, Redact),
-    "clean_lines": Stage(CleanLinesConfig, CleanLines),
-    "language": Stage(LanguageConfig, TagLanguage),
-    "heuristics": Stage(HeuristicsConfig, TagHeuristics, _by_name(VARIANTS, "variants")),
-    "perplexity": Stage(PerplexityConfig, ScorePerplexity, (("add `paragraphs: {}` to the settings", PARAGRAPHS),)),
-    "datatrove": Stage(DatatroveConfig, RunDatatrove),
-    "quality": Stage(QualityConfig, RateQuality),
-    "domain": Stage(DomainConfig, TagDomain, _by_name(TAG_COLUMNS, "tags")),
+    "extract": Stage(ExtractConfig, extract_text),
+    "url_rules": Stage(UrlRulesConfig, tag_url_rules, UrlRules),
+    "redact": Stage(RedactConfig, redact),
+    "clean_lines": Stage(CleanLinesConfig, clean_lines),
+    "language": Stage(LanguageConfig, tag_language, load_language_model),
+    "heuristics": Stage(HeuristicsConfig, tag_heuristics, load_kernels, _by_name(VARIANTS, "variants")),
+    "perplexity": Stage(PerplexityConfig, tag_perplexity, load_models, (("add `paragraphs: {}` to the settings", PARAGRAPHS),)),
+    "datatrove": Stage(DatatroveConfig, run_datatrove, build_steps),
+    "quality": Stage(QualityConfig, rate_quality, load_raters),
+    "domain": Stage(DomainConfig, tag_domain, load_model, _by_name(TAG_COLUMNS, "tags")),
 }
+
+DECIDE = Stage(DecideConfig, decide)
+"""Stands in a plan where its decisions can be taken: a recipe does not name it among the stages."""
 
 
 def writer_of(column: str) -> tuple[str, str | None] | None:

@@ -2,56 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import apache_beam as beam
-import orjson
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.graph import Steps, build
-from schemas.shards import Shard
+from pipelines.graph import build
+from pipelines.task import ShardTask
 from stages.kernel import METRICS
 from stages.progress import listen
-from stages.read.config import ReadConfig
-from stages.storage.output import Place, place
-from stages.write import Sink, manifest_path
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """One shard and what to do with it."""
-
-    shard: Shard
-    read: ReadConfig
-    steps: Steps
-    sink: Sink
-
-    @property
-    def name(self) -> str:
-        """The shard's."""
-        return self.shard.name
-
-    @property
-    def size(self) -> int:
-        """Bytes of the shard in storage."""
-        return self.shard.size
-
-    @property
-    def commit(self) -> Place:
-        """The shard's manifest."""
-        return manifest_path(place(self.sink.output), self.name)
-
-    def counts(self) -> tuple[int, int, int]:
-        """Documents, bytes of text and documents kept, from the manifest."""
-        manifest = orjson.loads(self.commit.read_bytes())
-        files = manifest["files"]
-        return manifest["records"], sum(file["text_bytes"] for file in files.values()), files["kept"]["rows"]
-
-    def __hash__(self) -> int:
-        return hash(self.shard)
-
 
 V = TypeVar("V", bound=PipelineOptions)
 

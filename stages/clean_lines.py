@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final, Self
 
-import apache_beam as beam
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
@@ -18,7 +17,6 @@ from schemas.batches import append_columns, replace_text
 from schemas.cleaning_columns import CLEAN_LINES
 from schemas.column import Column
 from schemas.config import Config
-from stages.kernel import RunKernel
 
 _CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _ENDS: Final = (".", "?", "!", '"', "'")
@@ -148,15 +146,3 @@ def clean_lines(batch: pa.RecordBatch, config: CleanLinesConfig) -> pa.RecordBat
                     texts[row], removed[row] = cleaner(text)
         counts[name] = pa.array(removed, pa.int32())
     return append_columns(replace_text(batch, pa.array(texts, pa.string())), CLEAN_LINES, counts)
-
-
-class CleanLines(beam.PTransform):
-    """Take lines out of the text of batches."""
-
-    def __init__(self, config: CleanLinesConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "CleanLines" >> beam.ParDo(RunKernel("clean_lines", clean_lines, self.config))

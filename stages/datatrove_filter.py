@@ -10,7 +10,6 @@ import inspect
 import re
 from typing import Any, ClassVar, Final, Self
 
-import apache_beam as beam
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +21,6 @@ from schemas.cleaning_columns import datatrove_column
 from schemas.column import Column
 from schemas.columns import DEAD, PAYLOAD
 from schemas.config import Config, did_you_mean
-from stages.kernel import RunKernel
 
 KEEP, DROP = "keep", "drop"
 REFUSED: Final = {
@@ -196,15 +194,3 @@ def _verdict(answer: Any) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-class RunDatatrove(beam.PTransform):
-    """Run datatrove's filters and formatters on batches."""
-
-    def __init__(self, config: DatatroveConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Datatrove" >> beam.ParDo(RunKernel("datatrove", run_datatrove, self.config, load=build_steps))

@@ -8,7 +8,6 @@ where their column was measured.
 from collections.abc import Mapping
 from typing import ClassVar
 
-import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -20,7 +19,6 @@ from schemas.columns import DECISION
 from schemas.config import Config
 from schemas.languages import canonical
 from schemas.rules import DEFAULT, Bound, Rule
-from stages.kernel import RunKernel
 
 
 class DecideConfig(Config):
@@ -116,15 +114,3 @@ def _merge_lists(earlier: pa.Array, failures: list[pa.Array], names: list[str], 
     np.cumsum(np.bincount(owner, minlength=rows), out=offsets[1:])
     values = pa.concat_arrays(members).take(pa.array(order))
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pc.invert(alive))
-
-
-class Decide(beam.PTransform):
-    """Apply `decide` to every batch."""
-
-    def __init__(self, config: DecideConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """Wire the kernel."""
-        return batches | "Decide" >> beam.ParDo(RunKernel("decide", decide, self.config))

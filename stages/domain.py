@@ -8,7 +8,6 @@ such labels.
 from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
-import apache_beam as beam
 import pyarrow as pa
 from pydantic import Field, model_validator
 
@@ -19,7 +18,6 @@ from schemas.batches import append_columns, living_rows, scatter
 from schemas.column import Column
 from schemas.columns import DOMAIN, FORMAT, TOPIC
 from schemas.config import Config
-from stages.kernel import RunKernel
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
@@ -68,15 +66,3 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
 def load_model(config: DomainConfig) -> Student:
     """The student that `config` names."""
     return student.load(*config.models())
-
-
-class TagDomain(beam.PTransform):
-    """Tag batches with their domain."""
-
-    def __init__(self, config: DomainConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Domain" >> beam.ParDo(RunKernel("domain", tag_domain, self.config, load=load_model))

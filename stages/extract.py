@@ -7,7 +7,6 @@ the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pa
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
@@ -17,7 +16,6 @@ from schemas.column import Column
 from schemas.columns import EXTRACT, PAYLOAD
 from schemas.config import Config
 from stages.charset import decode_html, header_codec
-from stages.kernel import RunKernel
 from stages.markup import READERS, Page, Reader, read_page
 
 _MAGIC: Final = {
@@ -132,15 +130,3 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
     head = payload[:_LOOKED_AT]
     control = len(head) - len(head.translate(None, _CONTROL))
     return f"{control} control characters in {len(head)} bytes" if control * 10 > len(head) else None
-
-
-class ExtractText(beam.PTransform):
-    """Turn pages into text."""
-
-    def __init__(self, config: ExtractConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Extract" >> beam.ParDo(RunKernel("extract", extract_text, self.config))

@@ -1,4 +1,4 @@
-"""Runs a kernel on every batch: the one DoFn behind all measuring stages."""
+"""A stage as a Beam transform: its kernel on every batch."""
 
 import time
 from collections.abc import Callable, Hashable, Iterator
@@ -46,3 +46,15 @@ class RunKernel(beam.DoFn):
             return
         self.cpu_us.inc((time.thread_time_ns() - started) // 1000)
         yield out
+
+
+class RunStage(beam.PTransform):
+    """Run a stage's kernel on every batch: `RunStage("language", tag_language, LanguageConfig(), load_model)`."""
+
+    def __init__(self, stage: str, kernel: Kernel, config: Hashable, load: Callable[[Any], Any] | None = None) -> None:
+        super().__init__()
+        self.stage, self.kernel, self.config, self.load = stage, kernel, config, load
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+        """One batch in, one batch out."""
+        return batches | "Run" >> beam.ParDo(RunKernel(self.stage, self.kernel, self.config, self.load))

@@ -8,7 +8,6 @@ in which the model knows nothing is `und` (see `models.language_id`).
 from pathlib import Path
 from typing import ClassVar
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +21,6 @@ from schemas.column import Column
 from schemas.columns import LANGUAGE
 from schemas.config import Config
 from schemas.languages import UNDETERMINED
-from stages.kernel import RunKernel
 
 
 class LanguageConfig(Config):
@@ -62,15 +60,3 @@ def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfi
 def load_model(config: LanguageConfig) -> LanguageId:
     """The model that `config` names."""
     return language_id.load(*config.models())
-
-
-class TagLanguage(beam.PTransform):
-    """Tag batches with their language."""
-
-    def __init__(self, config: LanguageConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Language" >> beam.ParDo(RunKernel("language", tag_language, self.config, load=load_model))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +28,6 @@ from schemas.column import Column
 from schemas.columns import PARAGRAPHS, PERPLEXITY
 from schemas.config import Config
 from schemas.languages import canonical
-from stages.kernel import RunKernel
 
 Named = tuple[tuple[str, str], ...]
 NamedLists = tuple[tuple[str, tuple[str, ...]], ...]
@@ -222,15 +220,3 @@ def _of_paragraphs(models: Models, texts: pa.Array, config: ParagraphsConfig) ->
     return {"ppl_logratio_mean": mean, "ppl_logratio_worst": worst} | {
         f"ppl_logratio_{category}_worst": mean_and_lowest(ratios.get(category, nothing))[1] for category in CATEGORIES
     }
-
-
-class ScorePerplexity(beam.PTransform):
-    """Score batches under the models of their rows' languages."""
-
-    def __init__(self, config: PerplexityConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Perplexity" >> beam.ParDo(RunKernel("perplexity", tag_perplexity, self.config, load=load_models))

@@ -7,7 +7,6 @@ imitates ratings that a large language model gave under the same criteria; its f
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +17,6 @@ from models.raters.rater import Rater, RaterConfig
 from schemas.batches import Mask, append_columns, living_rows, scatter
 from schemas.column import Column
 from schemas.config import Config
-from stages.kernel import RunKernel
 
 
 class QualityConfig(Config):
@@ -98,15 +96,3 @@ def _rated(batch: pa.RecordBatch, scores: tuple[str, ...]) -> Mask:
 def load_raters(config: QualityConfig) -> tuple[Rater, ...]:
     """The raters that `config` names, in order."""
     return tuple(rater.load() for rater in config.raters)
-
-
-class RateQuality(beam.PTransform):
-    """Rate batches by one rater or several."""
-
-    def __init__(self, config: QualityConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Quality" >> beam.ParDo(RunKernel("quality", rate_quality, self.config, load=load_raters))

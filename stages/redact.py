@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from typing import ClassVar, Final, Self
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import model_validator
@@ -21,7 +20,6 @@ from schemas.batches import append_columns, replace_text
 from schemas.cleaning_columns import REDACT
 from schemas.column import Column
 from schemas.config import Config
-from stages.kernel import RunKernel
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
 """datatrove's stand-ins: example.com and example.org belong to nobody (RFC 2606)."""
@@ -139,15 +137,3 @@ def _replace(
         text = pc.replace_with_mask(text, candidates, pa.array([row for row, _ in results], pa.string()))
         batch = replace_text(batch, text)
     return batch, counts
-
-
-class Redact(beam.PTransform):
-    """Replace addresses in batches."""
-
-    def __init__(self, config: RedactConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "Redact" >> beam.ParDo(RunKernel("redact", redact, self.config))

@@ -7,22 +7,18 @@ A shard whose batches do not arrive whole and in order is never committed.
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-import schemas.coder  # noqa: F401  registers the coder
 from models.cards import file_sha256
-from schemas.shards import Envelope, Shard, unseal
-from stages.attempt import fail, given_up
+from schemas.shards import Envelope, Shard
 from stages.progress import report
 from stages.storage.output import Place, output_at, place
 
@@ -172,62 +168,3 @@ class ShardWriter:
 def _count(counts: dict[str, int], reasons: pa.Array) -> None:
     for entry in reasons.value_counts().to_pylist():
         counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-
-
-class _WriteShards(beam.DoFn):
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
-        self.open: ShardWriter | None = None
-
-    def start_bundle(self) -> None:
-        self.open = None
-
-    def process(self, batch: pa.RecordBatch) -> Iterator[str]:
-        envelope = unseal(batch)
-        if self.open is not None and given_up(self.open.shard):
-            self._abandon()
-        try:
-            committed = self._write(batch, envelope)
-        except Exception as error:
-            self._abandon()
-            fail(envelope.shard, "writing", error)
-            return
-        except BaseException:
-            self._abandon()
-            raise
-        if committed is not None:
-            yield committed
-
-    def _write(self, batch: pa.RecordBatch, envelope: Envelope) -> str | None:
-        if self.open is None:
-            self.open = ShardWriter(self.sink, envelope.shard)
-        self.open.write(batch, envelope)
-        if not envelope.last:
-            return None
-        committed = str(self.open.commit(envelope))
-        self.open = None
-        return committed
-
-    def finish_bundle(self) -> None:
-        if self.open is not None:
-            shard = self.open.shard
-            self._abandon()
-            if not given_up(shard):
-                raise RuntimeError(f"shard {shard.name}: the bundle ended before the shard did: the runner split a shard")
-
-    def _abandon(self) -> None:
-        if self.open is not None:
-            self.open.abandon()
-            self.open = None
-
-
-class WriteShards(beam.PTransform):
-    """Batches of whole shards in, paths of committed manifests out."""
-
-    def __init__(self, sink: Sink) -> None:
-        super().__init__()
-        self.sink = sink
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[str]:
-        """Wire the sink."""
-        return batches | "Write" >> beam.ParDo(_WriteShards(self.sink))

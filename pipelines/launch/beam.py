@@ -11,7 +11,7 @@ from pipelines.launch.engine import Engine, Job
 from pipelines.launch.progress import show_progress
 from pipelines.run import Launched, Launcher
 from pipelines.stages import StageConfig
-from pipelines.work import ShardTask
+from pipelines.task import ShardTask
 from stages.storage.output import output_at, place
 
 

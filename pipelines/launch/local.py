@@ -7,7 +7,7 @@ from pipelines.launch.events import Failed, Finished
 from pipelines.launch.pool import run_tasks
 from pipelines.launch.progress import show_progress
 from pipelines.run import Launched, Launcher
-from pipelines.work import ShardTask, run_shard
+from pipelines.task import WORK, ShardTask, run_task
 
 
 def local_launcher(workers: int) -> Launcher:
@@ -17,7 +17,7 @@ def local_launcher(workers: int) -> Launcher:
         with show_progress(tasks, quiet=quiet) as on_event:
             preload = [module for _, config in tasks[0].steps for module in getattr(config, "preload", ())]
             hired = min(workers, len(tasks))
-            outcomes = run_tasks(tasks, run_shard, workers=hired, on_event=on_event, preload=preload)
+            outcomes = run_tasks(tasks, run_task, workers=hired, on_event=on_event, preload=[WORK, *preload])
         cpu_us: Counter[str] = Counter()
         for outcome in outcomes:
             if isinstance(outcome, Finished):

@@ -8,13 +8,11 @@ docs/heuristics.md says how often a decision differs, and what a word is in lang
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import apache_beam as beam
 import pyarrow as pa
 
 from schemas.batches import append_columns, null_columns, scatter
 from stages.heuristics.compiled import LIBRARY
 from stages.heuristics.config import HeuristicsConfig
-from stages.kernel import RunKernel
 
 Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
 """(texts without nulls, their languages) -> columns."""
@@ -52,15 +50,3 @@ def tag_heuristics(batch: pa.RecordBatch, kernels: tuple[Measure, ...], config: 
     values = {name: array for measure in kernels for name, array in measure(texts, languages).items()}
     mask = living.to_numpy(zero_copy_only=False)
     return append_columns(batch, columns, {name: scatter(array, mask) for name, array in values.items()})
-
-
-class TagHeuristics(beam.PTransform):
-    """Apply `tag_heuristics` to every batch."""
-
-    def __init__(self, config: HeuristicsConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """Wire the kernel."""
-        return batches | "Heuristics" >> beam.ParDo(RunKernel("heuristics", tag_heuristics, self.config, load=load_kernels))

@@ -9,14 +9,12 @@ blank line in a list is no entry (datatrove's would block every IP address). doc
 
 from collections.abc import Sequence
 
-import apache_beam as beam
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.batches import append_columns, scatter
 from schemas.url_columns import URL_RULES
-from stages.kernel import RunKernel
 from stages.url_rules.config import UrlRulesConfig
 
 
@@ -64,15 +62,3 @@ def tag_url_rules(batch: pa.RecordBatch, rules: UrlRules, config: UrlRulesConfig
         "url_match": pa.array([hit and hit[1] for hit in hits], pa.string()),
     }
     return append_columns(batch, URL_RULES, {name: scatter(array, mask) for name, array in values.items()})
-
-
-class TagUrlRules(beam.PTransform):
-    """Tag batches with the block list that their URL is on."""
-
-    def __init__(self, config: UrlRulesConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One batch in, one batch out."""
-        return batches | "UrlRules" >> beam.ParDo(RunKernel("url_rules", tag_url_rules, self.config, load=UrlRules))

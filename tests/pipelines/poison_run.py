@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-import apache_beam as beam
 import orjson
 import pyarrow as pa
 
@@ -24,7 +23,6 @@ from pipelines.recipe import check_recipe
 from pipelines.run import run
 from pipelines.stages import STAGES, Stage
 from schemas.config import Config
-from stages.kernel import RunKernel
 
 
 class PoisonConfig(Config):
@@ -63,16 +61,7 @@ def obey(batch: pa.RecordBatch, config: PoisonConfig) -> pa.RecordBatch:
     return batch
 
 
-class Obey(beam.PTransform):
-    def __init__(self, config: PoisonConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        return batches | beam.ParDo(RunKernel("poison", obey, self.config))
-
-
-STAGES["poison"] = Stage(PoisonConfig, Obey)
+STAGES["poison"] = Stage(PoisonConfig, obey)
 
 
 def main() -> None:

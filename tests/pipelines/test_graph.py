@@ -15,7 +15,7 @@ from pipelines.plan import make_plan
 from pipelines.recipe import SHIPPED, load_recipe
 from pipelines.work import local_options
 from schemas.yaml_file import shipped
-from stages.read.shard import ReadShard
+from stages.read.transform import ReadShard
 from stages.write import Sink
 
 CHECKED = PipelineOptions([], runner="FnApiRunner")

@@ -170,6 +170,14 @@ def test_plan_and_models_say_what_there_is():
     assert "lid.176\tstarter\tlanguage-id" in curricle("models", "list").stdout
 
 
+def test_a_plan_and_a_local_launch_import_no_beam_and_no_compiler():
+    code = (
+        "import sys, pipelines.plan, pipelines.run, pipelines.summary, pipelines.launch.local\n"
+        "print([m for m in ('apache_beam', 'numba') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_help_loads_neither_beam_nor_a_model_library():
     code = "import sys, pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

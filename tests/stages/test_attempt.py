@@ -11,11 +11,12 @@ from pipelines.plan import output_schemas
 from pipelines.work import local_options
 from schemas.shards import Envelope, Shard, seal
 from stages.attempt import ShardError, fail, fail_batch, given_up, keep_failures
-from stages.decide import Decide, DecideConfig
-from stages.kernel import RunKernel
+from stages.commit import WriteShards
+from stages.decide import DecideConfig, decide
+from stages.kernel import RunKernel, RunStage
 from stages.read.config import ReadConfig
-from stages.read.shard import ReadShard
-from stages.write import Sink, WriteShards
+from stages.read.transform import ReadShard
+from stages.write import Sink
 
 WHOLE = Shard(name="a", source="in/a.jsonl", url="/in/a.jsonl", format="jsonl")
 RANGE = Shard(name="b", source="in/b.parquet", url="/in/b.parquet", format="parquet", start=3, end=7)
@@ -75,7 +76,7 @@ def test_a_shard_that_is_given_up_is_not_committed_and_the_next_one_is(tmp_path,
     sink = Sink(output=str(tmp_path / "out"), schemas=output_schemas(read, (("decide", decide_all),)), fingerprint="f")
     with beam.Pipeline(options=local_options()) as pipeline:
         rows = pipeline | beam.Create(shards, reshuffle=False) | ReadShard(read)
-        _ = rows | beam.ParDo(RunKernel("s", refuse_one, "poison")) | Decide(decide_all) | WriteShards(sink)
+        _ = rows | beam.ParDo(RunKernel("s", refuse_one, "poison")) | RunStage("decide", decide, decide_all) | WriteShards(sink)
     assert [(shard.partition(".")[0], cause) for shard, cause in kept] == [
         ("a", "stage 's', documents at 28 to 28: ValueError: poison")
     ]

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from schemas.cleaning_columns import CLEAN_LINES
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.clean_lines import CleanLines, CleanLinesConfig, SymbolLines, clean_lines
+from stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
+from stages.kernel import RunStage
 
 GOOD = "This is a line of prose."
 ADVERSARIAL = [
@@ -176,5 +177,5 @@ def test_refused_settings(fields, message):
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of([f"Menu\n{GOOD}", None]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | CleanLines(CleanLinesConfig())
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("clean_lines", clean_lines, CleanLinesConfig())
         assert_that(out | beam.FlatMap(lambda batch: batch.column("text").to_pylist()), equal_to([GOOD, None]))

@@ -18,12 +18,14 @@ from pipelines.cli.demo import SAMPLE
 from pipelines.manifest import Totals
 from pipelines.plan import Plan, make_plan
 from pipelines.recipe import RecipeError, check_recipe
-from pipelines.work import ShardTask, run_shard
+from pipelines.task import ShardTask
+from pipelines.work import run_shard
 from schemas.columns import DEAD
 from schemas.rules import Rule
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.datatrove_filter import DatatroveConfig, RunDatatrove, build_steps, run_datatrove
+from stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
 from stages.decide import DecideConfig, decide
+from stages.kernel import RunStage
 from stages.write import Sink
 
 PROSE = "The quick brown fox jumps over the lazy dog and then it rests with all of the others.\n" * 8
@@ -187,7 +189,8 @@ def test_datatrove_is_imported_when_a_recipe_names_a_step_of_it():
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of([PROSE, None]), batch_of(["short"]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
-        stage = RunDatatrove(DatatroveConfig.model_validate({"filter": "GopherQualityFilter"}))
+        config = DatatroveConfig.model_validate({"filter": "GopherQualityFilter"})
+        stage = RunStage("datatrove", run_datatrove, config, build_steps)
         out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage
         verdicts = out | beam.FlatMap(lambda batch: batch.column("datatrove_gopher_quality").to_pylist())
         assert_that(verdicts, equal_to(["keep", None, "gopher_short_doc"]))

@@ -12,7 +12,8 @@ from models.catalog import model_folder
 from models.raters.student import Student
 from schemas.columns import DOMAIN, FORMAT, TOPIC
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.domain import DomainConfig, TagDomain, load_model, tag_domain
+from stages.domain import DomainConfig, load_model, tag_domain
+from stages.kernel import RunStage
 
 MEDICINE = "The patients were treated with antibiotics after surgery; the infection in the lung was diagnosed by the doctor. " * 3
 COOKING = "Add the onions and the garlic to the pan, stir in the flour and the butter, and bake the recipe for an hour. " * 3
@@ -111,7 +112,7 @@ def test_through_beam_the_rows_are_those_of_the_kernel(tagger: Student):
             pipeline
             | beam.Create([batch_of(texts)])
             | beam.Reshuffle()
-            | TagDomain(DomainConfig())
+            | RunStage("domain", tag_domain, DomainConfig(), load_model)
             | beam.FlatMap(pa.RecordBatch.to_pylist)
         )
         assert_that(rows, equal_to(expected))

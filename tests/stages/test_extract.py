@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from schemas.column import schema_of
 from schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
 from stages.charset import codec_of, decode_html
-from stages.extract import ExtractConfig, ExtractText, binary_kind, extract_text, extract_with
+from stages.extract import ExtractConfig, binary_kind, extract_text, extract_with
+from stages.kernel import RunStage
 from stages.markup import Page
 
 CONFIG = ExtractConfig()
@@ -223,7 +224,7 @@ def test_binary_data_is_told_from_text(body, content_type, kind):
 def test_in_a_pipeline():
     batches = [pages(PAGE.encode(), b"%PDF-"), batch_of({"text": "ab"})]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | ExtractText(CONFIG)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("extract", extract_text, CONFIG)
         rows = out | beam.FlatMap(
             lambda batch: [
                 tuple(row[name] for name in ("text", "title", "text_chars", "dead_reason")) for row in batch.to_pylist()

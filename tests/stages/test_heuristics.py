@@ -15,7 +15,8 @@ from schemas.rule_sets import expand
 from schemas.rules import Rule
 from stages.decide import DecideConfig, decide
 from stages.heuristics.config import HeuristicsConfig
-from stages.heuristics.tag import Measure, TagHeuristics, load_kernels, tag_heuristics
+from stages.heuristics.tag import Measure, load_kernels, tag_heuristics
+from stages.kernel import RunStage
 
 ENGLISH = HeuristicsConfig(language="en")
 SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
@@ -170,6 +171,7 @@ def test_any_text_gives_finite_values_in_range(text):
 
 
 def test_in_a_pipeline():
+    stage = RunStage("heuristics", tag_heuristics, ENGLISH, load_kernels)
     with Pipeline("FnApiRunner") as pipeline:
-        batches = pipeline | beam.Create([batch(PROSE)]) | beam.Reshuffle() | TagHeuristics(ENGLISH)
+        batches = pipeline | beam.Create([batch(PROSE)]) | beam.Reshuffle() | stage
         assert_that(batches | beam.Map(lambda out: out.column("char_count")[0].as_py()), equal_to([len(PROSE)]))

@@ -15,7 +15,8 @@ from models.catalog import model_folder
 from models.language_id import LanguageId
 from schemas.columns import LANGUAGE
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.language import LanguageConfig, TagLanguage, load_model, tag_language
+from stages.kernel import RunStage
+from stages.language import LanguageConfig, load_model, tag_language
 
 TEXTS = ["Bugün hava çok güzel,\nbirlikte parka gidelim mi?", None, "", " \n", "This is a plain English sentence."]
 
@@ -100,8 +101,9 @@ def rows(batch: pa.RecordBatch) -> list[tuple[str, str | None, bool]]:
 
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of(TEXTS), batch_of([TEXTS[4]]), batch_of([])]
+    stage = RunStage("language", tag_language, LanguageConfig(), load_model)
     with TestPipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | TagLanguage(LanguageConfig()) | beam.FlatMap(rows)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage | beam.FlatMap(rows)
         expected = [
             ("0", "tr", True),
             ("1", None, False),

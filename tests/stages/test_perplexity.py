@@ -20,7 +20,8 @@ from models.catalog import model_folder, starter_models
 from models.kenlm.card import KenlmCard
 from schemas.columns import PARAGRAPHS, PERPLEXITY
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, ScorePerplexity, load_models, tag_perplexity
+from stages.kernel import RunStage
+from stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
 
 ARPA = """\\data\\
 ngram 1=5
@@ -225,8 +226,9 @@ def values(batch: pa.RecordBatch) -> list[tuple[str | None, float | None, float 
 
 def test_through_beam_and_a_reshuffle(config):
     batches = [batch_of(ROWS[:5]), batch_of(ROWS[5:7]), batch_of([])]
+    stage = RunStage("perplexity", tag_perplexity, config, load_models)
     with TestPipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | ScorePerplexity(config) | beam.FlatMap(values)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage | beam.FlatMap(values)
         expected = [
             ("a b", round(10**0.3, 4), round(10 ** (0.8 / 3), 4)),
             ("a\nb", round(10**0.4, 4), None),

@@ -17,7 +17,8 @@ from models.raters.rater import Rater
 from pipelines.recipe import RecipeError, check_recipe
 from schemas.columns import QUALITY, QUALITY_CRITERIA
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.quality import QualityConfig, RateQuality, load_raters, rate_quality
+from stages.kernel import RunStage
+from stages.quality import QualityConfig, load_raters, rate_quality
 
 PROSE = "The river rises in the hills north of the town and flows for ninety miles before it meets the sea. " * 4
 NAMES = [column.name for column in QUALITY]
@@ -99,7 +100,7 @@ def test_through_beam_the_rows_are_those_of_the_kernel(rater: tuple[Rater, ...])
             pipeline
             | beam.Create([batch_of(texts)])
             | beam.Reshuffle()
-            | RateQuality(QualityConfig())
+            | RunStage("quality", rate_quality, QualityConfig(), load_raters)
             | beam.FlatMap(pa.RecordBatch.to_pylist)
         )
         assert_that(rows, equal_to(expected))

@@ -14,7 +14,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from schemas.columns import READ_SCHEMA
 from schemas.shards import Shard, unseal
 from stages.read.config import ReadConfig
-from stages.read.shard import ReadShard, read_shard
+from stages.read.shard import read_shard
+from stages.read.transform import ReadShard
 
 LINES = b'{"text":"a"}\nbad\n{"text":"b"}\n'
 

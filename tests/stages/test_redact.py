@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from schemas.cleaning_columns import REDACT
 from schemas.shards import Envelope, Shard, seal, unseal
-from stages.redact import EMAILS, IPS, Redact, RedactConfig, redact
+from stages.kernel import RunStage
+from stages.redact import EMAILS, IPS, RedactConfig, redact
 
 ADVERSARIAL = [
     "",
@@ -148,5 +149,5 @@ def test_refused_settings():
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of(["a@b.com", None]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | Redact(RedactConfig())
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("redact", redact, RedactConfig())
         assert_that(out | beam.FlatMap(lambda batch: batch.column("redacted_emails").to_pylist()), equal_to([1, None]))

@@ -23,10 +23,11 @@ from schemas.rules import Rule
 from schemas.shards import Envelope, Shard, seal, unseal
 from schemas.url_columns import URL_RULES
 from stages.decide import DecideConfig, decide
+from stages.kernel import RunStage
 from stages.url_rules.compiled import HASHES, EntryTable, hash_entries
 from stages.url_rules.config import UrlRulesConfig
 from stages.url_rules.lists import list_files
-from stages.url_rules.tag import TagUrlRules, UrlRules, tag_url_rules
+from stages.url_rules.tag import UrlRules, tag_url_rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .registered_domain. property is deprecated")  # read by datatrove
 
@@ -327,7 +328,7 @@ def test_refused_settings():
 def test_through_beam_and_a_reshuffle(config):
     batches = [batch_of("http://example.com/", None), batch_of("http://fine.net/"), batch_of()]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | TagUrlRules(config)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("url_rules", tag_url_rules, config, UrlRules)
         assert_that(
             out | beam.FlatMap(lambda batch: batch.column("url_rule").to_pylist()), equal_to(["domain:adult", None, None])
         )
