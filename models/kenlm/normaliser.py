@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from models.kenlm.compiled import export, inner
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -131,12 +132,12 @@ def run(table: Table, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Byte
             table.entries,
             table.blob,
             table.ascii,
-            table.strip,
-            table.number,
-            table.collapse,
+            int(table.strip),
+            int(table.number),
+            int(table.collapse),
             out,
             offsets,
-            context,
+            context.view(np.uint8),
         )
         if written >= 0:
             return out[:written], offsets, context
@@ -150,11 +151,11 @@ def splice(rows: npt.NDArray[np.bool_], out: Bytes, offsets: Offsets, other: Byt
     merged = np.zeros(len(offsets), np.int64)
     np.cumsum(lengths, out=merged[1:])
     target = np.empty(int(merged[-1]), np.uint8)
-    _splice(rows, out, offsets, other, others, target, merged)
+    _splice(rows.view(np.uint8), out, offsets, other, others, target, merged)
     return target, merged
 
 
-@njit(cache=True, nogil=True)
+@export("void(uint8[::1], uint8[::1], int64[::1], uint8[::1], int64[::1], uint8[::1], int64[::1])")
 def _splice(rows: Any, out: Any, offsets: Any, other: Any, others: Any, target: Any, merged: Any) -> None:
     k = 0
     for row in range(len(rows)):
@@ -167,7 +168,7 @@ def _splice(rows: Any, out: Any, offsets: Any, other: Any, others: Any, target: 
             target[merged[row] + i] = source[start + i]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inner
 def _decode(data: Any, i: Any, byte: Any) -> Any:
     """Code point and length of the multi-byte sequence at `i` whose first byte is `byte`."""
     if byte < 0xE0:
@@ -178,7 +179,7 @@ def _decode(data: Any, i: Any, byte: Any) -> Any:
     return high | (np.int64(data[i + 2]) & 0x3F) << 6 | (np.int64(data[i + 3]) & 0x3F), 4
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _entry(data: Any, i: Any, pages: Any, entries: Any) -> Any:
     """Table entry and length of the code point at `i`."""
     byte = np.int64(data[i])
@@ -188,7 +189,7 @@ def _entry(data: Any, i: Any, pages: Any, entries: Any) -> Any:
     return np.int64(entries[(np.int64(pages[code >> 8]) << 8) + (code & 255)]), length
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _trim(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """`i` and `end` without the code points marked as strip at both ends."""
     while i < end:
@@ -207,7 +208,7 @@ def _trim(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     return i, end
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _digits(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """Where the run of digits that begins at `i` ends."""
     while i < end:
@@ -218,7 +219,10 @@ def _digits(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     return i
 
 
-@njit(cache=True, nogil=True)
+@export(
+    "int64(uint8[::1], int64[::1], int64[::1], uint16[::1], uint32[::1], uint8[::1], uint16[::1], int64, int64, int64, "
+    "uint8[::1], int64[::1], uint8[::1])"
+)
 def _run(
     data: Any,
     starts: Any,
@@ -256,7 +260,7 @@ def _run(
                     continue
             entry, length = _entry(data, i, pages, entries)
             if entry & _CONTEXT:
-                context[row] = True
+                context[row] = 1
                 j = begin
                 break
             if number and entry & _DIGIT:
@@ -294,7 +298,7 @@ def _run(
     return j
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _after(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """End of the digits at `i`, or -1 where there are none."""
     past = _digits(data, i, end, pages, entries)
