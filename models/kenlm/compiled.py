@@ -5,6 +5,23 @@ from typing import Any
 
 from models.compiled.library import Library
 
-LIBRARY = Library("models.kenlm", Path(__file__).parent, ("normaliser", "paragraphs", "table", "unigram", "words"))
+LIBRARY = Library(
+    "models.kenlm",
+    Path(__file__).parent,
+    (
+        "arpa_lines",
+        "binary",
+        "compact",
+        "counting",
+        "levels",
+        "ngrams",
+        "normaliser",
+        "paragraphs",
+        "smoothing",
+        "table",
+        "unigram",
+        "words",
+    ),
+)
 inner: Any = LIBRARY.inner  # other compiled functions call what it gives
 export = LIBRARY.export
