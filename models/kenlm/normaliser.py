@@ -2,12 +2,13 @@
 
 A table holds what each code point becomes on its own. What depends on neighbours is done in the kernel (white space at the
 ends, runs of spaces, numbers) or marks the row (`context`), which the caller then prepares in Python and sends through again.
-Two levels of 256 code points; 0.1 s to build, kept per process.
+Two levels of 256 code points; kept per process.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,25 +46,25 @@ class Table:
 
 
 @lru_cache(maxsize=1)
-def code_points() -> tuple[int, ...]:
+def code_points() -> str:
     """All code points that can become something else."""
-    return tuple(code for codes in _MAPPED for code in codes)
+    return "".join(map(chr, chain(*_MAPPED)))
 
 
-def each_point(function: Callable[[str], str]) -> list[str]:
-    """`function` of each of `code_points()` on its own, in one call."""
-    return function(_BETWEEN.join(map(chr, code_points()))).split(_BETWEEN)
+def each(function: Callable[[str], str], texts: Iterable[str]) -> list[str]:
+    """`function` of each of `texts` (at least one) on its own, in one call."""
+    return function(_BETWEEN.join(texts)).split(_BETWEEN)
 
 
 def compile_table(
-    results: Sequence[str],
+    results: Mapping[int, str],
     *,
     context: Collection[int] = (),
     strip: Collection[int] | None = None,
     separators: str | None = None,
     collapse: bool = False,
 ) -> Table:
-    """A table from what each of `code_points()` becomes.
+    """A table from what code points become; those that `results` lacks stay.
 
     `context`: code points whose row must be prepared first. `strip`: code points that go at both ends of a row. `separators`:
     a run of digits, or two with one of these between them, becomes `0`. `collapse`: spaces that come out are joined, and go
@@ -72,7 +73,7 @@ def compile_table(
     entries = np.zeros(_LAST, np.uint32)
     blob = bytearray()
     places: dict[str, int] = {}
-    for code, result in zip(code_points(), results, strict=True):
+    for code, result in sorted(({32: " "} | dict(results)).items()):
         if result == chr(code) and not (collapse and code == 32):
             continue
         if collapse and result == " ":
@@ -88,7 +89,7 @@ def compile_table(
     entries[list(context)] |= _CONTEXT
     entries[list(strip or ())] |= _STRIP
     if separators is not None:
-        entries[[code for code in code_points() if chr(code).isdecimal()]] |= _DIGIT
+        entries[[ord(point) for point in code_points() if point.isdecimal()]] |= _DIGIT
         entries[[ord(separator) for separator in separators]] |= _SEPARATOR
     numbers: dict[bytes, int] = {}
     pages = [numbers.setdefault(page.tobytes(), len(numbers)) for page in entries.reshape(-1, 256)]
