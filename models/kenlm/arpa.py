@@ -12,10 +12,9 @@ from typing import IO, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from models.files import whole_file
-from models.kenlm.arpa_lines import LINE_ERRORS, Vocabulary, as_bytes, fill_ranges, parse_lines
+from models.kenlm.arpa_lines import LINE_ERRORS, Vocabulary, fill_ranges, parse_lines
 from models.kenlm.counting import sort_rows
 from models.kenlm.ngrams import F32, MAX_ORDER, MIN_ORDER, SPECIALS, U32, NgramModel, NgramOrder, check_words, context_rows
 
@@ -182,11 +181,11 @@ def _unigrams(lines: _Lines, count: int) -> tuple[pa.StringArray, F32, F32]:
 def _ngrams(lines: _Lines, order: int, count: int, vocabulary: Vocabulary, middle: bool) -> tuple[U32, F32, F32]:
     ids, prob = np.empty((count, order), np.uint32), np.empty(count, np.float32)
     backoff = np.empty(count if middle else 0, np.float32)
-    filled = 0
+    filled, state = 0, np.zeros(3, np.int64)
     while filled < count:
-        piece = as_bytes(lines.data[lines.at :])
-        used, filled, error = parse_lines(piece, 0, vocabulary.keys, vocabulary.values, ids, prob, backoff, filled)
-        lines.at += used
+        state[0] = lines.at
+        parse_lines(np.frombuffer(lines.data, np.uint8), vocabulary.keys, vocabulary.values, ids, prob, backoff, state)
+        lines.at, filled, error = state.tolist()
         if error:
             raise ArpaError(f"{lines.path}: line {filled + 1} of its {order}-grams {LINE_ERRORS[error]}: {lines.line()!r}")
         if filled < count and not lines.more():
@@ -196,10 +195,8 @@ def _ngrams(lines: _Lines, order: int, count: int, vocabulary: Vocabulary, middl
 
 def _sorted(ids: U32, prob: F32, backoff: F32) -> tuple[U32, F32, F32]:
     """Rows in suffix order."""
-    backwards: NDArray[np.uint64] = ids[:, ::-1].astype(np.uint64)
-    rows = sort_rows(
-        np.column_stack([backwards, np.arange(len(ids), dtype=np.uint64)]),
-        [*[int(ids.max(initial=1)).bit_length()] * ids.shape[1], 0],
-    )
+    rows = np.empty((len(ids), ids.shape[1] + 1), np.uint64)
+    rows[:, :-1], rows[:, -1] = ids[:, ::-1], np.arange(len(ids))
+    rows = sort_rows(rows, [*[int(ids.max(initial=1)).bit_length()] * ids.shape[1], 0])
     order = rows[:, -1].astype(np.int64)
     return ids[order], prob[order], backoff[order] if len(backoff) else backoff

@@ -1,13 +1,11 @@
-"""The lines of an ARPA section as arrays: a Numba parser for bytes that were read in pieces."""
+"""The lines of an ARPA section as arrays: a compiled parser for bytes that were read in pieces."""
 
-from typing import Any
-
-import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.kenlm.binary import buckets_for, hash_words, places
+from models.kenlm.compiled import export, inner
 from models.kenlm.ngrams import F32, U32
 from models.kenlm.table import _murmur
 
@@ -34,7 +32,7 @@ class Vocabulary:
         self.keys[at], self.values[at] = hashes, np.arange(len(words), dtype=np.uint32)
 
 
-@numba.njit(cache=True)
+@inner
 def _number(data: NDArray[np.uint8], at: int, end: int) -> tuple[float, int]:
     """The decimal number at `at` and the place behind it; the same place where there is none. Exact to float32 for 17 digits
     and less.
@@ -77,15 +75,11 @@ def _number(data: NDArray[np.uint8], at: int, end: int) -> tuple[float, int]:
     return -value if negative else value, at
 
 
-@numba.njit(cache=True)
-def parse_lines(
+@inner
+def _parse_lines(
     data: NDArray[np.uint8], at: int, keys: NDArray[np.uint64], values: U32, ids: U32, prob: F32, backoff: F32, filled: int
 ) -> tuple[int, int, int]:
-    """Parse whole lines of `data` from `at` on into row `filled` and further, until the arrays are full or no whole line is left.
-
-    `backoff` is empty for the highest order. Returns the place reached, the rows filled, and 0 or an error of that row
-    (LINE_ERRORS).
-    """
+    """The place reached, the rows filled, and 0 or an error: see `parse_lines`."""
     order = ids.shape[1]
     while filled < len(ids):
         end = at
@@ -129,7 +123,19 @@ def parse_lines(
     return at, filled, 0
 
 
-@numba.njit(cache=True)
+@export("void(uint8[::1], uint64[::1], uint32[::1], uint32[:, ::1], float32[::1], float32[::1], int64[::1])")
+def parse_lines(
+    data: NDArray[np.uint8], keys: NDArray[np.uint64], values: U32, ids: U32, prob: F32, backoff: F32, state: NDArray[np.int64]
+) -> None:
+    """Parse whole lines of `data` until the arrays are full or no whole line is left. `backoff` is empty for the highest order.
+
+    `state`, where to go on and where it came to: the place in `data`, the rows filled, and 0 or an error of the next row
+    (LINE_ERRORS).
+    """
+    state[0], state[1], state[2] = _parse_lines(data, state[0], keys, values, ids, prob, backoff, state[1])
+
+
+@export("int64(uint32[:, ::1], uint32[:, ::1], uint32[::1])")
 def fill_ranges(ids: U32, lower: U32, begin: U32) -> int:
     """Ranges of sorted `ids` (n, order) by their suffixes, the rows of sorted `lower` (m, order - 1), into `begin` (m + 1).
 
@@ -148,8 +154,3 @@ def fill_ranges(ids: U32, lower: U32, begin: U32) -> int:
             break
     begin[len(lower)] = row
     return row if row < len(ids) else -1
-
-
-def as_bytes(data: bytes) -> NDArray[Any]:
-    """`data` as an array that Numba takes for writable, so that kernels compile once."""
-    return np.frombuffer(bytearray(data), np.uint8)

@@ -14,12 +14,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.files import whole_file
+from models.kenlm.compiled import export
 from models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
 from models.kenlm.table import _murmur
 
@@ -34,37 +34,34 @@ UNIGRAM_ENTRY = np.dtype([("prob", "<f4"), ("backoff", "<f4")])
 SIGN = np.uint32(1 << 31)
 
 
-@numba.njit(cache=True)
-def _hash_all(data: NDArray[np.uint8], offsets: NDArray[np.int32]) -> U64:
-    out = np.empty(len(offsets) - 1, np.uint64)
+@export("void(uint8[::1], int32[::1], uint64[::1])")
+def _hash_all(data: NDArray[np.uint8], offsets: NDArray[np.int32], out: U64) -> None:
     for word in range(len(out)):
         out[word] = _murmur(data, np.int64(offsets[word]), np.int64(offsets[word + 1]))
-    return out
 
 
 def hash_words(words: pa.StringArray) -> U64:
     """KenLM's 64-bit hash of each word's UTF-8 bytes."""
+    out = np.empty(len(words), np.uint64)
     if not len(words):
-        return np.empty(0, np.uint64)
+        return out
     _, offsets, data = words.buffers()
     ends = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
-    return _hash_all(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends)
+    _hash_all(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends, out)
+    return out
 
 
-@numba.njit(cache=True)
-def _extend_keys(suffix_keys: U64, begin: U32, word: U32) -> U64:
+@export("void(uint64[::1], uint32[::1], uint32[::1], uint64[::1])")
+def _extend_keys(suffix_keys: U64, begin: U32, word: U32, out: U64) -> None:
     """Table key of each n-gram from its suffix's key: the last word's id, then each earlier word (detail::CombineWordHash)."""
-    out = np.empty(len(word), np.uint64)
     for suffix in range(len(begin) - 1):
         base = suffix_keys[suffix] * np.uint64(8978948897894561157)
         for row in range(begin[suffix], begin[suffix + 1]):
             out[row] = base ^ (np.uint64(word[row]) + np.uint64(1)) * np.uint64(17894857484156487943)
-    return out
 
 
-@numba.njit(cache=True)
-def _probe(home: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
-    out = np.empty(len(home), np.int64)
+@export("void(int64[::1], int64, int64[::1])")
+def _probe(home: NDArray[np.int64], buckets: int, out: NDArray[np.int64]) -> None:
     taken = np.zeros(buckets, np.bool_)
     for row in range(len(home)):
         at = home[row]
@@ -74,12 +71,13 @@ def _probe(home: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
                 at = 0
         taken[at] = True
         out[row] = at
-    return out
 
 
 def places(keys: U64, buckets: int) -> NDArray[np.int64]:
     """Bucket of each key in a table with linear probing, filled in order."""
-    return _probe((keys % np.uint64(buckets)).astype(np.int64), buckets)
+    out = np.empty(len(keys), np.int64)
+    _probe((keys % np.uint64(buckets)).astype(np.int64), buckets, out)
+    return out
 
 
 def buckets_for(entries: int, multiplier: float = MULTIPLIER) -> int:
@@ -146,7 +144,8 @@ def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
             unigrams["backoff"][:entries] = marked_backoffs(level, used)
             yield unigrams
             continue
-        keys = _extend_keys(keys, level.begin, level.word)
+        suffix_keys, keys = keys, np.empty(len(level.word), np.uint64)
+        _extend_keys(suffix_keys, level.begin, level.word, keys)
         if longer is None:
             yield table(keys, LONGEST_ENTRY, prob=prob)
         else:

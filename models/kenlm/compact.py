@@ -24,7 +24,6 @@ from dataclasses import replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
-import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,6 +31,7 @@ from numpy.typing import NDArray
 
 from models.files import whole_file
 from models.kenlm.binary import write_probing
+from models.kenlm.compiled import export
 from models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
 from models.kenlm.smoothing import context_sums, smooth
 from models.kenlm.spill import Spill
@@ -45,31 +45,28 @@ class CompactError(ValueError):
     """A file that is not a compact model, or a damaged one."""
 
 
-@numba.njit(cache=True)
-def _gaps(begin: U32, contexts: U32, lower_begin: U32, lower_contexts: U32) -> U32:
-    gaps = np.empty(len(contexts), np.uint32)
+@export("void(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
+def _gaps(begin: U32, contexts: U32, lower_begin: U32, lower_contexts: U32, gaps: U32) -> None:
     for suffix in range(len(begin) - 1):
         free = lower_begin[lower_contexts[suffix]]
         for row in range(begin[suffix], begin[suffix + 1]):
             gaps[row] = contexts[row] - free
             free = contexts[row] + 1
-    return gaps
 
 
-@numba.njit(cache=True)
-def _contexts(begin: U32, gaps: U32, lower_begin: U32, lower_contexts: U32) -> tuple[U32, bool]:
-    """Undo `_gaps`; False where a place lies outside its list."""
-    contexts = np.empty(len(gaps), np.uint32)
+@export("int64(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
+def _contexts(begin: U32, gaps: U32, lower_begin: U32, lower_contexts: U32, contexts: U32) -> int:
+    """Undo `_gaps`; 0 where a place lies outside its list, else 1."""
     for suffix in range(len(begin) - 1):
         context = lower_contexts[suffix]
         free, end = np.int64(lower_begin[context]), np.int64(lower_begin[context + 1])
         for row in range(begin[suffix], begin[suffix + 1]):
             at = free + gaps[row]
             if at >= end:
-                return contexts, False
+                return 0
             contexts[row] = at
             free = at + 1
-    return contexts, True
+    return 1
 
 
 def explained_counts(word: U32, extensions: U32 | None) -> U32:
@@ -85,7 +82,10 @@ def columns(levels: Sequence[Level]) -> list[list[U32]]:
     out: list[list[U32]] = []
     for n, (level, longer) in enumerate(zip_longest(levels, levels[1:])):
         nothing = np.zeros(len(level.word), np.uint32)
-        gaps = _gaps(level.begin, contexts[n], levels[n - 1].begin, contexts[n - 1]) if n else nothing
+        gaps = nothing
+        if n:
+            gaps = np.empty(len(level.word), np.uint32)
+            _gaps(level.begin, contexts[n], levels[n - 1].begin, contexts[n - 1], gaps)
         extensions = None if longer is None else np.diff(longer.begin)
         total = level.total - context_sums(contexts[n + 1], longer.count, len(level.word))[:, 0] if len(level.total) else nothing
         out.append(
@@ -153,7 +153,8 @@ def _levels(path: Path, counts: list[int], numbers: list[NDArray[np.uint32]]) ->
         gaps, extensions, count, total = (column[start:end].astype(np.uint32) for column in numbers)
         fits = True
         if n:
-            contexts, fits = _contexts(begin, gaps, levels[-1].begin, contexts)
+            lower_contexts, contexts = contexts, np.empty(len(gaps), np.uint32)
+            fits = _contexts(begin, gaps, levels[-1].begin, lower_contexts, contexts) == 1
             word = levels[-1].word[contexts] if fits else word
         last = n + 1 == len(counts)
         if not fits or int(extensions.sum(dtype=np.uint64)) != (0 if last else counts[n + 1]):

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kenlm.compiled import export, inner
 from models.kenlm.ngrams import BOS, EOS, U32
 from models.kenlm.spill import Spill
 
@@ -42,7 +42,7 @@ class Layout:
         return -(-self.order // self.per_key)
 
 
-@numba.njit(cache=True)
+@export("int64(uint32[::1], uint32[::1], int64, uint32[::1], int64, int64, uint64[:, ::1])")
 def _pack(tokens: U32, numbers: U32, used: int, history: U32, bits: int, per_key: int, rows: U64) -> int:
     """One row per token; words are renumbered in order of first appearance. `history`: the last words, latest first, kept
     between calls.
@@ -64,11 +64,12 @@ def _pack(tokens: U32, numbers: U32, used: int, history: U32, bits: int, per_key
                 back += 1
             rows[row, key] = packed
         if token == EOS:
-            history[:] = BOS
+            for back in range(order):
+                history[back] = BOS
     return used
 
 
-@numba.njit(cache=True)
+@export("void(uint64[:, ::1], uint64[:, ::1], int64, int64, int64[::1])")
 def _scatter(rows: U64, out: U64, key: int, shift: int, starts: NDArray[np.int64]) -> None:
     mask = np.uint64(len(starts) - 1)
     for row in range(len(rows)):
@@ -79,7 +80,7 @@ def _scatter(rows: U64, out: U64, key: int, shift: int, starts: NDArray[np.int64
             out[to, column] = rows[row, column]
 
 
-@numba.njit(cache=True)
+@export("void(uint64[:, ::1], int64, int64, int64[::1])")
 def _digit_counts(rows: U64, key: int, shift: int, counts: NDArray[np.int64]) -> None:
     mask = np.uint64(len(counts) - 1)
     for row in range(len(rows)):
@@ -101,7 +102,7 @@ def sort_rows(rows: U64, bits: list[int]) -> U64:
     return rows
 
 
-@numba.njit(cache=True)
+@export("int64(uint64[:, ::1], uint32[::1])")
 def _sum_equal(rows: U64, counts: U32) -> int:
     """Squeeze equal neighbours of sorted `rows` into one, in place; `counts` gets how many there were. Returns how many are
     left.
@@ -124,7 +125,7 @@ def _sum_equal(rows: U64, counts: U32) -> int:
     return last + 1
 
 
-@numba.njit(cache=True)
+@inner
 def _less(rows: U64, a: int, b: int) -> bool:
     for key in range(rows.shape[1]):
         if rows[a, key] != rows[b, key]:
@@ -132,7 +133,7 @@ def _less(rows: U64, a: int, b: int) -> bool:
     return False
 
 
-@numba.njit(cache=True)
+@export("void(uint64[:, ::1], int64[::1], int64[::1], int64, int64)")
 def _sink(rows: U64, heads: NDArray[np.int64], heap: NDArray[np.int64], size: int, at: int) -> None:
     """Restore the heap of run numbers, least head first, below place `at`."""
     while True:
@@ -147,7 +148,7 @@ def _sink(rows: U64, heads: NDArray[np.int64], heap: NDArray[np.int64], size: in
         at = child
 
 
-@numba.njit(cache=True)
+@export("int64(uint64[:, ::1], uint32[::1], int64[::1], int64[::1], int64[::1], int64, uint64[:, ::1], uint32[::1])")
 def _merge(
     rows: U64,
     counts: U32,
@@ -157,8 +158,8 @@ def _merge(
     size: int,
     out: U64,
     sums: U32,
-) -> tuple[int, int]:
-    """Next merged rows of all runs, as many as `out` holds; returns how many, and how many runs are left."""
+) -> int:
+    """Next merged rows of all runs, as many as `out` holds; returns how many. `size`: runs that have rows left."""
     filled = 0
     while size:
         run = heap[0]
@@ -180,7 +181,7 @@ def _merge(
             size -= 1
             heap[0] = heap[size]
         _sink(rows, heads, heap, size, 0)
-    return filled, size
+    return filled
 
 
 def feed(sentences: Iterable[U32]) -> Iterator[U32]:
@@ -292,7 +293,8 @@ class Runs:
         size = len(ends)
         while size:
             out, sums = np.empty((MERGE_ROWS, self.layout.keys), np.uint64), np.empty(MERGE_ROWS, np.uint32)
-            filled, size = _merge(rows, counts, heads, ends, heap, size, out, sums)
+            filled = _merge(rows, counts, heads, ends, heap, size, out, sums)
+            size = int(np.count_nonzero(heads < ends))
             yield out[:filled], sums[:filled]
             for mapped in maps:
                 mapped.madvise(mmap.MADV_DONTNEED)

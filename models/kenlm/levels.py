@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kenlm.compiled import export
 from models.kenlm.counting import Layout
 from models.kenlm.ngrams import BOS, U32, Level, context_rows
 from models.kenlm.smoothing import context_sums
@@ -16,7 +16,10 @@ I64 = NDArray[np.int64]
 BLOCK_ROWS = 1 << 19
 
 
-@numba.njit(cache=True)
+@export(
+    "int64(uint64[:, ::1], uint32[::1], int64, int64, uint32[::1], int64, int64[::1], "
+    "uint32[:, ::1], uint32[:, ::1], uint32[:, ::1], int64[::1])"
+)
 def _grow(
     rows: NDArray[np.uint64],
     counts: U32,
@@ -28,12 +31,13 @@ def _grow(
     word: U32,
     begin: U32,
     count: U32,
-) -> tuple[int, I64]:
+    added: I64,
+) -> int:
     """New trie nodes of all orders for sorted `rows`; node k of order n goes to word[n - 1, k] etc. `last`, `sizes`: kept
-    between calls.
+    between calls. added[n - 1]: how many nodes of order n. Returns the length of the last n-gram.
     """
     order = len(last)
-    added = np.zeros(order, np.int64)
+    added[:] = 0
     words = np.empty(order, np.uint32)
     mask = np.uint64((1 << bits) - 1)
     for row in range(len(rows)):
@@ -56,12 +60,13 @@ def _grow(
             count[depth, at] = counts[row] if depth == length - 1 else 0
             added[depth] = at + 1
             sizes[depth] += 1
-        last[:] = words
+        for back in range(order):
+            last[back] = words[back]
         last_length = length
-    return last_length, added
+    return last_length
 
 
-@numba.njit(cache=True)
+@export("void(uint32[::1], uint32[::1], uint32[::1])")
 def _add_extensions(begin: U32, longer: U32, count: U32) -> None:
     """Add the counts of all left extensions to an n-gram's own count."""
     for row in range(len(count)):
@@ -83,9 +88,9 @@ def build_levels(blocks: Iterable[tuple[NDArray[np.uint64], U32]], layout: Layou
         column[0].append(values)
     sizes = np.array([2] + [0] * (order - 1), np.int64)
     last, length = np.zeros(order, np.uint32), 0
-    new = np.empty((3, order, BLOCK_ROWS), np.uint32)
+    new, added = np.empty((3, order, BLOCK_ROWS), np.uint32), np.empty(order, np.int64)
     for rows, counts in _pieces(blocks):
-        length, added = _grow(rows, counts, layout.bits, layout.per_key, last, length, sizes, *new)
+        length = _grow(rows, counts, layout.bits, layout.per_key, last, length, sizes, *new, added)
         if sizes.max() >= 1 << 32:
             raise ValueError("over 4 billion n-grams of one order: rows here have 32 bits")
         for column, values in zip((word, begin, count), new, strict=True):

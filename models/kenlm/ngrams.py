@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from models.kenlm.compiled import export
 
 UNK, BOS, EOS = 0, 1, 2
 SPECIALS = ("<unk>", "<s>", "</s>")
@@ -115,20 +116,19 @@ def context_rows(levels: Sequence[Level]) -> Iterator[U32]:
     """
     contexts = np.zeros(len(levels[0].word), np.uint32)  # of unigrams: the empty n-gram
     for order, (lower, level) in enumerate(pairwise(levels), 2):
-        contexts, missing = _link_contexts(level.word, level.begin, lower.word, lower.begin, contexts)
-        if missing >= 0:
+        lower_contexts, contexts = contexts, np.empty(len(level.word), np.uint32)
+        if _link_contexts(level.word, level.begin, lower.word, lower.begin, lower_contexts, contexts) >= 0:
             raise ValueError(f"an n-gram of order {order} has no context of order {order - 1} in the model")
         yield contexts
 
 
-@numba.njit(cache=True)
-def _link_contexts(word: U32, begin: U32, lower_word: U32, lower_begin: U32, lower_contexts: U32) -> tuple[U32, int]:
+@export("int64(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
+def _link_contexts(word: U32, begin: U32, lower_word: U32, lower_begin: U32, lower_contexts: U32, contexts: U32) -> int:
     """The context of (w1 .. wn) begins with w1 and ends in the context of (w2 .. wn), so it is found by a search in a short
     sorted range.
 
-    Returns the rows, and the number of the first n-gram whose context is missing, or -1.
+    Fills in the rows; returns the number of the first n-gram whose context is missing, or -1.
     """
-    contexts = np.empty(len(word), np.uint32)
     for suffix in range(len(begin) - 1):
         context = lower_contexts[suffix]
         low, end = np.int64(lower_begin[context]), np.int64(lower_begin[context + 1])
@@ -141,6 +141,6 @@ def _link_contexts(word: U32, begin: U32, lower_word: U32, lower_begin: U32, low
                 else:
                     high = middle
             if low == end or lower_word[low] != target:
-                return contexts, row
+                return row
             contexts[row] = low
-    return contexts, -1
+    return -1

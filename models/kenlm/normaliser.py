@@ -2,17 +2,19 @@
 
 A table holds what each code point becomes on its own. What depends on neighbours is done in the kernel (white space at the
 ends, runs of spaces, numbers) or marks the row (`context`), which the caller then prepares in Python and sends through again.
-Two levels of 256 code points; 0.1 s to build, kept per process.
+Two levels of 256 code points; kept per process.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from models.kenlm.compiled import export, inner
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -44,25 +46,25 @@ class Table:
 
 
 @lru_cache(maxsize=1)
-def code_points() -> tuple[int, ...]:
+def code_points() -> str:
     """All code points that can become something else."""
-    return tuple(code for codes in _MAPPED for code in codes)
+    return "".join(map(chr, chain(*_MAPPED)))
 
 
-def each_point(function: Callable[[str], str]) -> list[str]:
-    """`function` of each of `code_points()` on its own, in one call."""
-    return function(_BETWEEN.join(map(chr, code_points()))).split(_BETWEEN)
+def each(function: Callable[[str], str], texts: Iterable[str]) -> list[str]:
+    """`function` of each of `texts` (at least one) on its own, in one call."""
+    return function(_BETWEEN.join(texts)).split(_BETWEEN)
 
 
 def compile_table(
-    results: Sequence[str],
+    results: Mapping[int, str],
     *,
     context: Collection[int] = (),
     strip: Collection[int] | None = None,
     separators: str | None = None,
     collapse: bool = False,
 ) -> Table:
-    """A table from what each of `code_points()` becomes.
+    """A table from what code points become; those that `results` lacks stay.
 
     `context`: code points whose row must be prepared first. `strip`: code points that go at both ends of a row. `separators`:
     a run of digits, or two with one of these between them, becomes `0`. `collapse`: spaces that come out are joined, and go
@@ -71,7 +73,7 @@ def compile_table(
     entries = np.zeros(_LAST, np.uint32)
     blob = bytearray()
     places: dict[str, int] = {}
-    for code, result in zip(code_points(), results, strict=True):
+    for code, result in sorted(({32: " "} | dict(results)).items()):
         if result == chr(code) and not (collapse and code == 32):
             continue
         if collapse and result == " ":
@@ -87,7 +89,7 @@ def compile_table(
     entries[list(context)] |= _CONTEXT
     entries[list(strip or ())] |= _STRIP
     if separators is not None:
-        entries[[code for code in code_points() if chr(code).isdecimal()]] |= _DIGIT
+        entries[[ord(point) for point in code_points() if point.isdecimal()]] |= _DIGIT
         entries[[ord(separator) for separator in separators]] |= _SEPARATOR
     numbers: dict[bytes, int] = {}
     pages = [numbers.setdefault(page.tobytes(), len(numbers)) for page in entries.reshape(-1, 256)]
@@ -131,12 +133,12 @@ def run(table: Table, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Byte
             table.entries,
             table.blob,
             table.ascii,
-            table.strip,
-            table.number,
-            table.collapse,
+            int(table.strip),
+            int(table.number),
+            int(table.collapse),
             out,
             offsets,
-            context,
+            context.view(np.uint8),
         )
         if written >= 0:
             return out[:written], offsets, context
@@ -150,11 +152,11 @@ def splice(rows: npt.NDArray[np.bool_], out: Bytes, offsets: Offsets, other: Byt
     merged = np.zeros(len(offsets), np.int64)
     np.cumsum(lengths, out=merged[1:])
     target = np.empty(int(merged[-1]), np.uint8)
-    _splice(rows, out, offsets, other, others, target, merged)
+    _splice(rows.view(np.uint8), out, offsets, other, others, target, merged)
     return target, merged
 
 
-@njit(cache=True, nogil=True)
+@export("void(uint8[::1], uint8[::1], int64[::1], uint8[::1], int64[::1], uint8[::1], int64[::1])")
 def _splice(rows: Any, out: Any, offsets: Any, other: Any, others: Any, target: Any, merged: Any) -> None:
     k = 0
     for row in range(len(rows)):
@@ -167,7 +169,7 @@ def _splice(rows: Any, out: Any, offsets: Any, other: Any, others: Any, target: 
             target[merged[row] + i] = source[start + i]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@inner
 def _decode(data: Any, i: Any, byte: Any) -> Any:
     """Code point and length of the multi-byte sequence at `i` whose first byte is `byte`."""
     if byte < 0xE0:
@@ -178,7 +180,7 @@ def _decode(data: Any, i: Any, byte: Any) -> Any:
     return high | (np.int64(data[i + 2]) & 0x3F) << 6 | (np.int64(data[i + 3]) & 0x3F), 4
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _entry(data: Any, i: Any, pages: Any, entries: Any) -> Any:
     """Table entry and length of the code point at `i`."""
     byte = np.int64(data[i])
@@ -188,7 +190,7 @@ def _entry(data: Any, i: Any, pages: Any, entries: Any) -> Any:
     return np.int64(entries[(np.int64(pages[code >> 8]) << 8) + (code & 255)]), length
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _trim(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """`i` and `end` without the code points marked as strip at both ends."""
     while i < end:
@@ -207,7 +209,7 @@ def _trim(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     return i, end
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _digits(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """Where the run of digits that begins at `i` ends."""
     while i < end:
@@ -218,7 +220,10 @@ def _digits(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     return i
 
 
-@njit(cache=True, nogil=True)
+@export(
+    "int64(uint8[::1], int64[::1], int64[::1], uint16[::1], uint32[::1], uint8[::1], uint16[::1], int64, int64, int64, "
+    "uint8[::1], int64[::1], uint8[::1])"
+)
 def _run(
     data: Any,
     starts: Any,
@@ -256,7 +261,7 @@ def _run(
                     continue
             entry, length = _entry(data, i, pages, entries)
             if entry & _CONTEXT:
-                context[row] = True
+                context[row] = 1
                 j = begin
                 break
             if number and entry & _DIGIT:
@@ -294,7 +299,7 @@ def _run(
     return j
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _after(data: Any, i: Any, end: Any, pages: Any, entries: Any) -> Any:
     """End of the digits at `i`, or -1 where there are none."""
     past = _digits(data, i, end, pages, entries)

@@ -5,11 +5,11 @@ Ours; the paragraph view of Perplexed by Quality's tool chain (arXiv 2212.10440)
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.kenlm.compiled import export
 from models.kenlm.normaliser import Bytes, Offsets
 from models.kenlm.profiles import string_buffers
 
@@ -25,7 +25,7 @@ def paragraphs(texts: pa.Array, min_bytes: int) -> tuple[pa.Array, npt.NDArray[n
     data, offsets = string_buffers(texts)
     most = int(np.count_nonzero(data[offsets[0] : offsets[-1]] == 10)) + len(texts)
     ends, rows = np.empty(most, np.int64), np.empty(most, np.int64)
-    count = _cut(data, offsets, min_bytes, ends, rows)
+    count: int = _cut(data, offsets, min_bytes, ends, rows)
     places = np.concatenate([offsets[:1], ends[:count]])
     wide = pa.large_string() if places[-1] > np.iinfo(np.int32).max else pa.string()
     width = np.int64 if pa.types.is_large_string(wide) else np.int32
@@ -33,7 +33,7 @@ def paragraphs(texts: pa.Array, min_bytes: int) -> tuple[pa.Array, npt.NDArray[n
     return pa.Array.from_buffers(wide, count, buffers), rows[:count]
 
 
-@numba.njit(cache=True)
+@export("int64(uint8[::1], int64[::1], int64, int64[::1], int64[::1])")
 def _cut(data: Bytes, offsets: Offsets, min_bytes: int, ends: Offsets, rows: Offsets) -> int:
     count = 0
     for row in range(len(offsets) - 1):

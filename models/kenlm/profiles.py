@@ -7,15 +7,16 @@ with its differences from cc_net, for comparison. `curricle-v1`: ours; a change 
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache
+from operator import methodcaller
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
-from models.kenlm.normaliser import Bytes, Offsets, Table, code_points, compile_table, each_point, run, splice
+from models.kenlm.normaliser import Bytes, Offsets, Table, code_points, compile_table, each, run, splice
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",
@@ -37,24 +38,31 @@ TYPOGRAPHY = {
 """`curricle-v1`: the same without that entry, the quotes and hyphens that it lacks, and SentencePiece's own space sign."""
 
 NUMBER_SEPARATORS = ".,،٫⎖⎗⎘"
-_PUNCTUATION = {ord(original): to for original, to in PUNCTUATION.items()}
-_TYPOGRAPHY = {ord(original): to for original, to in TYPOGRAPHY.items()}
 _NUMBER = re.compile(rf"\d+(?:[{NUMBER_SEPARATORS}]\d+)?")
 _DIGIT = re.compile(r"\d")
 _SPACES = re.compile(" +")
 _CONTROL = dict.fromkeys([*range(32), *range(127, 160)])
-_WHITE = {code: " " for code in range(0x3001) if chr(code).isspace()} | dict.fromkeys([*_CONTROL, 0x200B], " ")
-_INVISIBLE = dict.fromkeys([
-    0xAD, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), *range(0xFE00, 0xFE10), 0xFEFF,
-])  # fmt: skip
+_WHITE = [code for code in range(0x3001) if chr(code).isspace()]
 
 
 @lru_cache(maxsize=1)
 def _marks() -> dict[int, None]:
-    return dict.fromkeys(code for code in code_points() if unicodedata.category(chr(code)) == "Mn")
+    return dict.fromkeys(ord(point) for point in code_points() if unicodedata.category(point) == "Mn")
 
+
+_TRANSLATED: dict[Step, Mapping[int, str | None]] = {
+    "punctuation": {ord(original): to for original, to in PUNCTUATION.items()},
+    "typography": {ord(original): to for original, to in TYPOGRAPHY.items()},
+    "delete_control": _CONTROL,
+    "newline": {10: " "},
+    "invisible": dict.fromkeys([
+        0xAD, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), *range(0xFE00, 0xFE10), 0xFEFF,
+    ]),
+    "white": dict.fromkeys([*_WHITE, *_CONTROL, 0x200B], " "),
+}  # fmt: skip
 
 _STEPS: dict[Step, Callable[[str], str]] = {
+    **{step: methodcaller("translate", table) for step, table in _TRANSLATED.items()},
     "strip": str.strip,
     "lower": str.lower,
     "fold": lambda text: text.replace("İ", "i").lower(),
@@ -63,12 +71,6 @@ _STEPS: dict[Step, Callable[[str], str]] = {
     "marks": lambda text: text.translate(_marks()),
     "digits": lambda text: _DIGIT.sub("0", text),
     "numbers": lambda text: _NUMBER.sub("0", text),
-    "punctuation": lambda text: text.translate(_PUNCTUATION),
-    "typography": lambda text: text.translate(_TYPOGRAPHY),
-    "delete_control": lambda text: text.translate(_CONTROL),
-    "newline": lambda text: text.replace("\n", " "),
-    "invisible": lambda text: text.translate(_INVISIBLE),
-    "white": lambda text: text.translate(_WHITE),
     "spaces": lambda text: _SPACES.sub(" ", text).strip(" "),
 }
 
@@ -170,25 +172,38 @@ _NEIGHBOURS: tuple[Step, ...] = ("lower", "fold", "nfd", "nfkc")
 _KERNEL: tuple[Step, ...] = ("strip", "numbers", "spaces")
 
 
+@cache
+def _alone(step: Step) -> Mapping[int, str]:
+    """What `step` makes of each code point that it changes."""
+    points = list(map(chr, _TRANSLATED[step])) if step in _TRANSLATED else code_points()
+    return {ord(point): text for point, text in zip(points, each(_STEPS[step], points), strict=True) if text != point}
+
+
+def _then(so_far: Mapping[int, str], step: Step) -> Mapping[int, str]:
+    """What code points become by `step` after the steps that made `so_far` of them."""
+    again = zip(so_far, each(_STEPS[step], so_far.values()), strict=True) if so_far else ()
+    return {**_alone(step), **dict(again)}
+
+
 @lru_cache(maxsize=2 * len(PROFILES))
 def _compile(steps: tuple[Step, ...]) -> Table:
-    each = each_point(lambda text: _apply(tuple(step for step in steps if step not in _KERNEL), text))
+    so_far: Mapping[int, str] = {}
     context: set[int] = set()
     strip = None
-    for i, step in enumerate(steps):
-        before = tuple(step for step in steps[:i] if step not in _KERNEL)
-        if step in _NEIGHBOURS or step == "strip":
-            so_far = dict(zip(code_points(), each_point(partial(_apply, before)), strict=True))
+    for step in steps:
         if step == "strip":
-            strip = [code for code, text in so_far.items() if not text.strip()]
+            strip = [code for code, text in _with(_WHITE, so_far) if not text.strip()]
         elif step in ("lower", "fold"):
-            context |= {code for code, text in so_far.items() if "Σ" in text}
+            context |= {code for code, text in _with([ord("Σ")], so_far) if "Σ" in text}
         elif step == "nfd":
-            context |= {c for c, text in so_far.items() if any(map(unicodedata.combining, text)) and not _all_marks(text)}
+            texts = _with(_combining(), so_far)
+            context |= {code for code, text in texts if any(map(unicodedata.combining, text)) and not _all_marks(text)}
         elif step == "nfkc":
             context |= _composing()
+        if step not in _KERNEL:
+            so_far = _then(so_far, step)
     return compile_table(
-        each,
+        so_far,
         context=context,
         strip=strip,
         separators=NUMBER_SEPARATORS if "numbers" in steps else None,
@@ -196,16 +211,26 @@ def _compile(steps: tuple[Step, ...]) -> Table:
     )
 
 
+def _with(codes: Iterable[int], so_far: Mapping[int, str]) -> Iterable[tuple[int, str]]:
+    """`so_far`, and `codes` themselves where it does not have them."""
+    return ({code: chr(code) for code in codes} | dict(so_far)).items()
+
+
 def _all_marks(text: str) -> bool:
     return all(ord(c) in _marks() for c in text)
+
+
+@lru_cache(maxsize=1)
+def _combining() -> list[int]:
+    return [ord(point) for point in code_points() if unicodedata.combining(point)]
 
 
 def _composing() -> set[int]:
     """Code points whose NFKC may touch what stands before them: combining, or second in a composition."""
     seconds = {0x1161 + i for i in range(21)} | {0x11A8 + i for i in range(27)}  # Hangul vowels and finals
-    for code in code_points():
-        parts = unicodedata.decomposition(chr(code)).split()
+    for decomposition in filter(None, map(unicodedata.decomposition, code_points())):
+        parts = decomposition.split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             seconds.add(int(parts[1], 16))
-    folded = zip(code_points(), each_point(_STEPS["nfkc"]), strict=True)
+    folded = _with([*_combining(), *seconds], _alone("nfkc"))
     return {code for code, text in folded if text and (unicodedata.combining(text[0]) or ord(text[0]) in seconds)}

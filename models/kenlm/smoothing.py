@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-import numba
 import numpy as np
 
+from models.kenlm.compiled import export
 from models.kenlm.ngrams import BOS, F32, U32, Discount, Level, NgramOrder, context_rows
 from models.kenlm.spill import Spill
 
@@ -22,7 +22,7 @@ def context_sums(contexts: U32, counts: U32, rows: int) -> U32:
     return sums
 
 
-@numba.njit(cache=True)
+@export("void(uint32[::1], uint32[::1], uint32[:, ::1])")
 def _add(contexts: U32, counts: U32, sums: U32) -> None:
     for row in range(len(contexts)):
         to, count = contexts[row], counts[row]
@@ -31,29 +31,26 @@ def _add(contexts: U32, counts: U32, sums: U32) -> None:
             sums[to, min(count, np.uint32(3))] += 1
 
 
-@numba.njit(cache=True)
-def _gammas(sums: U32, totals: U32, discount: F32) -> F32:
+@export("void(uint32[:, ::1], uint32[::1], float32[::1], float32[::1])")
+def _gammas(sums: U32, totals: U32, discount: F32, gammas: F32) -> None:
     """Interpolation weight of each context: what the discounts and pruning took away; 1 where nothing follows."""
-    gammas = np.ones(len(sums), np.float32)
     for row in range(len(sums)):
+        gammas[row] = 1
         if totals[row]:
             gamma = np.float32(0)
             for j in range(1, 4):
                 gamma += discount[j] * np.float32(sums[row, j])
             gamma += np.float32(totals[row] - sums[row, 0])
             gammas[row] = gamma / np.float32(totals[row])
-    return gammas
 
 
-@numba.njit(cache=True)
-def _interpolate(begin: U32, contexts: U32, counts: U32, discount: F32, totals: U32, gammas: F32, lower: F32) -> F32:
-    out = np.empty(len(contexts), np.float32)
+@export("void(uint32[::1], uint32[::1], uint32[::1], float32[::1], uint32[::1], float32[::1], float32[::1], float32[::1])")
+def _interpolate(begin: U32, contexts: U32, counts: U32, discount: F32, totals: U32, gammas: F32, lower: F32, out: F32) -> None:
     for suffix in range(len(begin) - 1):
         for row in range(begin[suffix], begin[suffix + 1]):
             context, count = contexts[row], counts[row]
             own = (np.float32(count) - discount[min(count, np.uint32(3))]) / np.float32(totals[context])
             out[row] = own + gammas[context] * lower[suffix]
-    return out
 
 
 def smooth(levels: Sequence[Level], discounts: Sequence[Discount], spill: Spill, vocabulary: int = 0) -> tuple[NgramOrder, ...]:
@@ -71,9 +68,10 @@ def smooth(levels: Sequence[Level], discounts: Sequence[Discount], spill: Spill,
         if not len(totals):
             totals = sums[:, 0].copy()
         amounts = np.array((0, *discount[:3]), np.float32)
-        gammas = _gammas(sums, totals, amounts)
+        gammas, probabilities = np.empty(len(sums), np.float32), np.empty(len(contexts), np.float32)
+        _gammas(sums, totals, amounts, gammas)
         del sums
-        probabilities = _interpolate(level.begin, contexts, level.count, amounts, totals, gammas, lower)
+        _interpolate(level.begin, contexts, level.count, amounts, totals, gammas, lower, probabilities)
         if orders:
             orders[-1] = replace(orders[-1], log10_backoff=spill.keep(_log10(gammas)))
         else:

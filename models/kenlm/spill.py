@@ -19,7 +19,7 @@ class SpillError(OSError):
 class Spill:
     """Temporary files in `folder`. While `active` is False, `keep` leaves arrays in memory.
 
-    Files are mapped copy-on-write, so that Numba sees the same array type as for arrays in memory.
+    Files are mapped copy-on-write: to be used like arrays in memory.
     """
 
     folder: Path

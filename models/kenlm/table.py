@@ -1,4 +1,4 @@
-"""KenLM's probing binary, mapped and read in place: word ids and scores of whole batches in Numba kernels.
+"""KenLM's probing binary, mapped and read in place: word ids and scores of whole batches in compiled kernels.
 
 Layout: kpu/kenlm lm/binary_format.cc, lm/vocab.cc, lm/search_hashed.hh, util/probing_hash_table.hh (format version 5). A score
 equals `kenlm.Model.score` but for rounding: KenLM adds float32 up, this float64.
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from models.cards import ModelError
+from models.kenlm.compiled import export, inner
 
 Ids = npt.NDArray[np.int32]
 Hashes = npt.NDArray[np.uint64]
@@ -55,7 +55,9 @@ class ProbingTable:
 
     def ids(self, hashes: Hashes) -> Ids:
         """Word id of each token, by `hash_token`; 0 where the model does not know it."""
-        return _ids(self.words, self.vocabulary, np.uint64(self.vocabulary_buckets), hashes)
+        out = np.empty(len(hashes), np.int32)
+        _ids(self.words, self.vocabulary, self.vocabulary_buckets, hashes, out)
+        return out
 
     @cached_property
     def marks(self) -> tuple[int, int]:
@@ -113,7 +115,7 @@ def _buckets(entries: int, multiplier: float) -> int:
 def hash_token(token: bytes) -> int:
     """KenLM's hash of a word: MurmurHash64A, seed 0."""
     data = np.frombuffer(token or b"\0", np.uint8)
-    return int(_murmur(data, 0, len(token)))
+    return _murmur(data, 0, len(token))
 
 
 def hash_tokens(
@@ -128,7 +130,7 @@ def hash_tokens(
     return hashes[: _hash_tokens(data, starts, ends, hashes, offsets)], offsets
 
 
-@njit(cache=True, nogil=True)
+@export("uint64(uint8[::1], int64, int64)")
 def _murmur(data: Any, start: Any, end: Any) -> Any:
     m = np.uint64(0xC6A4A7935BD1E995)
     r = np.uint64(47)
@@ -154,7 +156,7 @@ def _murmur(data: Any, start: Any, end: Any) -> Any:
     return h
 
 
-@njit(cache=True, nogil=True)
+@export("int64(uint8[::1], int64[::1], int64[::1], uint64[::1], int64[::1])")
 def _hash_tokens(data: Any, starts: Any, ends: Any, hashes: Any, offsets: Any) -> Any:
     n = np.int64(0)
     for row in range(len(starts)):
@@ -173,7 +175,7 @@ def _hash_tokens(data: Any, starts: Any, ends: Any, hashes: Any, offsets: Any) -
     return n
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _probe(words: Any, base: Any, width: Any, buckets: Any, at: Any, key: Any) -> Any:
     """Offset of the entry with `key` from the one at `at` on, or -1. An entry is its 64-bit key and its values."""
     end = base + np.int64(buckets) * width
@@ -188,17 +190,17 @@ def _probe(words: Any, base: Any, width: Any, buckets: Any, at: Any, key: Any) -
             at = base
 
 
-@njit(cache=True, nogil=True)
-def _ids(words: Any, base: Any, buckets: Any, hashes: Any) -> Any:
-    out = np.zeros(len(hashes), np.int32)
+@export("void(uint32[::1], int64, uint64, uint64[::1], int32[::1])")
+def _ids(words: Any, base: Any, buckets: Any, hashes: Any, out: Any) -> None:
     for i in range(len(hashes)):
         at = _probe(words, base, 3, buckets, base + np.int64(hashes[i] % buckets) * 3, hashes[i])
-        if at >= 0:
-            out[i] = words[at + 2]
-    return out
+        out[i] = words[at + 2] if at >= 0 else np.uint32(0)
 
 
-@njit(cache=True, nogil=True)
+@export(
+    "void(uint32[::1], int64, int64, int64[::1], uint64[::1], int32[::1], int64[::1], int32[::1], int64, int64, "
+    "float64[::1], int64[::1], float32[::1])"
+)
 def _score(
     words: Any,
     order: Any,
@@ -306,7 +308,8 @@ def _score(
             for k in range(order + 1):
                 history[k] = history[block + k]
                 right0[k] = right_last[k]
-            backoff[:, 0] = backoff[:, block]
+            for k in range(order):
+                backoff[k, 0] = backoff[k, block]
             length[0] = length[block]
         total[row] = score
         unknown[row] = oov

@@ -1,4 +1,4 @@
-"""A SentencePiece unigram model, read from its file, and its Viterbi search in Numba.
+"""A SentencePiece unigram model, read from its file, and its Viterbi search, compiled.
 
 The same pieces as `sentencepiece` gives, float32 for float32 (unigram_model.cc, EncodeOptimized). Only models without byte
 fallback and, unless they are asked for, without rules of their own for normalising (a profile has done that) or user-defined
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from models.kenlm.compiled import export, inner
 from models.kenlm.table import Hashes, hash_tokens
 
 _UNIGRAM = 1
@@ -42,7 +42,12 @@ def read_unigram(path: Path, *, rules: bool = False) -> Unigram | None:
     """
     raw = path.read_bytes()
     data = np.frombuffer(raw or b"\0", np.uint8)
-    starts, ends, scores, kinds, trainer, normaliser = _scan(data)
+    room = len(data) // 2 + 1
+    starts, ends, ranges = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros((2, 2), np.int64)
+    scores, kinds = np.zeros(room, np.float32), np.full(room, _NORMAL, np.int64)
+    found = _scan(data, starts, ends, scores, kinds, ranges)
+    starts, ends, scores, kinds = starts[:found], ends[:found], scores[:found].copy(), kinds[:found]
+    trainer, normaliser = ranges.tolist()
     try:
         trained = dict(_fields(raw[trainer[0] : trainer[1]]))
         normalised = dict(_fields(raw[normaliser[0] : normaliser[1]]))
@@ -63,8 +68,10 @@ def read_unigram(path: Path, *, rules: bool = False) -> Unigram | None:
     nodes = int((ends - starts).sum()) + 1
     for _ in range(2):  # pieces share their beginnings: the second table is a quarter of the first, and misses the cache less
         room = 1 << (2 * nodes).bit_length()
-        keys, children, piece_of = _trie(data, starts, ends, normal | unused, unused, room)
-        nodes = len(piece_of)
+        keys, children = np.full(room, -1, np.int64), np.zeros(room, np.int32)
+        piece_of = np.full(nodes, -1, np.int32)
+        usable = (normal | unused).view(np.uint8)
+        nodes = _trie(data, starts, ends, usable, unused.view(np.uint8), keys, children, piece_of)
     return Unigram(
         keys=keys,
         children=children,
@@ -107,7 +114,7 @@ def _varint(data: bytes, i: int) -> tuple[int, int]:
         shift += 7
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _number(data: Any, i: Any) -> Any:
     """A varint, and where it ends; past the end of `data` where it is cut short."""
     value = np.int64(0)
@@ -121,33 +128,30 @@ def _number(data: Any, i: Any) -> Any:
     return value, np.int64(len(data) + 1)
 
 
-@njit(cache=True, nogil=True)
-def _scan(data: Any) -> Any:
-    """Of a model file: start, end, score and kind of each piece; the ranges of its trainer's and normaliser's settings.
+@export("int64(uint8[::1], int64[::1], int64[::1], float32[::1], int64[::1], int64[:, ::1])")
+def _scan(data: Any, starts: Any, ends: Any, scores: Any, kinds: Any, ranges: Any) -> Any:
+    """Of a model file: start, end, score and kind of each piece, and their number; the ranges of its trainer's and normaliser's
+    settings.
 
     A file that is none gives whatever was read until the first thing that cannot be.
     """
     size = np.int64(len(data))
-    room = size // 2 + 1
-    starts, ends = np.zeros(room, np.int64), np.zeros(room, np.int64)
-    scores, kinds = np.zeros(room, np.float32), np.full(room, _NORMAL, np.int64)
-    ranges = np.zeros((2, 2), np.int64)
     n = np.int64(0)
     i = np.int64(0)
     while i < size:
         tag, i = _number(data, i)
         length, i = _number(data, i)
-        if tag & 7 != 2 or length < 0 or i + length > size:
+        if tag & 7 != 2 or length > size - i:
             break
         if tag >> 3 == 1:
             k = i
             while k < i + length:
-                inner, k = _number(data, k)
-                if inner >> 3 == 1:
+                field, k = _number(data, k)
+                if field >> 3 == 1:
                     width, k = _number(data, k)
-                    starts[n], ends[n] = k, k + width
-                    k += width
-                elif inner >> 3 == 2:
+                    starts[n], ends[n] = k, k + min(width, size + 1)
+                    k = ends[n]
+                elif field >> 3 == 2:
                     scores[n] = data[k : k + 4].copy().view(np.float32)[0] if k + 4 <= size else np.float32(0)
                     k += 4
                 else:
@@ -156,10 +160,10 @@ def _scan(data: Any) -> Any:
         elif 2 <= tag >> 3 <= 3:
             ranges[(tag >> 3) - 2, 0], ranges[(tag >> 3) - 2, 1] = i, i + length
         i += length
-    return starts[:n], ends[:n], scores[:n], kinds[:n], ranges[0], ranges[1]
+    return n
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _slot(keys: Any, key: Any) -> Any:
     """Where `key` is, or the free slot where it belongs."""
     mask = len(keys) - 1
@@ -169,12 +173,10 @@ def _slot(keys: Any, key: Any) -> Any:
     return slot
 
 
-@njit(cache=True, nogil=True)
-def _trie(data: Any, starts: Any, ends: Any, usable: Any, unused: Any, room: Any) -> Any:
-    keys = np.full(room, -1, np.int64)
-    children = np.zeros(room, np.int32)
-    piece_of = np.full(len(data) + 1, -1, np.int32)
-    nodes = 1
+@export("int64(uint8[::1], int64[::1], int64[::1], uint8[::1], uint8[::1], int64[::1], int32[::1], int32[::1])")
+def _trie(data: Any, starts: Any, ends: Any, usable: Any, unused: Any, keys: Any, children: Any, piece_of: Any) -> Any:
+    """Fill the trie, whose arrays come empty, see `Unigram`; returns the number of its nodes."""
+    nodes = np.int64(1)
     for piece in range(len(starts)):
         if not usable[piece]:
             continue
@@ -189,10 +191,10 @@ def _trie(data: Any, starts: Any, ends: Any, usable: Any, unused: Any, room: Any
             node = np.int64(children[slot])
         if not unused[piece]:
             piece_of[node] = piece
-    return keys, children, piece_of[:nodes].copy()
+    return nodes
 
 
-@njit(cache=True, nogil=True)
+@inner
 def segment(
     text: Any,
     size: Any,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from models.kenlm.compiled import export
 from models.kenlm.normaliser import Bytes, Offsets
 from models.kenlm.table import Hashes, Ids, _murmur
 from models.kenlm.unigram import UNKNOWN, Unigram, segment
@@ -103,7 +103,7 @@ def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
     return out
 
 
-@njit(cache=True, nogil=True)
+@export("void(int32[::1], uint64[::1])")
 def _fill_slots(slots: Any, hashes: Any) -> None:
     mask = len(slots) - 1
     for i in range(len(hashes)):
@@ -113,13 +113,17 @@ def _fill_slots(slots: Any, hashes: Any) -> None:
         slots[slot] = i
 
 
-@njit(cache=True, nogil=True)
+@export(
+    "int64(uint8[::1], int64[::1], int64[::1], int64[::1], int32[::1], int64[::1], "
+    "int32[::1], uint64[::1], int64[::1], uint8[::1], int64[::1], int32[::1], uint64[::1], int64[::1], "
+    "int64[::1], int32[::1], int32[::1], float32[::1], float32)"
+)
 def _tokens(
     data: Any, starts: Any, ends: Any, place: Any, tokens: Any, offsets: Any,
     slots: Any, hashes: Any, places: Any, memory: Any, firsts: Any, known: Any, token_hashes: Any, counts: Any,
     keys: Any, children: Any, piece_of: Any, scores: Any, unknown_score: Any,
 ) -> Any:  # fmt: skip
-    """Go on at `place`; False where there may be no room for one more word, `place` then says how far it came."""
+    """Go on at `place`; 0 where there may be no room for one more word, `place` then says how far it came."""
     longest = MAX_WORD_BYTES + 3
     text = np.empty(longest, np.uint8)
     text[0], text[1], text[2] = 0xE2, 0x96, 0x81  # SentencePiece's sign for the space before a word
@@ -164,7 +168,7 @@ def _tokens(
                 room = room and len(known) - counts[2] >= longest and len(token_hashes) - counts[3] >= longest
             if not room:
                 place[0], place[1], place[2] = row, begin, n
-                return False
+                return 0
             if word < 0:
                 word = counts[0]
                 slots[slot] = word
@@ -196,4 +200,4 @@ def _tokens(
         if row < len(starts):
             i = starts[row]
     place[0], place[1], place[2] = row, i, n
-    return True
+    return 1

@@ -32,14 +32,16 @@ def salt(seed: int, *purpose: str) -> np.uint64:
 
 def keyed(hashes: Hashes, key: np.uint64) -> Hashes:
     """Another uniform hash of each, uint64 (n,), independent for each key."""
-    result: Hashes = radix.keyed(hashes, key)
-    return result
+    out = np.empty(hashes.size, np.uint64)
+    radix.keyed(hashes, int(key), out)
+    return out
 
 
 def ordered(values: Numbers, descending: bool = False) -> Hashes:
     """uint64 (n,) that sort as the numbers do; NaN (null) after all others, either way."""
-    result: Hashes = radix.places_of(values, descending)
-    return result
+    out = np.empty(values.size, np.uint64)
+    radix.places_of[values.dtype.name,](values, int(descending), out)
+    return out
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Ranking:
 
 def totals(cell: Codes, among: Bools, weight: Weights, cells: int) -> Ints:
     """Weight of the rows `among`, by cell, int64 (cells,)."""
-    result: Ints = radix.totals(cell, among, weight, cells)
-    return result
+    out = np.empty(cells, np.int64)
+    radix.totals[weight.dtype.name,](cell, among.view(np.uint8), weight, out)
+    return out
 
 
 def take(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: Ints) -> Bools:
@@ -66,10 +69,21 @@ def take(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: In
     there = totals(cell, among, weight, quota.size)
     state = np.where(quota >= there, 2, np.where(quota > 0, 1, 0)).astype(np.int8)
     searched = np.where(state == 1, quota, 0).astype(np.int64)
-    places = ranking.values, ranking.descending, ranking.id_hash, ranking.key
-    bound, closed = radix.find_bounds(cell, among, *places, weight, searched)
-    taken: Bools = radix.within(cell, among, *places, bound, closed, state)
+    bound, closed = _bounds(cell, among, ranking, weight, searched)
+    taken = np.empty(cell.size, np.bool_)
+    places = ranking.values, int(ranking.descending), ranking.id_hash, int(ranking.key)
+    within = radix.within[ranking.values.dtype.name,]
+    within(cell, among.view(np.uint8), *places, bound, closed, state, taken.view(np.uint8))
     return taken
+
+
+def _bounds(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: Ints) -> tuple[Hashes, npt.NDArray[np.uint8]]:
+    """The place where each cell meets its quota, by value and hash, uint64 (cells, 2); 1 where the row there is nearer in."""
+    bound, closed = np.empty((quota.size, 2), np.uint64), np.empty(quota.size, np.uint8)
+    places = ranking.values, int(ranking.descending), ranking.id_hash, int(ranking.key)
+    find = radix.find_bounds[ranking.values.dtype.name, weight.dtype.name]
+    find(cell, among.view(np.uint8), *places, weight, quota, bound, closed)
+    return bound, closed
 
 
 def quantiles(values: Numbers, weight: Weights, ids: Hashes, shares: list[float]) -> list[float]:
@@ -77,12 +91,12 @@ def quantiles(values: Numbers, weight: Weights, ids: Hashes, shares: list[float]
     known = ~np.isnan(values)
     if not known.any():
         return [float("nan")] * len(shares)
-    cell = np.zeros(values.size, np.int16)
+    cell, ranking = np.zeros(values.size, np.int16), Ranking(values, False, ids, np.uint64(0))
     total = int(totals(cell, known, weight, 1)[0])
     found = []
     for share in shares:
         quota = np.array([max(1, int(np.ceil(share * total)))], np.int64)
-        bound, _ = radix.find_bounds(cell, known, values, False, ids, np.uint64(0), weight, quota)
+        bound, _ = _bounds(cell, known, ranking, weight, quota)
         found.append(_value(int(bound[0, 0])))
     return found
 

@@ -1,10 +1,29 @@
-"""Numba kernels of the selection, called by `pipelines.curriculum.kernels`. Places are uint64, weights int64 when summed."""
+"""Compiled kernels of the selection, called by `pipelines.curriculum.kernels`. Places are uint64, weights int64 when summed.
+
+Those that read columns of several types are there once for each, in a mapping by the names of the types.
+"""
+
+from itertools import product
+from types import FunctionType
 
 import numpy as np
-from numba import njit
+
+from pipelines.curriculum.compiled import export, inner
+
+WEIGHTS, VALUES = ("uint8", "uint32", "int64"), ("float32", "float64")
 
 
-@njit(cache=True)
+def each_type(signature, *kinds):
+    """Export a function for all combinations of `kinds`, names of types for which `signature` has places."""
+
+    def one(function, names):
+        own = FunctionType(function.__code__, function.__globals__, "_".join((function.__name__, *names)))
+        return export(signature.format(*names))(own)
+
+    return lambda function: {names: one(function, names) for names in product(*kinds)}
+
+
+@inner
 def mix(x):
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection, so distinct ids stay distinct."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -12,26 +31,23 @@ def mix(x):
     return x ^ (x >> np.uint64(31))
 
 
-@njit(cache=True)
-def keyed(hashes, key):
-    """`mix` of every hash under a key, uint64 (n,)."""
-    out = np.empty_like(hashes)
+@export("void(uint64[::1], uint64, uint64[::1])")
+def keyed(hashes, key, out):
+    """out (n,): `mix` of every hash under a key."""
     for i in range(hashes.size):
         out[i] = mix(hashes[i] ^ key)
-    return out
 
 
-@njit(cache=True)
-def totals(cell, among, weight, cells):
-    """Weight of the rows `among` by cell, int64 (cells,)."""
-    totals = np.zeros(cells, np.int64)
+@each_type("void(int16[::1], uint8[::1], {}[::1], int64[::1])", WEIGHTS)
+def totals(cell, among, weight, sums):
+    """sums (cells,): weight of the rows `among` by cell."""
+    sums[:] = 0
     for i in range(cell.size):
         if among[i]:
-            totals[cell[i]] += weight[i]
-    return totals
+            sums[cell[i]] += weight[i]
 
 
-@njit(cache=True)
+@inner
 def place_of(value, descending):
     """uint64 that sort as the numbers do: NaN after all others either way, one zero."""
     if np.isnan(value):
@@ -42,20 +58,24 @@ def place_of(value, descending):
     return ~bits if bits & top else bits | top
 
 
-@njit(cache=True)
-def places_of(values, descending):
-    """`place_of` each, uint64 (n,)."""
-    out = np.empty(values.size, np.uint64)
+@each_type("void({}[::1], int64, uint64[::1])", VALUES)
+def places_of(values, descending, out):
+    """out (n,): `place_of` each."""
     for i in range(values.size):
         out[i] = place_of(values[i], descending)
-    return out
 
 
-@njit(cache=True)
-def find_bounds(cell, among, values, descending, id_hash, key, weight, quota):
-    """The place where each cell meets its quota (0 < quota <= total, or 0: cell left out), and if the row there is nearer in."""
+@each_type(
+    "void(int16[::1], uint8[::1], {}[::1], int64, uint64[::1], uint64, {}[::1], int64[::1], uint64[:, ::1], uint8[::1])",
+    VALUES,
+    WEIGHTS,
+)
+def find_bounds(cell, among, values, descending, id_hash, key, weight, quota, bound, closed):
+    """bound (cells, 2): the place where each cell meets its quota (0 < quota <= total, or 0: cell left out); closed (cells,): if
+    the row there is nearer in.
+    """
     cells = quota.size
-    bound = np.zeros((cells, 2), np.uint64)
+    bound[:] = 0
     rest = quota.copy()
     last = np.zeros(cells, np.int64)
     rows = np.empty(0, np.uint32)
@@ -92,18 +112,23 @@ def find_bounds(cell, among, values, descending, id_hash, key, weight, quota):
                     nearer = np.empty(kept, np.uint32)
             rows = nearer
             first = False
-    return bound, 2 * rest > last
+    for c in range(cells):
+        closed[c] = 2 * rest[c] > last[c]
 
 
-@njit(cache=True)
-def within(cell, among, values, descending, id_hash, key, bound, closed, state):
-    """Rows before their cell's bound, and the one at it where `closed`; state 0: none of the cell, 1: by the bound, 2: all."""
-    taken = np.zeros(cell.size, np.bool_)
+@each_type(
+    "void(int16[::1], uint8[::1], {}[::1], int64, uint64[::1], uint64, uint64[:, ::1], uint8[::1], int8[::1], uint8[::1])", VALUES
+)
+def within(cell, among, values, descending, id_hash, key, bound, closed, state, taken):
+    """taken (n,): rows before their cell's bound, and the one at it where `closed`; state 0: none of the cell, 1: by the bound,
+    2: all.
+    """
     for i in range(cell.size):
+        taken[i] = 0
         if among[i]:
             c = cell[i]
             if state[c] == 2:
-                taken[i] = True
+                taken[i] = 1
             elif state[c] == 1:
                 first = place_of(values[i], descending) if values.size else bound[c, 0]
                 if first != bound[c, 0]:
@@ -111,4 +136,3 @@ def within(cell, among, values, descending, id_hash, key, bound, closed, state):
                 else:
                     place = mix(id_hash[i] ^ key)
                     taken[i] = place < bound[c, 1] or (place == bound[c, 1] and closed[c])
-    return taken

@@ -1,0 +1,27 @@
+"""The compiled functions of this package."""
+
+from pathlib import Path
+from typing import Any
+
+from models.compiled.library import Library
+
+LIBRARY = Library(
+    "models.kenlm",
+    Path(__file__).parent,
+    (
+        "arpa_lines",
+        "binary",
+        "compact",
+        "counting",
+        "levels",
+        "ngrams",
+        "normaliser",
+        "paragraphs",
+        "smoothing",
+        "table",
+        "unigram",
+        "words",
+    ),
+)
+inner: Any = LIBRARY.inner  # other compiled functions call what it gives
+export = LIBRARY.export
