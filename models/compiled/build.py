@@ -14,6 +14,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from llvmlite import binding as llvm
 
 from models.compiled.library import SHIPPED, Exported, Library
@@ -60,7 +61,6 @@ define linkonce_odr void @NRT_MemInfo_call_dtor(ptr %block) {
 }
 """
 _LLVM_TYPES = {"int64": "i64", "uint64": "i64", "float32": "float", "float64": "double"}
-_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "float32": 4}
 
 
 def build(library: Library) -> bytes:
@@ -124,7 +124,7 @@ def _plain(function: Exported, symbol: str) -> str:
         body += [f"%d{i} = load ptr, ptr %a{i}", f"%p{i} = getelementptr i8, ptr %a{i}, i64 16", f"%l{i} = load ptr, ptr %p{i}"]
         for n in range(dimensions):
             body += [f"%q{i}.{n} = getelementptr i64, ptr %l{i}, i64 {n}", f"%n{i}.{n} = load i64, ptr %q{i}.{n}"]
-        size = _BYTES.get(kind, 8)
+        size = np.dtype(kind).itemsize
         strides, items = [f"i64 {size}"], f"i64 %n{i}.{dimensions - 1}"
         for n in range(dimensions - 1, 0, -1):
             body += [f"%s{i}.{n} = mul {strides[0]}, %n{i}.{n}", f"%m{i}.{n} = mul {items}, %n{i}.{n - 1}"]

@@ -133,8 +133,8 @@ class Library:
 
         return decorate
 
-    def inner(self, function: Callable[..., Any]) -> Inner:
-        """Decorate a function that only compiled ones call."""
+    def inner(self, function: Callable[..., Any]) -> Any:
+        """Decorate a function that only compiled ones call; an `Inner`, which type checkers take for what they call there."""
         return Inner(function, self.options)
 
     def sources(self) -> Iterator[Path]:

@@ -1,7 +1,6 @@
 """The compiled functions of this package."""
 
 from pathlib import Path
-from typing import Any
 
 from models.compiled.library import Library
 
@@ -23,5 +22,5 @@ LIBRARY = Library(
         "words",
     ),
 )
-inner: Any = LIBRARY.inner  # other compiled functions call what it gives
+inner = LIBRARY.inner  # other compiled functions call what it gives
 export = LIBRARY.export
