@@ -1,7 +1,7 @@
 # The two commands a user needs: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-COMPILED := stages.heuristics
+COMPILED := models.raters stages.heuristics
 
 .PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
 

@@ -4,11 +4,11 @@ A document longer than `LIMIT` code points is cut as the training documents were
 last `TAIL`. Only these are decoded, so 100 MB cost what 2 KB cost.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.raters.compiled import export, inner
 from models.raters.statistics import STATISTICS, describe
 
 LIMIT, HEAD, TAIL = 2100, 1400, 650
@@ -34,8 +34,8 @@ Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.uint16]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mix(h):  # type: ignore[no-untyped-def]
+@inner
+def _mix(h):
     """Finaliser of a 32-bit hash (lowbias32)."""
     h ^= h >> np.uint32(16)
     h *= np.uint32(0x7FEB352D)
@@ -44,8 +44,8 @@ def _mix(h):  # type: ignore[no-untyped-def]
     return h ^ (h >> np.uint32(16))
 
 
-@numba.njit(cache=True, nogil=True)
-def _decode(data, start, stop, codes, at, most):  # type: ignore[no-untyped-def]
+@inner
+def _decode(data, start, stop, codes, at, most):
     """Decode up to `most` code points of valid UTF-8 to codes[at:]; returns their number and where the bytes end."""
     n = 0
     while start < stop and n < most:
@@ -66,8 +66,8 @@ def _decode(data, start, stop, codes, at, most):  # type: ignore[no-untyped-def]
     return n, start
 
 
-@numba.njit(cache=True, nogil=True)
-def cut_codes(data, start, stop, gap, codes):  # type: ignore[no-untyped-def]
+@inner
+def cut_codes(data, start, stop, gap, codes):
     """Write the cut document's code points to `codes` (LIMIT long); returns how many."""
     n, end = _decode(data, start, stop, codes, 0, LIMIT)
     if end == stop:
@@ -85,8 +85,8 @@ def cut_codes(data, start, stop, gap, codes):  # type: ignore[no-untyped-def]
     return n + m
 
 
-@numba.njit(cache=True, nogil=True)
-def fold(codes, n, characters, classes, lower):  # type: ignore[no-untyped-def]
+@inner
+def fold(codes, n, characters, classes, lower):
     """Class and lower case of every code point, by the table of 65,536 entries (class * 1) and its second row."""
     for i in range(n):
         c = codes[i]
@@ -98,8 +98,8 @@ def fold(codes, n, characters, classes, lower):  # type: ignore[no-untyped-def]
             lower[i] = c
 
 
-@numba.njit(cache=True, nogil=True)
-def emit(classes, lower, n, starts, masks, word, slots, groups):  # type: ignore[no-untyped-def]
+@inner
+def emit(classes, lower, n, starts, masks, word, slots, groups):
     """Write one slot and group per feature occurrence; returns how many. `word` is scratch, n + 2 long."""
     m = 0
     i = 0
@@ -165,8 +165,8 @@ def emit(classes, lower, n, starts, masks, word, slots, groups):  # type: ignore
     return m
 
 
-@numba.njit(cache=True, nogil=True)
-def weigh(slots, groups, m, counts, values):  # type: ignore[no-untyped-def]
+@inner
+def weigh(slots, groups, m, counts, values):
     """Turn occurrences into distinct features in place: value (1 + ln count) / its group's norm. Returns how many.
 
     `counts` is all zeros, SLOTS long, and is left so.
@@ -191,8 +191,11 @@ def weigh(slots, groups, m, counts, values):  # type: ignore[no-untyped-def]
     return distinct
 
 
-@numba.njit(cache=True, nogil=True)
-def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, values, stats):  # type: ignore[no-untyped-def]
+@export(
+    "int64(uint8[::1], int64[::1], uint16[:, ::1], uint32[::1], uint32[::1], uint32[::1], int64[::1], int32[::1], float32[::1], "
+    "float32[:, ::1])"
+)
+def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, values, stats):
     """All documents' features: CSR arrays of n-grams (`indptr` etc. are filled) and a row of statistics each.
 
     Returns how many entries of `indices` are filled, or -1 if they do not fit.
@@ -212,16 +215,17 @@ def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, va
         m = weigh(slots, groups, emit(classes, lower, n, starts, masks, word, slots, groups), counts, weights)
         if filled + m > len(indices):
             return -1
-        indices[filled : filled + m] = slots[:m]
-        values[filled : filled + m] = weights[:m]
+        for k in range(m):
+            indices[filled + k] = slots[k]
+            values[filled + k] = weights[k]
         filled += m
         indptr[row + 1] = filled
         describe(codes, classes, lower, n, stats[row])
     return filled
 
 
-@numba.njit(cache=True, nogil=True)
-def _cut(data, offsets, gap, out, ends):  # type: ignore[no-untyped-def]
+@export("void(uint8[::1], int64[::1], uint32[::1], uint8[::1], int64[::1])")
+def _cut(data, offsets, gap, out, ends):
     """Write the cut texts' bytes to `out`, and where each ends (rows + 1)."""
     n = 0
     for row in range(len(offsets) - 1):

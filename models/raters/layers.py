@@ -1,9 +1,9 @@
-"""The sums that scores are made of: n-grams, a linear part, a Gaussian kernel; row by row: no row depends on its batch."""
+"""What scores are summed from: n-grams, pieces, a linear part, a Gaussian kernel; row by row: no row depends on its batch."""
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from models.raters.compiled import export
 from models.raters.statistics import STATISTICS
 
 GAMMA = 0.25
@@ -13,8 +13,8 @@ Floats = npt.NDArray[np.float32]
 Weights = npt.NDArray[np.int8]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def add_ngrams(indptr, indices, values, table, scale, out):  # type: ignore[no-untyped-def]
+@export("void(int64[::1], int32[::1], float32[::1], int8[:, ::1], float32[::1], float32[:, ::1])", fastmath={"contract"})
+def add_ngrams(indptr, indices, values, table, scale, out):
     """Add to every row of `out` its n-grams' rows of `table`, times their values and the outputs' `scale`."""
     total = np.empty(out.shape[1], dtype=np.float32)
     for row in range(len(out)):
@@ -34,8 +34,8 @@ def add_ngrams(indptr, indices, values, table, scale, out):  # type: ignore[no-u
             out[row, c] += total[c] * scale[c]
 
 
-@numba.njit(cache=True, nogil=True)
-def add_linear(inputs, weights, out):  # type: ignore[no-untyped-def]
+@export("void(float32[:, ::1], float32[:, ::1], float32[:, ::1])")
+def add_linear(inputs, weights, out):
     """Add `inputs` (rows, n) times `weights` (n, outputs); a BLAS would sum a single row in another order."""
     for row in range(len(out)):
         for d in range(inputs.shape[1]):
@@ -43,8 +43,8 @@ def add_linear(inputs, weights, out):  # type: ignore[no-untyped-def]
                 out[row, c] += inputs[row, d] * weights[d, c]
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def add_kernel(inputs, landmarks, lengths, weights, out):  # type: ignore[no-untyped-def]
+@export("void(float32[:, ::1], float32[:, ::1], float32[::1], float32[:, ::1], float32[:, ::1])", fastmath={"contract"})
+def add_kernel(inputs, landmarks, lengths, weights, out):
     """Add each landmark's `weights` (landmarks, outputs) times exp(-|input - landmark|^2).
 
     `landmarks`: (inputs, landmarks); `lengths`: their squared lengths.
@@ -68,6 +68,34 @@ def add_kernel(inputs, landmarks, lengths, weights, out):  # type: ignore[no-unt
             weight = weights[k]
             for c in range(out.shape[1]):
                 out[row, c] += kernel * weight[c]
+
+
+@export("void(int32[::1], int64[::1], int32[::1], int8[:, ::1], float32[::1], float32[::1], float32[:, ::1])")
+def embed_pieces(pieces, offsets, rows, vectors, scale, centre, out):
+    """Fill `out` with unit vectors; `rows` gives a piece's row of `vectors`, -1 where it has none, as have those beyond."""
+    counts = np.zeros(len(vectors), dtype=np.int32)
+    for document in range(len(offsets) - 1):
+        total = out[document]
+        total[:] = 0
+        for k in range(offsets[document], offsets[document + 1]):
+            if pieces[k] < len(rows) and rows[pieces[k]] >= 0:
+                counts[rows[pieces[k]]] += 1
+        for k in range(offsets[document], offsets[document + 1]):
+            row = rows[pieces[k]] if pieces[k] < len(rows) else np.int32(-1)
+            if row < 0 or counts[row] == 0:
+                continue
+            weight = np.float32(1 + np.log(counts[row]))
+            counts[row] = 0
+            vector = vectors[row]
+            for d in range(len(total)):
+                total[d] += weight * vector[d]
+        squares = np.float32(0)
+        for d in range(len(total)):
+            total[d] = total[d] * scale[d] - centre[d]
+            squares += total[d] * total[d]
+        length = max(np.sqrt(squares), np.float32(1e-6))
+        for d in range(len(total)):
+            total[d] /= length
 
 
 def scale_statistics(stats: Floats, mean: Floats, scale: Floats) -> Floats:

@@ -1,6 +1,8 @@
 """The student: features, scores, row independence, bounded reading, and what is refused."""
 
 import shutil
+import subprocess
+import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -316,6 +318,27 @@ def test_quantised_weights_are_within_half_a_step():
     levels, scale = quantise(weights, 63)
     assert np.abs(levels).max() == 63
     assert np.all(np.abs(levels * scale - weights) <= scale * 0.5001)
+
+
+def test_features_and_layers_run_without_numba():
+    code = """
+import sys
+import numpy as np, pyarrow as pa
+from models.raters.features import character_table, extract
+from models.raters.layers import add_linear
+stats = extract(pa.array(["Of apples and pears.\\n"]), character_table())[3]
+add_linear(stats, np.ones((93, 2), np.float32), out := np.zeros((1, 2), np.float32))
+print(out[0, 0] > 0, [name for name in sys.modules if name.startswith("numba")])
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True []\n"
+
+
+def test_weights_in_another_order_are_taken(tmp_path: Path, model: Student):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    np.save(folder / TABLE, np.asfortranarray(np.load(folder / TABLE)))
+    with np.load(folder / VECTORS) as file:
+        np.savez(folder / VECTORS, **{name: np.asfortranarray(array) for name, array in file.items()})
+    assert student.load(folder).rate(strings(GOOD, BAD)) == model.rate(strings(GOOD, BAD))
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path):
