@@ -61,25 +61,30 @@ def _script(c):
 
 
 @inner
-def _describe_characters(codes, classes, lower, n, out):
-    kinds = np.zeros(8)
-    scripts = np.zeros(len(_SCRIPTS) + 1)
-    ascii_counts = np.zeros(128)
-    upper = 0
-    beyond = 0
-    double_spaces = 0
+def _describe_characters(codes, classes, lower, n, characters, out):
+    kinds = np.zeros(8, np.int64)
+    scripts = np.zeros(len(_SCRIPTS) + 1, np.int64)
+    ascii_counts = np.zeros(128, np.int64)
+    upper = beyond = double_spaces = 0
+    for i in range(n):
+        upper += lower[i] != codes[i]
+    for i in range(1, n):
+        double_spaces += (classes[i] == _SPACE) & (classes[i - 1] == _SPACE)
     for i in range(n):
         c = codes[i]
-        k = classes[i]
-        kinds[k] += 1
         if c < 128:
             ascii_counts[c] += 1
         else:
+            k = classes[i]
             beyond += 1
-        upper += lower[i] != c
-        double_spaces += k == _SPACE and i > 0 and classes[i - 1] == _SPACE
+            kinds[k] += 1
+            if k in (_LETTER, _IDEOGRAPH):
+                scripts[_script(c)] += 1
+    for c in range(128):
+        k = characters[0, c]
+        kinds[k] += ascii_counts[c]
         if k in (_LETTER, _IDEOGRAPH):
-            scripts[_script(c)] += 1
+            scripts[0] += ascii_counts[c]
     letters = max(1.0, kinds[_LETTER])
     size = max(1, n)
     out[20] = upper / letters
@@ -139,7 +144,12 @@ def _describe_words(codes, classes, lower, n, out):
                     at_start = False
             i = j
             continue
-        if current > 0 and _among(codes[i], _SENTENCE_ENDS) and not (i + 1 < n and classes[i + 1] in (_LETTER, _DIGIT)):
+        if (
+            current > 0
+            and codes[i] != 32
+            and _among(codes[i], _SENTENCE_ENDS)
+            and not (i + 1 < n and classes[i + 1] in (_LETTER, _DIGIT))
+        ):
             sentences += 1
             sentence_words += current
             sentence_squares += current * current
@@ -278,9 +288,9 @@ def _describe_lines(codes, classes, lower, n, out):
 
 
 @inner
-def describe(codes, classes, lower, n, out):
-    """Fill `out` (STATISTICS float32) for `n` code points with their classes and lower case."""
-    counts = _describe_characters(codes, classes, lower, n, out)
+def describe(codes, classes, lower, n, characters, out):
+    """Fill `out` (STATISTICS float32) for `n` code points with their classes and lower case; `characters` gave them."""
+    counts = _describe_characters(codes, classes, lower, n, characters, out)
     words, sentences = _describe_words(codes, classes, lower, n, out)
     lines = _describe_lines(codes, classes, lower, n, out)
     out[0] = np.log1p(n)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from models.cards import ModelError
-from models.raters.features import SLOTS
 from models.raters.layers import Floats, Weights
+from models.raters.ngrams import SLOTS
 
 
 def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weights, dict[str, Floats]]:
