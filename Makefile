@@ -1,7 +1,7 @@
 # The two commands a user needs: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-COMPILED := models.kenlm pipelines.curriculum stages.heuristics
+COMPILED := models.kenlm models.raters pipelines.curriculum stages.heuristics
 
 .PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
 

@@ -83,6 +83,7 @@ class PerplexityConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
+    preload: ClassVar[tuple[str, ...]] = ("models.kenlm.compiled",)
 
     clean: ModelOf = Field(default_factory=_clean_starters)
     harmful: ModelsOf = Field(default_factory=_harmful_starters)

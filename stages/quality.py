@@ -23,6 +23,7 @@ class QualityConfig(Config):
     """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
 
     expensive: ClassVar[bool] = True
+    preload: ClassVar[tuple[str, ...]] = ("models.kenlm.compiled", "models.raters.compiled")
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
 

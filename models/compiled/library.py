@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,16 +111,12 @@ class Library:
     whose text decides what is compiled.
     """
 
-    declared: ClassVar[dict[str, "Library"]] = {}
-    """By package: all that were imported."""
-
     def __init__(self, package: str, folder: Path, modules: tuple[str, ...], options: dict[str, Any] | None = None) -> None:
         self.package, self.folder, self.modules = package, folder, modules
         self.options = options or {}
         self.exported: dict[str, Exported] = {}
         self._lock = Lock()
         self._addresses: dict[str, int] | None = None
-        self.declared[package] = self
 
     def export(self, signature: str, **options: Any) -> Callable[[Callable[..., Any]], Exported]:
         """Decorate a function that Python calls; `options` are those of `numba.njit`."""
@@ -168,9 +164,3 @@ class Library:
     def address(self, name: str) -> int:
         """Address of an exported function; loads the library if need be."""
         return self.load()[name]
-
-
-def load_declared() -> None:
-    """Load every library whose package was imported: before workers are forked, which then share its pages."""
-    for library in list(Library.declared.values()):
-        library.load()

@@ -21,8 +21,9 @@ import xxhash
 from models.cards import ModelError, file_sha256, write_card
 from models.raters import encoder
 from models.raters.encoder import Encoder
-from models.raters.features import BITS, SLOTS, STARTS, Features
+from models.raters.features import Features
 from models.raters.layers import Floats, quantise
+from models.raters.ngrams import BITS, SLOTS, STARTS
 from models.raters.student import FILES, HEADS, OUTPUTS, TABLE, StudentCard, kernel_inputs
 from schemas.columns import DOMAINS, QUALITY_CRITERIA
 

@@ -10,7 +10,6 @@ spaces is split on its own, once (`models.kenlm.words`).
 from dataclasses import dataclass
 from pathlib import Path
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -22,37 +21,10 @@ from models.kenlm.table import Ids
 from models.kenlm.unigram import read_unigram
 from models.kenlm.words import WordCache
 from models.raters.features import cut_texts
+from models.raters.layers import Floats, embed_pieces
 
 PIECES, VECTORS = "pieces.model", "vectors.npz"
 PROFILE = Profile(name="embedding", steps=("nfkc", "invisible", "white", "spaces"), per_word=True)
-
-Floats = npt.NDArray[np.float32]
-
-
-@numba.njit(cache=True, nogil=True)
-def _embed(pieces, offsets, rows, vectors, scale, centre, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with unit vectors; `rows` gives a piece's row of `vectors`, -1 where it has none, as have those beyond."""
-    counts = np.zeros(len(vectors), dtype=np.int32)
-    for document in range(len(offsets) - 1):
-        total = out[document]
-        total[:] = 0
-        for k in range(offsets[document], offsets[document + 1]):
-            if pieces[k] < len(rows) and rows[pieces[k]] >= 0:
-                counts[rows[pieces[k]]] += 1
-        for k in range(offsets[document], offsets[document + 1]):
-            row = rows[pieces[k]] if pieces[k] < len(rows) else np.int32(-1)
-            if row < 0 or counts[row] == 0:
-                continue
-            weight = np.float32(1 + np.log(counts[row]))
-            counts[row] = 0
-            vector = vectors[row]
-            for d in range(len(total)):
-                total[d] += weight * vector[d]
-        squares = np.float32(0)
-        for d in range(len(total)):
-            total[d] = total[d] * scale[d] - centre[d]
-            squares += total[d] * total[d]
-        total /= max(np.sqrt(squares), np.float32(1e-6))
 
 
 class Pieces:
@@ -96,7 +68,7 @@ class Embedding:
         """Unit vectors (rows, dimensions) of `texts`; a null is an empty text."""
         pieces, offsets = self.pieces.split(texts)
         out = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        _embed(pieces, offsets, self.rows, self.vectors, self.scale, self.centre, out)
+        embed_pieces(pieces, offsets, self.rows, self.vectors, self.scale, self.centre, out)
         return out
 
 
@@ -105,7 +77,7 @@ def load(folder: Path) -> Embedding:
     pieces = Pieces(folder / PIECES)
     try:
         with np.load(folder / VECTORS, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("kept", "vectors", "scale", "centre")}
+            arrays = {name: np.asarray(file[name], order="C") for name in ("kept", "vectors", "scale", "centre")}
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{folder}: {error}") from None
     kept, vectors = arrays["kept"], arrays["vectors"]

@@ -4,48 +4,39 @@ A document longer than `LIMIT` code points is cut as the training documents were
 last `TAIL`. Only these are decoded, so 100 MB cost what 2 KB cost.
 """
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from models.compiled.memory import pointer
+from models.raters.compiled import export, inner
+from models.raters.ngrams import (
+    BITS,
+    DIGIT,
+    IDEOGRAPH,
+    LETTER,
+    NEWLINE,
+    OTHER,
+    PUNCTUATION,
+    SLOTS,
+    SPACE,
+    SYMBOL,
+    emit,
+    weigh,
+    weights_of_counts,
+)
 from models.raters.statistics import STATISTICS, describe
 
 LIMIT, HEAD, TAIL = 2100, 1400, 650
 GAP = np.frombuffer(b" [...] ", dtype=np.uint8).astype(np.uint32)
 
-OTHER, SPACE, NEWLINE, LETTER, DIGIT, PUNCTUATION, SYMBOL, IDEOGRAPH = range(8)
-"""Character classes; an ideograph (kana, Thai and Khmer letters too) is a word of its own."""
-
-WORDS, PAIRS, PIECES, SHAPES, TRIPLES = range(5)
-"""Feature groups: words, neighbouring words of a line, 4-character pieces of words, marks with the classes of their
-neighbours, and neighbouring ideographs by three."""
-BITS = (16, 16, 16, 12, 14)
-STARTS = tuple(int(n) for n in np.cumsum([0, *(1 << bits for bits in BITS)]))
-SLOTS = STARTS[-1]
-
-_START = np.array(STARTS, dtype=np.uint32)
-_MASK = np.array([(1 << bits) - 1 for bits in BITS], dtype=np.uint32)
 _MAX_FEATURES = 6 * LIMIT
-_PRIME, _BASIS = np.uint32(16777619), np.uint32(2166136261)
-_EDGE = np.uint32(0x2581)
-
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.uint16]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def _mix(h):  # type: ignore[no-untyped-def]
-    """Finaliser of a 32-bit hash (lowbias32)."""
-    h ^= h >> np.uint32(16)
-    h *= np.uint32(0x7FEB352D)
-    h ^= h >> np.uint32(15)
-    h *= np.uint32(0x846CA68B)
-    return h ^ (h >> np.uint32(16))
-
-
-@numba.njit(cache=True, nogil=True)
-def _decode(data, start, stop, codes, at, most):  # type: ignore[no-untyped-def]
+@inner
+def _decode(data, start, stop, codes, at, most):
     """Decode up to `most` code points of valid UTF-8 to codes[at:]; returns their number and where the bytes end."""
     n = 0
     while start < stop and n < most:
@@ -66,8 +57,8 @@ def _decode(data, start, stop, codes, at, most):  # type: ignore[no-untyped-def]
     return n, start
 
 
-@numba.njit(cache=True, nogil=True)
-def cut_codes(data, start, stop, gap, codes):  # type: ignore[no-untyped-def]
+@inner
+def cut_codes(data, start, stop, gap, codes):
     """Write the cut document's code points to `codes` (LIMIT long); returns how many."""
     n, end = _decode(data, start, stop, codes, 0, LIMIT)
     if end == stop:
@@ -85,8 +76,8 @@ def cut_codes(data, start, stop, gap, codes):  # type: ignore[no-untyped-def]
     return n + m
 
 
-@numba.njit(cache=True, nogil=True)
-def fold(codes, n, characters, classes, lower):  # type: ignore[no-untyped-def]
+@inner
+def fold(codes, n, characters, classes, lower):
     """Class and lower case of every code point, by the table of 65,536 entries (class * 1) and its second row."""
     for i in range(n):
         c = codes[i]
@@ -98,104 +89,11 @@ def fold(codes, n, characters, classes, lower):  # type: ignore[no-untyped-def]
             lower[i] = c
 
 
-@numba.njit(cache=True, nogil=True)
-def emit(classes, lower, n, starts, masks, word, slots, groups):  # type: ignore[no-untyped-def]
-    """Write one slot and group per feature occurrence; returns how many. `word` is scratch, n + 2 long."""
-    m = 0
-    i = 0
-    before = np.uint32(0)
-    before2 = np.uint32(0)
-    while i < n:
-        k = classes[i]
-        if LETTER <= k <= DIGIT or k == IDEOGRAPH:
-            j = i
-            size = 1
-            word[0] = _EDGE
-            h = _BASIS
-            while j < n and classes[j] == k:
-                c = np.uint32(48) if k == DIGIT else lower[j]
-                h = (h ^ c) * _PRIME
-                word[size] = c
-                size += 1
-                j += 1
-                if k == IDEOGRAPH:
-                    break
-                if k == DIGIT and j - i == 5:  # longer numbers are alike
-                    while j < n and classes[j] == DIGIT:
-                        j += 1
-            word[size] = _EDGE
-            size += 1
-            h = _mix(h)
-            groups[m] = WORDS
-            slots[m] = starts[WORDS] + (h & masks[WORDS])
-            m += 1
-            if before:
-                pair = _mix(before * np.uint32(0x9E3779B1) + h)
-                groups[m] = PAIRS
-                slots[m] = starts[PAIRS] + (pair & masks[PAIRS])
-                m += 1
-                if k == IDEOGRAPH and before2:
-                    triple = _mix((before2 * np.uint32(0x9E3779B1) + before) * np.uint32(0x85EBCA6B) + h)
-                    groups[m] = TRIPLES
-                    slots[m] = starts[TRIPLES] + (triple & masks[TRIPLES])
-                    m += 1
-            before2 = before
-            before = h
-            if k == LETTER:
-                for s in range(size - 3):
-                    g = _BASIS
-                    for e in range(s, s + 4):
-                        g = (g ^ word[e]) * _PRIME
-                    groups[m] = PIECES
-                    slots[m] = starts[PIECES] + (_mix(g) & masks[PIECES])
-                    m += 1
-            i = j
-            continue
-        left = classes[i - 1] if i > 0 else np.uint8(9)
-        right = classes[i + 1] if i + 1 < n else np.uint8(9)
-        if not (k == SPACE and right == LETTER and left in (LETTER, PUNCTUATION)):
-            shape = lower[i] * np.uint32(128) + np.uint32(left) * np.uint32(10) + np.uint32(right)
-            groups[m] = SHAPES
-            slots[m] = starts[SHAPES] + (_mix(shape * np.uint32(0x9E3779B1) + np.uint32(7)) & masks[SHAPES])
-            m += 1
-        if k == NEWLINE:
-            before = np.uint32(0)
-            before2 = np.uint32(0)
-        i += 1
-    return m
-
-
-@numba.njit(cache=True, nogil=True)
-def weigh(slots, groups, m, counts, values):  # type: ignore[no-untyped-def]
-    """Turn occurrences into distinct features in place: value (1 + ln count) / its group's norm. Returns how many.
-
-    `counts` is all zeros, SLOTS long, and is left so.
-    """
-    distinct = 0
-    for i in range(m):
-        s = slots[i]
-        if counts[s] == 0:
-            slots[distinct] = s
-            groups[distinct] = groups[i]
-            distinct += 1
-        counts[s] += 1
-    norms = np.zeros(8, dtype=np.float64)
-    for i in range(distinct):
-        count = counts[slots[i]]
-        v = 1.0 if count == 1 else 1.0 + np.log(count)
-        counts[slots[i]] = 0
-        values[i] = v
-        norms[groups[i]] += v * v
-    for i in range(distinct):
-        values[i] /= np.sqrt(norms[groups[i]])
-    return distinct
-
-
-@numba.njit(cache=True, nogil=True)
-def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, values, stats):  # type: ignore[no-untyped-def]
+@export("int64(uint8[::1], int64[::1], uint16[:, ::1], uint32[::1], int64[::1], int32[::1], float32[::1], float32[:, ::1])")
+def featurise(data, offsets, characters, gap, indptr, indices, values, stats):
     """All documents' features: CSR arrays of n-grams (`indptr` etc. are filled) and a row of statistics each.
 
-    Returns how many entries of `indices` are filled, or -1 if they do not fit.
+    Returns how many entries of `indices` are filled, or -1 if they might not fit.
     """
     codes = np.empty(LIMIT + 1, dtype=np.uint32)
     lower = np.empty(LIMIT + 1, dtype=np.uint32)
@@ -203,39 +101,54 @@ def featurise(data, offsets, characters, gap, starts, masks, indptr, indices, va
     word = np.empty(LIMIT + 2, dtype=np.uint32)
     slots = np.empty(_MAX_FEATURES, dtype=np.uint32)
     groups = np.empty(_MAX_FEATURES, dtype=np.uint8)
-    counts = np.zeros(SLOTS, dtype=np.int32)
-    weights = np.empty(_MAX_FEATURES, dtype=np.float64)
+    counts = np.zeros(SLOTS, dtype=np.int16)
+    weights = np.empty(LIMIT + 1, dtype=np.float64)
+    norms = np.empty(len(BITS), dtype=np.float64)
+    weights_of_counts(weights)
     filled = 0
     for row in range(len(offsets) - 1):
         n = cut_codes(data, offsets[row], offsets[row + 1], gap, codes)
         fold(codes, n, characters, classes, lower)
-        m = weigh(slots, groups, emit(classes, lower, n, starts, masks, word, slots, groups), counts, weights)
+        m = emit(pointer(classes), pointer(lower), n, pointer(word), pointer(slots), pointer(groups))
         if filled + m > len(indices):
             return -1
-        indices[filled : filled + m] = slots[:m]
-        values[filled : filled + m] = weights[:m]
-        filled += m
+        filled += weigh(
+            pointer(slots),
+            pointer(groups),
+            m,
+            pointer(counts),
+            pointer(weights),
+            pointer(norms),
+            pointer(values[filled:]),
+            pointer(indices[filled:]),
+        )
         indptr[row + 1] = filled
-        describe(codes, classes, lower, n, stats[row])
+        describe(codes, classes, lower, n, characters, stats[row])
     return filled
 
 
-@numba.njit(cache=True, nogil=True)
-def _cut(data, offsets, gap, out, ends):  # type: ignore[no-untyped-def]
+@inner
+def _skip(data, i, stop, codes):
+    """Where the `codes` code points from `i` on end, `stop` at the latest."""
+    while codes > 0 and i < stop:
+        end = min(i + codes, stop)
+        for k in range(i, end):
+            codes -= data[k] & 0xC0 != 0x80
+        i = end
+    while i < stop and data[i] & 0xC0 == 0x80:
+        i += 1
+    return i
+
+
+@export("void(uint8[::1], int64[::1], uint32[::1], uint8[::1], int64[::1])")
+def _cut(data, offsets, gap, out, ends):
     """Write the cut texts' bytes to `out`, and where each ends (rows + 1)."""
     n = 0
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
-        head = stop
-        tail = stop
-        codes = 0
-        i = start
-        while i < stop and codes <= LIMIT:
-            codes += data[i] & 0xC0 != 0x80
-            if codes <= HEAD:
-                head = i + 1
-            i += 1
-        if codes > LIMIT:
+        head = _skip(data, start, stop, HEAD)
+        if _skip(data, head, stop, LIMIT - HEAD) < stop:
+            tail = stop
             for _ in range(TAIL):
                 tail -= 1
                 while data[tail] & 0xC0 == 0x80:
@@ -286,7 +199,7 @@ def extract(texts: pa.Array, characters: Table) -> Features:
     indices = np.empty(room, dtype=np.int32)
     values = np.empty(room, dtype=np.float32)
     stats = np.zeros((rows, STATISTICS), dtype=np.float32)
-    filled = featurise(data, offsets, characters, GAP, _START, _MASK, indptr, indices, values, stats)
+    filled = featurise(data, offsets, characters, GAP, indptr, indices, values, stats)
     if filled < 0:
         raise AssertionError("more features than three for every byte")
     return indptr, indices[:filled], values[:filled], stats

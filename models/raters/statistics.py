@@ -1,7 +1,8 @@
 """Cheap statistics of a cut document: characters, words and sentences, lines. All are finite, whatever the text."""
 
-import numba
 import numpy as np
+
+from models.raters.compiled import inner
 
 STATISTICS = 93
 """How many: 20 of lines, 10 of characters, 20 of words and sentences, 10 scripts, 26 marks, 7 more of lines."""
@@ -17,23 +18,23 @@ _SCRIPTS = np.array([0x250, 0x370, 0x400, 0x530, 0x590, 0x750, 0x900, 0x1100, 0x
 ideographs, (others), Hangul end."""
 
 
-@numba.njit(cache=True, nogil=True)
-def _among(c, characters):  # type: ignore[no-untyped-def]
+@inner
+def _among(c, characters):
     for k in range(len(characters)):  # noqa: SIM110  Numba has no any()
         if characters[k] == c:
             return True
     return False
 
 
-@numba.njit(cache=True, nogil=True)
-def _spread(total, squares, n):  # type: ignore[no-untyped-def]
+@inner
+def _spread(total, squares, n):
     """Standard deviation from sums."""
     mean = total / n
     return np.sqrt(max(0.0, squares / n - mean * mean))
 
 
-@numba.njit(cache=True, nogil=True)
-def _tally(values):  # type: ignore[no-untyped-def]
+@inner
+def _tally(values):
     """The distinct `values` (uint64, at most one for each character), and how often each stands there."""
     slots = np.zeros(4096, dtype=np.int16)  # 1 + the place in `distinct`
     distinct = np.empty(len(values), dtype=np.uint64)
@@ -51,34 +52,39 @@ def _tally(values):  # type: ignore[no-untyped-def]
     return distinct[:n], counts[:n]
 
 
-@numba.njit(cache=True, nogil=True)
-def _script(c):  # type: ignore[no-untyped-def]
+@inner
+def _script(c):
     k = 0
     while k < len(_SCRIPTS) and c >= _SCRIPTS[k]:
         k += 1
     return k
 
 
-@numba.njit(cache=True, nogil=True)
-def _describe_characters(codes, classes, lower, n, out):  # type: ignore[no-untyped-def]
-    kinds = np.zeros(8)
-    scripts = np.zeros(len(_SCRIPTS) + 1)
-    ascii_counts = np.zeros(128)
-    upper = 0
-    beyond = 0
-    double_spaces = 0
+@inner
+def _describe_characters(codes, classes, lower, n, characters, out):
+    kinds = np.zeros(8, np.int64)
+    scripts = np.zeros(len(_SCRIPTS) + 1, np.int64)
+    ascii_counts = np.zeros(128, np.int64)
+    upper = beyond = double_spaces = 0
+    for i in range(n):
+        upper += lower[i] != codes[i]
+    for i in range(1, n):
+        double_spaces += (classes[i] == _SPACE) & (classes[i - 1] == _SPACE)
     for i in range(n):
         c = codes[i]
-        k = classes[i]
-        kinds[k] += 1
         if c < 128:
             ascii_counts[c] += 1
         else:
+            k = classes[i]
             beyond += 1
-        upper += lower[i] != c
-        double_spaces += k == _SPACE and i > 0 and classes[i - 1] == _SPACE
+            kinds[k] += 1
+            if k in (_LETTER, _IDEOGRAPH):
+                scripts[_script(c)] += 1
+    for c in range(128):
+        k = characters[0, c]
+        kinds[k] += ascii_counts[c]
         if k in (_LETTER, _IDEOGRAPH):
-            scripts[_script(c)] += 1
+            scripts[0] += ascii_counts[c]
     letters = max(1.0, kinds[_LETTER])
     size = max(1, n)
     out[20] = upper / letters
@@ -98,8 +104,8 @@ def _describe_characters(codes, classes, lower, n, out):  # type: ignore[no-unty
     return ascii_counts
 
 
-@numba.njit(cache=True, nogil=True)
-def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-def]
+@inner
+def _describe_words(codes, classes, lower, n, out):
     hashes = np.empty(n + 1, dtype=np.uint64)
     words = 0
     chars = squares = 0.0
@@ -138,7 +144,12 @@ def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
                     at_start = False
             i = j
             continue
-        if current > 0 and _among(codes[i], _SENTENCE_ENDS) and not (i + 1 < n and classes[i + 1] in (_LETTER, _DIGIT)):
+        if (
+            current > 0
+            and codes[i] != 32
+            and _among(codes[i], _SENTENCE_ENDS)
+            and not (i + 1 < n and classes[i + 1] in (_LETTER, _DIGIT))
+        ):
             sentences += 1
             sentence_words += current
             sentence_squares += current * current
@@ -195,8 +206,8 @@ def _describe_words(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
     return words, sentences
 
 
-@numba.njit(cache=True, nogil=True)
-def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-def]
+@inner
+def _describe_lines(codes, classes, lower, n, out):
     hashes = np.empty(n + 1, dtype=np.uint64)
     sizes = np.empty(n + 1, dtype=np.int64)
     lines = blank = ended = ended_chars = short = long = bullets = capitals = digits = pipes = colons = 0
@@ -276,10 +287,10 @@ def _describe_lines(codes, classes, lower, n, out):  # type: ignore[no-untyped-d
     return lines
 
 
-@numba.njit(cache=True, nogil=True)
-def describe(codes, classes, lower, n, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (STATISTICS float32) for `n` code points with their classes and lower case."""
-    counts = _describe_characters(codes, classes, lower, n, out)
+@inner
+def describe(codes, classes, lower, n, characters, out):
+    """Fill `out` (STATISTICS float32) for `n` code points with their classes and lower case; `characters` gave them."""
+    counts = _describe_characters(codes, classes, lower, n, characters, out)
     words, sentences = _describe_words(codes, classes, lower, n, out)
     lines = _describe_lines(codes, classes, lower, n, out)
     out[0] = np.log1p(n)

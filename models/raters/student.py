@@ -23,8 +23,9 @@ import xxhash
 from models.cards import Card, read_card
 from models.raters import encoder
 from models.raters.encoder import Encoder
-from models.raters.features import STARTS, WORDS, Features, utf8
+from models.raters.features import Features, utf8
 from models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
+from models.raters.ngrams import STARTS, WORDS, count_words
 from models.raters.organizer import TAGS
 from models.raters.statistics import STATISTICS
 from models.raters.weights import check_heads, read_weights
@@ -147,14 +148,10 @@ class Student:
     def _unlike(self, features: Features) -> npt.NDArray[np.bool_]:
         """True where the text is unlike the training documents: too short, or of unknown words."""
         indptr, indices, _, stats = features
-        rows = np.repeat(np.arange(len(stats)), np.diff(indptr))
-        words = indices < STARTS[WORDS + 1]
-        known = np.zeros(len(indices), dtype=bool)
-        known[words] = self._known[indices[words]]
-        n_words = np.bincount(rows[words], minlength=len(stats))
-        n_known = np.bincount(rows[known], minlength=len(stats))
+        words = np.empty((len(stats), 2), dtype=np.int64)
+        count_words(indptr, indices, self._known.view(np.uint8), words)
         short = np.expm1(stats[:, 0]) < self.card.min_chars - 0.5
-        unlike: npt.NDArray[np.bool_] = short | (n_known < self.card.min_known * n_words) | (n_words == 0)
+        unlike: npt.NDArray[np.bool_] = short | (words[:, 1] < self.card.min_known * words[:, 0]) | (words[:, 0] == 0)
         return unlike
 
 

@@ -6,21 +6,24 @@ from pathlib import Path
 import numpy as np
 
 from models.cards import ModelError
-from models.raters.features import SLOTS
 from models.raters.layers import Floats, Weights
+from models.raters.ngrams import SLOTS
 
 
 def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weights, dict[str, Floats]]:
-    """The table, memory-mapped, int8 (SLOTS, outputs), and the arrays; ModelError for a file that is missing or wrong."""
+    """The table, memory-mapped, int8 (SLOTS, outputs), and the arrays; ModelError for a file that is missing or wrong.
+
+    All come in C order, as the compiled functions take them: a table that was saved in another is read into memory.
+    """
     try:
         table: Weights = np.load(table_path, mmap_mode="r", allow_pickle=False)
         with np.load(heads_path, allow_pickle=False) as file:
-            heads = {name: file[name] for name in file.files}
+            heads = {name: np.asarray(file[name], order="C") for name in file.files}
     except (OSError, ValueError) as error:
         raise ModelError(f"{table_path.parent}: {error}") from None
     if table.shape != (SLOTS, outputs) or table.dtype != np.int8:
         raise ModelError(f"{table_path} holds {table.dtype} {table.shape}, wanted int8 {(SLOTS, outputs)}")
-    return table, heads
+    return np.asarray(table, order="C"), heads
 
 
 def check_heads(path: Path, heads: Mapping[str, Floats], wanted: Mapping[str, tuple[int, ...]]) -> None:

@@ -44,7 +44,8 @@ def run_tasks(
 
     Tasks are started in the given order, the next one whenever a worker is free, so sort the largest first. `on_event` is
     called in this thread; an exception from it, Ctrl-C or SIGTERM (as SystemExit 143) kills the workers and is raised here.
-    `preload` names modules to import before forking, besides the one of `work`.
+    `preload` names modules to import before forking, besides the one of `work`; compiled functions in one (`LIBRARY`) are
+    loaded.
 
     Raises ValueError if `workers` < 1, `pickle.PicklingError` for a `work` that is no importable function, RuntimeError if the
     modules cannot be imported or the nursery was killed.

@@ -17,12 +17,11 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, NamedTuple, NoReturn
-
-from models.compiled.library import load_declared
 
 HIRE = struct.Struct("!I")  # launcher -> nursery: number of the new worker; two descriptors ride along: its pipe and its log
 DEATH = struct.Struct("!Ii")  # nursery -> launcher: number, exit code (negative: the signal that killed it)
@@ -90,8 +89,8 @@ def main(control_fd: int) -> None:
     gc.disable()  # all that the imports make stays
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
-        __import__(module)
-    load_declared()  # workers share the pages
+        if library := getattr(import_module(module), "LIBRARY", None):
+            library.load()
     gc.enable()
     gc.freeze()  # a worker's collections must not copy the pages it shares: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number

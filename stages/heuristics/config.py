@@ -19,6 +19,7 @@ class HeuristicsConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
+    preload: ClassVar[tuple[str, ...]] = ("stages.heuristics.compiled",)
 
     language: str | None = None
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
@@ -35,9 +36,6 @@ class HeuristicsConfig(Config):
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended, in order."""
         return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
-
-    preload: ClassVar[tuple[str, ...]] = ("stages.heuristics.compiled",)
-    """Packages of compiled functions, loaded once, before workers are forked."""
 
     def models(self) -> tuple[Path, ...]:
         """No model."""

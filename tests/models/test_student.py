@@ -19,8 +19,9 @@ from models.catalog import model_folder
 from models.raters import student
 from models.raters.distil import RARITY, RIDGE, Documents, fit, make_targets
 from models.raters.embedding import PIECES, VECTORS, Pieces
-from models.raters.features import HEAD, LIMIT, SLOTS, TAIL, character_table, cut_texts, extract
+from models.raters.features import HEAD, LIMIT, TAIL, character_table, cut_texts, extract
 from models.raters.layers import add_kernel, add_ngrams, quantise, top_two
+from models.raters.ngrams import SLOTS
 from models.raters.organizer import TAG_HEADS, TAG_TABLE
 from models.raters.student import FILES, HEADS, TABLE, Student
 from schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
@@ -278,8 +279,8 @@ def test_the_first_two_classes_are_those_of_the_softmax():
 @pytest.mark.parametrize("inputs", [1, 4, 7])
 def test_the_kernel_layer_adds_gaussians_of_the_distance(inputs: int):
     rng = np.random.default_rng(inputs)
-    rows, landmarks, weights = (rng.standard_normal(shape).astype(np.float32) for shape in ((3, inputs), (inputs, 5), (5, 2)))
-    out = np.ones((3, 2), dtype=np.float32)
+    rows, landmarks, weights = (rng.standard_normal(shape).astype(np.float32) for shape in ((9, inputs), (inputs, 5), (5, 18)))
+    out = np.ones((9, 18), dtype=np.float32)
     add_kernel(rows, landmarks, (landmarks**2).sum(axis=0), weights, out)
     distances = ((rows[:, :, None] - landmarks[None]) ** 2).sum(axis=1)
     assert out == pytest.approx(1 + np.exp(-distances) @ weights, abs=1e-5)
@@ -301,14 +302,14 @@ def test_a_domain_counts_its_share_to_the_power_of_minus_the_rarity():
     assert dual[0, medicine] == pytest.approx(0.2 / RIDGE * 0.8**-RARITY, rel=1e-4)
 
 
-@pytest.mark.parametrize("features", [0, 1, 4, 7])
-def test_the_n_gram_layer_adds_each_features_row_times_its_value(features: int):
+@pytest.mark.parametrize(("features", "outputs"), [(0, 16), (1, 17), (4, 31), (7, 32), (6, 48)])
+def test_the_n_gram_layer_adds_each_features_row_times_its_value(features: int, outputs: int):
     rng = np.random.default_rng(features)
-    table = rng.integers(-127, 128, (9, 3)).astype(np.int8)
+    table = rng.integers(-127, 128, (9, outputs)).astype(np.int8)
     indices, values = rng.integers(0, 9, features).astype(np.int32), rng.random(features).astype(np.float32)
-    out, scale = np.ones((2, 3), dtype=np.float32), np.array([0.1, 1, 2], dtype=np.float32)
+    out, scale = np.ones((2, outputs), dtype=np.float32), rng.random(outputs).astype(np.float32)
     add_ngrams(np.array([0, 0, features]), indices, values, table, scale, out)
-    assert out == pytest.approx(np.stack([np.ones(3), 1 + values @ table[indices] * scale]), rel=1e-5, abs=1e-5)
+    assert out == pytest.approx(np.stack([np.ones(outputs), 1 + values @ table[indices] * scale]), rel=1e-5, abs=1e-5)
 
 
 def test_quantised_weights_are_within_half_a_step():
@@ -316,6 +317,14 @@ def test_quantised_weights_are_within_half_a_step():
     levels, scale = quantise(weights, 63)
     assert np.abs(levels).max() == 63
     assert np.all(np.abs(levels * scale - weights) <= scale * 0.5001)
+
+
+def test_weights_in_another_order_are_taken(tmp_path: Path, model: Student):
+    folder = shutil.copytree(model_folder("student"), tmp_path / "m")
+    np.save(folder / TABLE, np.asfortranarray(np.load(folder / TABLE)))
+    with np.load(folder / VECTORS) as file:
+        np.savez(folder / VECTORS, **{name: np.asfortranarray(array) for name, array in file.items()})
+    assert student.load(folder).rate(strings(GOOD, BAD)) == model.rate(strings(GOOD, BAD))
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path):

@@ -1,5 +1,6 @@
 """The main job, end to end, through the command line and real worker processes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,33 @@ def test_plan_and_models_say_what_there_is():
     assert "language: text -> language, language_score" in done.stdout
     assert "shards: 4" in done.stdout
     assert "lid.176\tstarter\tlanguage-id" in curricle("models", "list").stdout
+
+
+WITHOUT_NUMBA = """
+import sys
+from pipelines.plan import make_plan
+from pipelines.recipe import load_recipe
+from pipelines.task import ShardTask
+from pipelines.work import run_shard
+from stages.write import Sink
+
+sys.modules["numba"] = None  # an import of it fails
+settings = ["stages.heuristics.variants=[datatrove, nemo-curator, dolma]", "stages.perplexity.paragraphs={}"]
+plan = make_plan(load_recipe("demo", settings), sys.argv[2:])
+sink = Sink(output=sys.argv[1], schemas=plan.schemas, fingerprint=plan.fingerprint)
+for shard in plan.shards:
+    run_shard(ShardTask(shard, plan.recipe.read, plan.steps, sink), lambda *_: None)
+"""
+
+
+def test_every_stage_runs_without_numba_from_an_empty_cache(demo, tmp_path):
+    environment = {**os.environ, "CURRICLE_CACHE": str(tmp_path / "cache")}
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT_NUMBA, str(tmp_path / "out"), str(SAMPLE)], env=environment, check=True, timeout=240
+    )
+    columns = ["id", "ppl_clean", "quality_overall_raw", "domain"]
+    kept = pq.read_table(tmp_path / "out/kept", columns=columns)
+    assert kept.sort_by("id").equals(pq.read_table(demo / "kept", columns=columns).sort_by("id"))
 
 
 def test_a_plan_and_a_local_launch_import_no_beam_and_no_compiler():

@@ -1,10 +1,7 @@
 """The perplexity stage: which model scores which row, the columns, refused configurations, and a run through Beam."""
 
 import math
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -225,19 +222,6 @@ def values(batch: pa.RecordBatch) -> list[tuple[str | None, float | None, float 
         for name in ("ppl_clean", "ppl_harmful")
     ]
     return list(zip(batch.column("text").to_pylist(), *rounded, strict=True))
-
-
-def test_starter_models_are_unpacked_and_score_without_numba(tmp_path: Path):
-    code = (
-        "import sys, pyarrow as pa; from stages.perplexity import *;"
-        "config = PerplexityConfig(clean={'tr': 'tr-clean'}, harmful={'tr': 'tr-hate'}, paragraphs={});"
-        "batch = pa.record_batch({'text': ['Gece yarısı kapı çaldı.'], 'language': ['tr']});"
-        "values = tag_perplexity(batch, load_models(config), config); print(values['ppl_logratio_worst'].null_count);"
-        "assert 'numba' not in sys.modules"
-    )
-    environment = {**os.environ, "CURRICLE_CACHE": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout == "0\n"
 
 
 def test_through_beam_and_a_reshuffle(config):
