@@ -22,7 +22,7 @@ def test_every_stage_has_documented_columns_and_a_sourced_module(name):
     stage = STAGES[name]
     assert {column.name for column in stage.config().writes()} <= set(COLUMNS)
     assert stage.config.__doc__
-    assert stage.transform.__doc__
+    assert stage.kernel.__doc__
 
 
 @pytest.mark.parametrize("name", COMMANDS)
