@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from pipelines.cli.demo import SAMPLE
+from pipelines.cli.main import main
 from pipelines.engines.dataflow import missing_extra
 from pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
 from pipelines.engines.settings import is_local, settings
@@ -124,16 +125,18 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_mistake_is_one_line_and_nothing_runs(tmp_path, command, arguments, message):
+def test_a_mistake_is_one_line_and_nothing_runs(tmp_path, monkeypatch, capfd, command, arguments, message):
     if command == "plan" and arguments == ["--runner", "DataflowRunner"]:
         return  # it names no output
     if command == "run" and "--dry_run=True" in arguments:
         return  # its output is refused first
     (tmp_path / "e.jsonl").write_text("")
-    output = ["--output", tmp_path / "o"] if command == "run" else []
-    done = curricle(command, "web", "--input", tmp_path / "e.jsonl", *output, *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr.strip().splitlines()[-1]
+    output = ["--output", str(tmp_path / "o")] if command == "run" else []
+    monkeypatch.setattr(sys, "argv", ["curricle", command, "web", "--input", str(tmp_path / "e.jsonl"), *output, *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert message in capfd.readouterr().err.strip().splitlines()[-1]
     assert not (tmp_path / "o").exists()
 
 
