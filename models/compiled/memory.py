@@ -33,3 +33,7 @@ store64 = Instruction("store64")
 
 trailing_zeros = Instruction("trailing_zeros")
 """trailing_zeros(value): zero bits below the lowest set bit of a uint64; 64 for 0."""
+
+prefetch = Instruction("prefetch")
+"""prefetch(array, index): have the cache line of an element of an array or pointer fetched, without waiting for it; not
+bounds-checked, and no fault where there is no memory."""

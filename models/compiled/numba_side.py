@@ -34,7 +34,11 @@ def _data(context: Any, builder: Any, kind: Any, value: Any) -> Any:
 
 def _place(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     start = _data(context, builder, sig.args[0], args[0])
-    return builder.bitcast(builder.gep(start, [args[1]]), ir.IntType(64).as_pointer())
+    return builder.gep(start, [args[1]])
+
+
+def _place64(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.bitcast(_place(context, builder, sig, args), ir.IntType(64).as_pointer())
 
 
 @intrinsic
@@ -52,7 +56,7 @@ def load64(typingctx: Any, array: Any, index: Any) -> Any:
     """`models.compiled.memory.load64`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load(_place(context, builder, sig, args), align=1)
+        return builder.load(_place64(context, builder, sig, args), align=1)
 
     return types.uint64(array, types.int64), codegen
 
@@ -62,7 +66,7 @@ def store64(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """`models.compiled.memory.store64`."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _place(context, builder, sig, args), align=1)
+        builder.store(args[2], _place64(context, builder, sig, args), align=1)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, types.uint64), codegen
@@ -76,3 +80,18 @@ def trailing_zeros(typingctx: Any, value: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+    """`models.compiled.memory.prefetch`."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        place = builder.bitcast(_place(context, builder, sig, args), byte)
+        read, keep, data = number(0), number(3), number(1)
+        builder.call(builder.module.declare_intrinsic("llvm.prefetch", [byte], kind), [place, read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen

@@ -16,6 +16,7 @@ LIBRARY = Library(
         "ngrams",
         "normaliser",
         "paragraphs",
+        "probing",
         "smoothing",
         "table",
         "unigram",

@@ -2,9 +2,6 @@
 
 Layout: kpu/kenlm lm/binary_format.cc, lm/vocab.cc, lm/search_hashed.hh, util/probing_hash_table.hh (format version 5). A score
 equals `kenlm.Model.score` but for rounding: KenLM adds float32 up, this float64.
-
-KenLM looks up one token after the other, and waits for memory each time. Here a block of tokens is looked up order by order:
-lookups of one order do not depend on each other, so the processor overlaps their cache misses.
 """
 
 import mmap
@@ -18,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.cards import ModelError
-from models.kenlm.compiled import export, inner
+from models.kenlm.compiled import export
+from models.kenlm.probing import find_ids, score_sentences
 
 Ids = npt.NDArray[np.int32]
 Hashes = npt.NDArray[np.uint64]
@@ -26,7 +24,7 @@ Hashes = npt.NDArray[np.uint64]
 _MAGIC = b"mmap lm http://kheafield.com/code format version 5\n\0"
 _SANITY = _MAGIC.ljust(56, b"\0") + struct.pack("<fffIIIQ", 0.0, 1.0, -0.5, 1, 0xFFFFFFFF, 0, 1)
 _PROBING = 0
-_BLOCK = 1024
+_MOST_ORDER = 63  # KenLM itself stops at 6 unless it is compiled for more
 
 
 class Scored(NamedTuple):
@@ -56,7 +54,7 @@ class ProbingTable:
     def ids(self, hashes: Hashes) -> Ids:
         """Word id of each token, by `hash_token`; 0 where the model does not know it."""
         out = np.empty(len(hashes), np.int32)
-        _ids(self.words, self.vocabulary, self.vocabulary_buckets, hashes, out)
+        find_ids(self.words, self.vocabulary, self.vocabulary_buckets, hashes, out)
         return out
 
     @cached_property
@@ -71,7 +69,9 @@ class ProbingTable:
         out = Scored(
             np.zeros(rows, np.float64), np.zeros(rows, np.int64), np.zeros((len(tokens) + rows) if each else 0, np.float32)
         )
-        _score(self.words, self.order, self.unigrams, self.offsets, self.buckets, tokens, offsets, ids, *self.marks, *out)
+        score_sentences(
+            self.words, self.order, self.unigrams, self.offsets, self.buckets, tokens, offsets, ids, *self.marks, *out
+        )
         return out
 
 
@@ -84,7 +84,7 @@ def map_table(path: Path) -> ProbingTable | None:
         if file.read(len(_SANITY)) != _SANITY:
             return None
         order, multiplier, kind, _has_vocabulary, version = struct.unpack("<B3xfIB3xI", file.read(20))
-        if kind != _PROBING or version != 0 or order < 2:
+        if kind != _PROBING or version != 0 or not 2 <= order <= _MOST_ORDER:
             return None
         counts = struct.unpack(f"<{order}Q", file.read(8 * order))
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -173,143 +173,3 @@ def _hash_tokens(data: Any, starts: Any, ends: Any, hashes: Any, offsets: Any) -
             n += 1
         offsets[row + 1] = n
     return n
-
-
-@inner
-def _probe(words: Any, base: Any, width: Any, buckets: Any, at: Any, key: Any) -> Any:
-    """Offset of the entry with `key` from the one at `at` on, or -1. An entry is its 64-bit key and its values."""
-    end = base + np.int64(buckets) * width
-    while True:
-        found = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
-        if found == key:
-            return at
-        if found == 0:
-            return np.int64(-1)
-        at += width
-        if at == end:
-            at = base
-
-
-@export("void(uint32[::1], int64, uint64, uint64[::1], int32[::1])")
-def _ids(words: Any, base: Any, buckets: Any, hashes: Any, out: Any) -> None:
-    for i in range(len(hashes)):
-        at = _probe(words, base, 3, buckets, base + np.int64(hashes[i] % buckets) * 3, hashes[i])
-        out[i] = words[at + 2] if at >= 0 else np.uint32(0)
-
-
-@export(
-    "void(uint32[::1], int64, int64, int64[::1], uint64[::1], int32[::1], int64[::1], int32[::1], int64, int64, "
-    "float64[::1], int64[::1], float32[::1])"
-)
-def _score(
-    words: Any,
-    order: Any,
-    unigrams: Any,
-    offsets: Any,
-    buckets: Any,
-    tokens: Any,
-    rows: Any,
-    ids: Any,
-    begin: Any,
-    end: Any,
-    total: Any,
-    unknown: Any,
-    each: Any,
-) -> None:
-    """Position 0 of a block is the token before it (the begin of the sentence, or the last token of the block before).
-
-    `length[p]`: words of the longest n-gram found that ends at p. `backoff[k, p]`: back-off of the one with k + 1 words.
-    `open_left[p]`, `open_right[p]`: whether a longer n-gram may end with, or begin with, the longest found so far: the sign
-    bits that KenLM keeps in probability and back-off.
-    """
-    no_extension = np.uint32(0x80000000)  # a back-off of -0.0: no n-gram goes on from here
-    floats = words.view(np.float32)
-    size = _BLOCK + 1
-    history = np.empty(size + order, np.int64)  # word ids, `order` words before the block included
-    keys = np.empty(size, np.uint64)
-    backoff = np.zeros((order, size), np.float32)
-    prob = np.empty(size, np.float32)
-    length = np.empty(size, np.int64)
-    open_left = np.empty(size, np.bool_)
-    where, slots, first = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.uint64)
-    open_right = np.empty((2, size), np.bool_)  # of the order below, of this order
-    for row in range(len(rows) - 1):
-        count = rows[row + 1] - rows[row] + 1
-        score = 0.0
-        oov = 0
-        done = np.int64(0)
-        history[order] = begin
-        length[0] = 1
-        backoff[:, 0] = 0
-        backoff[0, 0] = floats[unigrams + 2 * begin + 1]
-        right0 = np.zeros(order + 1, np.bool_)  # of position 0, by order
-        right0[1] = True
-        while done < count:
-            block = min(np.int64(_BLOCK), count - done)
-            for p in range(1, block + 1):
-                at = done + p - 1
-                word = np.int64(end)
-                if at < count - 1:
-                    word = np.int64(ids[tokens[rows[row] + at]])
-                    oov += word == 0
-                history[order + p] = word
-                entry = unigrams + 2 * word
-                keys[p] = np.uint64(word)
-                prob[p] = floats[entry]
-                backoff[0, p] = floats[entry + 1]
-                length[p] = 1
-                open_left[p] = words[entry] < no_extension
-                open_right[0, p] = words[entry + 1] != no_extension
-            right_last = np.zeros(order + 1, np.bool_)
-            right_last[1] = open_right[0, block]
-            for n in range(2, order + 1):
-                below, here = n % 2, (n + 1) % 2
-                open_right[below, 0] = right0[n - 1]
-                base = offsets[n - 2]
-                width = np.int64(3 if n == order else 4)
-                # Three loops, so that all first probes are on their way before a branch waits for one.
-                live = np.int64(0)
-                for p in range(1, block + 1):
-                    open_right[here, p] = False
-                    where[live] = p
-                    live += open_left[p] & (length[p] == n - 1) & open_right[below, p - 1]
-                for q in range(live):
-                    p = where[q]
-                    earlier = np.uint64(1 + history[order + p - n + 1])
-                    key = keys[p] * np.uint64(8978948897894561157) ^ earlier * np.uint64(17894857484156487943)
-                    keys[p] = key
-                    at = base + np.int64(key % buckets[n - 2]) * width
-                    slots[q] = at
-                    first[q] = np.uint64(words[at]) | np.uint64(words[at + 1]) << np.uint64(32)
-                for q in range(live):
-                    if first[q] == 0:
-                        continue
-                    p = where[q]
-                    at = slots[q]
-                    if first[q] != keys[p]:
-                        at = _probe(words, base, width, buckets[n - 2], at, keys[p])
-                        if at < 0:
-                            continue
-                    length[p] = n
-                    prob[p] = floats[at + 2]
-                    if n < order:
-                        backoff[n - 1, p] = floats[at + 3]
-                        open_left[p] = words[at + 2] < no_extension
-                        open_right[here, p] = words[at + 3] != no_extension
-                right_last[n] = open_right[here, block]
-            for p in range(1, block + 1):
-                log10 = -abs(np.float64(prob[p]))
-                for k in range(length[p], min(length[p - 1], order - 1) + 1):
-                    log10 += np.float64(backoff[k - 1, p - 1])
-                score += log10
-                if len(each):
-                    each[rows[row] + row + done + p - 1] = log10
-            done += block
-            for k in range(order + 1):
-                history[k] = history[block + k]
-                right0[k] = right_last[k]
-            for k in range(order):
-                backoff[k, 0] = backoff[k, block]
-            length[0] = length[block]
-        total[row] = score
-        unknown[row] = oov
