@@ -2,11 +2,12 @@
 
 import random
 
+import numpy as np
 import pyarrow as pa
 
 from models.catalog import model_folder
 from models.kenlm.profiles import string_buffers
-from models.kenlm.table import hash_token
+from models.kenlm.table import hash_token, hash_tokens
 from models.kenlm.tokenizer import SentencePiece
 from models.kenlm.words import MAX_WORD_BYTES
 
@@ -17,8 +18,8 @@ def _word(rng: random.Random) -> str:
 
 
 def _rows(rng: random.Random) -> list[str]:
-    """Over 40,000 words, most of them new, so that all tables grow."""
-    words = [_word(rng) for _ in range(40_000)]
+    """4,000 words, most of them seen once, and words about as long as a word may be."""
+    words = [_word(rng) for _ in range(4_000)]
     rows = [" ".join(words[i : i + size]) for i in range(0, len(words), 400) for size in (400, rng.randrange(9))]
     long = [character * (MAX_WORD_BYTES // len(character.encode()) + more) for character in "aé語😀" for more in (-1, 0, 1, 2000)]
     return ["", " ", "  a   b ", *rows, *long, "a " + "é" * MAX_WORD_BYTES + "  b"]
@@ -35,3 +36,13 @@ def test_tokens_are_those_of_sentencepiece_cold_and_warm():
             tokens, offsets, hashes = pieces.tokens(*string_buffers(texts))
             assert offsets.tolist() == [sum(map(len, expected[:i])) for i in range(len(expected) + 1)]
             assert hashes[tokens].tolist() == [hash_token(piece.encode()) for row in expected for piece in row]
+
+
+def test_words_that_differ_only_after_their_first_bytes_are_told_apart_though_their_hashes_are_one():
+    rng = random.Random(6)  # 300,000 hashes of 32 bits: ten pairs are equal; and all tables grow
+    row = " ".join("same_beg" + "".join(rng.choices("abcdefghijklmnopqrst", k=8)) for _ in range(300_000))
+    pieces = SentencePiece(model_folder("en-clean") / "sp.model", per_word=True)
+    data, offsets = string_buffers(pieces.joined(pa.array([row])))
+    expected, _ = hash_tokens(data, offsets[:-1], offsets[1:])
+    tokens, _, hashes = pieces.tokens(*string_buffers(pa.array([row])))
+    assert np.array_equal(hashes[tokens], expected)
