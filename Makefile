@@ -17,8 +17,9 @@ $(BIN)/pytest: $(BIN)/curricle
 demo: $(BIN)/curricle
 	$(BIN)/curricle demo --output demo-output
 
+# Two at a time, a file's tests one after the other: many wait for processes of theirs.
 test: $(BIN)/pytest
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What needs PyTorch: raters that run a model, the training example, datatrove's loader. 3 GB come down, 5 GB are installed.
 torch: $(BIN)/pytest
