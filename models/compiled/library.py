@@ -111,9 +111,8 @@ class Library:
     whose text decides what is compiled.
     """
 
-    def __init__(self, package: str, folder: Path, modules: tuple[str, ...], options: dict[str, Any] | None = None) -> None:
+    def __init__(self, package: str, folder: Path, modules: tuple[str, ...]) -> None:
         self.package, self.folder, self.modules = package, folder, modules
-        self.options = options or {}
         self.exported: dict[str, Exported] = {}
         self._lock = Lock()
         self._addresses: dict[str, int] | None = None
@@ -122,7 +121,7 @@ class Library:
         """Decorate a function that Python calls; `options` are those of `numba.njit`."""
 
         def decorate(function: Callable[..., Any]) -> Exported:
-            exported = Exported(self, function, signature, {**self.options, **options})
+            exported = Exported(self, function, signature, options)
             if self.exported.setdefault(exported.name, exported) is not exported:
                 raise ValueError(f"{self.package} exports {exported.name} twice")
             return exported
@@ -131,7 +130,7 @@ class Library:
 
     def inner(self, function: Callable[..., Any]) -> Any:
         """Decorate a function that only compiled ones call; an `Inner`, which type checkers take for what they call there."""
-        return Inner(function, self.options)
+        return Inner(function, {})
 
     def sources(self) -> Iterator[Path]:
         """The files whose text decides what is compiled."""

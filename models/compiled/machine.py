@@ -4,7 +4,7 @@ import hashlib
 import json
 import lzma
 import platform
-import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from llvmlite import binding as llvm
 
 from models.catalog import cache_folder
 from models.compiled.library import SHIPPED, Library
+from models.files import whole_file
 
 BUILT_FOR = ("x86_64", "amd64")
 """Names of the processors that shipped code is for: LLVM makes it fit each of them, but vectors are as wide as AVX2's."""
@@ -30,8 +31,8 @@ def load_library(library: Library) -> dict[str, int]:
     path = cache_folder() / "compiled" / f"{library.package}-{name}.o"
     code = _read_sealed(path)
     if code is None:
-        code = machine.emit_object(llvm.parse_bitcode(_bitcode(library)))
-        write_sealed(path, code)
+        code = machine.emit_object(_module(library))
+        _write_sealed(path, code)
     module = llvm.parse_assembly("")
     module.triple = machine.triple
     engine = llvm.create_mcjit_compiler(module, machine)
@@ -41,23 +42,20 @@ def load_library(library: Library) -> dict[str, int]:
     return {name: engine.get_function_address(name) for name in library.register()}
 
 
-def _bitcode(library: Library) -> bytes:
+def _module(library: Library) -> Any:
+    """LLVM's module of the library: what ships, where it was made from these sources and fits here, else Numba's."""
     key = library.key()
     if platform.machine().lower() in BUILT_FOR and (shipped := read_shipped(library.folder / SHIPPED, key)):
-        try:
-            llvm.parse_bitcode(shipped)
-        except RuntimeError:  # an older LLVM than the one that wrote it
-            pass
-        else:
-            return shipped
+        with suppress(RuntimeError):  # an older LLVM than the one that wrote it
+            return llvm.parse_bitcode(shipped)
     path = cache_folder() / "compiled" / f"{library.package}-{platform.machine()}-{key[:24]}.bc"
     code = _read_sealed(path)
     if code is None:
         from models.compiled.build import build
 
         code = build(library)
-        write_sealed(path, code)
-    return code
+        _write_sealed(path, code)
+    return llvm.parse_bitcode(code)
 
 
 def read_shipped(path: Path, key: str) -> bytes | None:
@@ -82,7 +80,7 @@ def _machine() -> Any:
 
 
 def _read_sealed(path: Path) -> bytes | None:
-    """What `write_sealed` wrote; None where there is none, or not all of it."""
+    """What `_write_sealed` wrote; None where there is none, or not all of it."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -90,12 +88,9 @@ def _read_sealed(path: Path) -> bytes | None:
     return data[32:] if hashlib.sha256(data[32:]).digest() == data[:32] else None
 
 
-def write_sealed(path: Path, data: bytes) -> None:
+def _write_sealed(path: Path, data: bytes) -> None:
     """Write a file whole, or not at all where its folder cannot be written: then it is made anew each time."""
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(data).digest() + data)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+        with whole_file(path) as part:
+            part.write_bytes(hashlib.sha256(data).digest() + data)
