@@ -41,7 +41,8 @@ def test_a_tiny_experiment_runs_from_pages_to_its_table(script: ModuleType, runs
 
     manuals = [path.read_text() for path in sorted((REPOSITORY / "docs").glob("*.md"))[:3]]
     sets = help_texts.held_out_sets([("manuals", manuals), ("licence", [(REPOSITORY / "LICENSE").read_text()])], [])
-    results = script.experiment("en", runs, sets, 35_000, (0, 1), ("KenLM",), tmp_path, script.Clock())
+    seeds = (0, 2)  # seed 1 leaves so few pages that their ids, so the name of this folder, decide whether a phase is empty
+    results = script.experiment("en", runs, sets, 35_000, seeds, ("KenLM",), tmp_path, script.Clock())
 
     bits = results.bits["KenLM"]
     assert list(bits) == [arm.name for arm in help_arms.ARMS if arm.name != "phases, shuffled"]
