@@ -12,12 +12,11 @@ from dataclasses import replace
 
 import click
 import numpy as np
-
-from pipelines.curriculum.documents import Documents, Labels
-from pipelines.curriculum.draw import draw_phases, hold_out
-from pipelines.curriculum.kernels import CHUNK, keyed
-from pipelines.curriculum.order import order_rows
-from schemas.curriculum import Curriculum
+from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.draw import draw_phases, hold_out
+from curricle.pipelines.curriculum.kernels import CHUNK, keyed
+from curricle.pipelines.curriculum.order import order_rows
+from curricle.schemas.curriculum import Curriculum
 
 DOMAINS = tuple(f"domain{number:02}" for number in range(12))
 PHASES = [

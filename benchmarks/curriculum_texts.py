@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-
-from pipelines.curriculum.measure import measure_file
-from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.curriculum.tokens import load_counter
-from pipelines.curriculum.write import route
-from schemas.curriculum import Curriculum, Tokens
+from curricle.pipelines.curriculum.measure import measure_file
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.pipelines.curriculum.tokens import load_counter
+from curricle.pipelines.curriculum.write import route
+from curricle.schemas.curriculum import Curriculum, Tokens
 
 
 class Here:

@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
-
-from pipelines.cli.demo import SAMPLE
+from curricle.pipelines.cli.demo import SAMPLE
 
 COMMAND = str(Path(sys.executable).parent / "curricle")
 EVERY_S = 0.1

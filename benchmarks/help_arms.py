@@ -8,14 +8,13 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import yaml
-
-from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.launch.local import local_launcher
-from pipelines.plan import make_plan
-from pipelines.recipe import load_recipe
-from pipelines.run import run
-from schemas.curriculum import Curriculum
-from stages.perplexity import PerplexityConfig
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.pipelines.execute.local import local_launcher
+from curricle.pipelines.execute.run import run
+from curricle.pipelines.plan.recipe import load_recipe
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.schemas.curriculum import Curriculum
+from curricle.stages.perplexity import PerplexityConfig
 
 LANGUAGE_ONLY: dict[str, Any] = {
     "description": "Reader and language only.",

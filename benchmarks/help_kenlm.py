@@ -9,10 +9,9 @@ import kenlm
 import numpy as np
 import numpy.typing as npt
 import sentencepiece
-
-from models.kenlm.binary import write_probing
-from models.kenlm.estimator import estimate
-from models.kenlm.ngrams import EOS, SPECIALS
+from curricle.models.kenlm.binary import write_probing
+from curricle.models.kenlm.ngrams import EOS, SPECIALS
+from curricle.models.kenlm.train.estimator import estimate
 
 PIECES = 2048
 ORDER = 5

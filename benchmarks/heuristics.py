@@ -14,9 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from stages.heuristics.config import HeuristicsConfig, Variant
-from stages.heuristics.tag import load_kernels, tag_heuristics
+from curricle.stages.heuristics.config import HeuristicsConfig, Variant
+from curricle.stages.heuristics.tag import load_kernels, tag_heuristics
 
 ROWS, PASSES = 256, 5
 CHOICES: tuple[tuple[Variant, ...], ...] = (
@@ -49,7 +48,10 @@ def clocked(module: ModuleType, name: str, seconds: dict[str, float]) -> None:
 
 def watch_kernels() -> dict[str, float]:
     """Clock every kernel; returns where their times are added."""
-    from stages.heuristics import dolma_lines, nemo_lines, ngrams, segments, spaced_ngrams, spaced_words, tokens, words
+    from curricle.stages.heuristics import dolma_lines, nemo_lines, ngrams, segments, words
+    from curricle.stages.heuristics import whitespace_ngrams as spaced_ngrams
+    from curricle.stages.heuristics import whitespace_words as spaced_words
+    from curricle.stages.heuristics import word_splitter as tokens
 
     seconds: dict[str, float] = {}
     for module, *names in (

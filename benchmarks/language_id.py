@@ -18,11 +18,10 @@ import fasttext
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from models.catalog import model_folder
-from models.language_id import LanguageId, known_codes, load
-from schemas.languages import UNDETERMINED, canonical
-from stages.language import LanguageConfig, tag_language
+from curricle.models.catalog import model_folder
+from curricle.models.language_id import LanguageId, known_codes, load
+from curricle.schemas.languages import UNDETERMINED, canonical
+from curricle.stages.language import LanguageConfig, tag_language
 
 TOGETHER = {"bs": "sr", "hr": "sr", "sh": "sr", "nn": "no"}
 """Standards of one language, told apart by few words: counted as one in the column "together"."""

@@ -23,8 +23,7 @@ from typing import NamedTuple
 import orjson
 import pyarrow.parquet as pq
 from chart import bars
-
-from models.catalog import STARTER
+from curricle.models.catalog import STARTER
 
 HEAD = "| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
@@ -100,11 +99,10 @@ def floor(source: Path, output: Path) -> None:
     import fasttext
     import pyarrow as pa
     import sentencepiece
-
-    from models.catalog import model_folder, starter_models
-    from models.kenlm.model import load
-    from models.kenlm.profiles import normalise_text
-    from models.raters import student
+    from curricle.models.catalog import model_folder, starter_models
+    from curricle.models.kenlm.model import load
+    from curricle.models.kenlm.profiles import normalise_text
+    from curricle.models.raters import student
 
     lid = fasttext.load_model(str(STARTER / "lid.176/lid.176.ftz"))
     rater = student.load(model_folder("student"))

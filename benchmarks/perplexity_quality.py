@@ -17,11 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from models.catalog import model_folder
-from models.kenlm.model import load
-from models.kenlm.paragraphs import mean_and_worst, paragraphs
-from models.kenlm.scorer import score_all
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.model import load
+from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs
+from curricle.models.kenlm.scorer import score_all
 
 Numbers = npt.NDArray[np.float64]
 

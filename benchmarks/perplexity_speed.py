@@ -18,12 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sentencepiece
-
-from models.catalog import model_folder
-from models.kenlm.model import Kenlm, load
-from models.kenlm.profiles import normalise, normalise_text, string_buffers
-from models.kenlm.scorer import score_all
-from models.kenlm.tokenizer import SentencePiece
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.model import Kenlm, load
+from curricle.models.kenlm.profiles import normalise, normalise_text, string_buffers
+from curricle.models.kenlm.scorer import score_all
+from curricle.models.kenlm.tokenizer import SentencePiece
 
 BATCH_BYTES = 4_000_000
 

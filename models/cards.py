@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from curricle.schemas.config import Config
 from pydantic import ValidationError
-
-from schemas.config import Config
 
 CARD = "card.json"
 

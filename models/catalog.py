@@ -4,8 +4,8 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from models.cards import CARD, ModelError
-from models.known import known_names
+from curricle.models.cards import CARD, ModelError
+from curricle.models.get.registry import known_names
 
 STARTER = Path(__file__).parent / "starter"
 

@@ -13,9 +13,8 @@ from typing import Any, Literal
 import fasttext
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from models.cards import Card, ModelError, check_files, read_card
-from schemas.languages import UNDETERMINED, short_code
+from curricle.models.cards import Card, ModelError, check_files, read_card
+from curricle.schemas.languages import UNDETERMINED, short_code
 
 PREFIX = "__label__"
 

@@ -1,8 +1,7 @@
 """Columns of the stages that change the text: `redact`, `clean_lines`, `datatrove`."""
 
 import pyarrow as pa
-
-from schemas.column import Column
+from curricle.schemas.column import Column
 
 REDACT = (
     Column(

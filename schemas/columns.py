@@ -1,12 +1,11 @@
 """Every fixed column: name, type, unit and what null means. Stages append these; docs/data-model.md is made from them."""
 
 import pyarrow as pa
-
-from schemas.categories import CATEGORIES
-from schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
-from schemas.column import Column, schema_of
-from schemas.heuristic_columns import HEURISTICS
-from schemas.url_columns import URL_RULES
+from curricle.schemas.categories import CATEGORIES
+from curricle.schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
+from curricle.schemas.column import Column, schema_of
+from curricle.schemas.heuristic_columns import HEURISTICS
+from curricle.schemas.url_columns import URL_RULES
 
 QUALITY_CRITERIA = (
     "accuracy",

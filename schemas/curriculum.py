@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
+from curricle.schemas.config import Config, did_you_mean
 from pydantic import BeforeValidator, Field, model_validator
-
-from schemas.config import Config, did_you_mean
 
 TOKEN_COUNT = "token_count"
 """The document's tokens: a number that a plan can name like a column."""

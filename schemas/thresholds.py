@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from curricle.schemas.config import Config, explain_error
+from curricle.schemas.rule import Rule
+from curricle.schemas.yaml_file import read_mapping
 from pydantic import Field, ValidationError
-
-from schemas.config import Config, explain_error
-from schemas.rules import Rule
-from schemas.yaml_file import read_mapping
 
 
 class ThresholdsError(ValueError):

@@ -1,8 +1,7 @@
 """Columns of the stage `url_rules`."""
 
 import pyarrow as pa
-
-from schemas.column import Column
+from curricle.schemas.column import Column
 
 URL_RULES = (
     Column(name="url_blocked", dtype=pa.int8(), doc="1 if a list blocks the URL, else 0", null="no URL"),

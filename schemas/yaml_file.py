@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from schemas.config import did_you_mean
+from curricle.schemas.config import did_you_mean
 
 
 def shipped(folder: Path) -> list[str]:

@@ -11,12 +11,11 @@ from functools import partial
 from typing import ClassVar, Final, Self
 
 import pyarrow as pa
+from curricle.schemas.batches import append_columns, replace_text
+from curricle.schemas.cleaning_columns import CLEAN_LINES
+from curricle.schemas.column import Column
+from curricle.schemas.config import Config
 from pydantic import Field, field_validator, model_validator
-
-from schemas.batches import append_columns, replace_text
-from schemas.cleaning_columns import CLEAN_LINES
-from schemas.column import Column
-from schemas.config import Config
 
 _CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _ENDS: Final = (".", "?", "!", '"', "'")

@@ -13,14 +13,13 @@ from typing import Any, ClassVar, Final, Self
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models.cards import ModelError
+from curricle.schemas.batches import append_columns, living_rows, mark_dead, replace_text, scatter
+from curricle.schemas.cleaning_columns import datatrove_column
+from curricle.schemas.column import Column
+from curricle.schemas.columns import DEAD, PAYLOAD
+from curricle.schemas.config import Config, did_you_mean
 from pydantic import Field, field_validator, model_validator
-
-from models.cards import ModelError
-from schemas.batches import append_columns, living_rows, mark_dead, replace_text, scatter
-from schemas.cleaning_columns import datatrove_column
-from schemas.column import Column
-from schemas.columns import DEAD, PAYLOAD
-from schemas.config import Config, did_you_mean
 
 KEEP, DROP = "keep", "drop"
 REFUSED: Final = {

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from schemas.batches import Mask, append_columns
-from schemas.column import Column
-from schemas.columns import DECISION
-from schemas.config import Config
-from schemas.languages import canonical
-from schemas.rules import DEFAULT, Bound, Rule
+from curricle.schemas.batches import Mask, append_columns
+from curricle.schemas.column import Column
+from curricle.schemas.columns import DECISION
+from curricle.schemas.config import Config
+from curricle.schemas.languages import canonical
+from curricle.schemas.rule import DEFAULT, Bound, Rule
 
 
 class DecideConfig(Config):

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
 import pyarrow as pa
+from curricle.models.catalog import model_folder
+from curricle.models.raters import student
+from curricle.models.raters.student import Student
+from curricle.schemas.batches import append_columns, living_rows, scatter
+from curricle.schemas.column import Column
+from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
+from curricle.schemas.config import Config
 from pydantic import Field, model_validator
-
-from models.catalog import model_folder
-from models.raters import student
-from models.raters.student import Student
-from schemas.batches import append_columns, living_rows, scatter
-from schemas.column import Column
-from schemas.columns import DOMAIN, FORMAT, TOPIC
-from schemas.config import Config
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
@@ -26,7 +25,7 @@ class DomainConfig(Config):
     """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
 
     expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("models.kenlm.compiled", "models.raters.compiled")
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled", "curricle.models.raters.compiled")
 
     model: str = Field(default="student", min_length=1)
     tags: tuple[Literal["topic", "format"], ...] = ()

@@ -9,14 +9,13 @@ from typing import ClassVar, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.schemas.batches import append_columns, mark_dead, scatter, text_chars
+from curricle.schemas.column import Column
+from curricle.schemas.columns import EXTRACT, PAYLOAD
+from curricle.schemas.config import Config
+from curricle.stages.charset import decode_html, header_codec
+from curricle.stages.markup import READERS, Page, Reader, read_page
 from pydantic import Field
-
-from schemas.batches import append_columns, mark_dead, scatter, text_chars
-from schemas.column import Column
-from schemas.columns import EXTRACT, PAYLOAD
-from schemas.config import Config
-from stages.charset import decode_html, header_codec
-from stages.markup import READERS, Page, Reader, read_page
 
 _MAGIC: Final = {
     b"%PDF-": "PDF",

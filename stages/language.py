@@ -11,16 +11,15 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models import language_id
+from curricle.models.catalog import model_folder
+from curricle.models.language_id import LanguageId
+from curricle.schemas.batches import append_columns
+from curricle.schemas.column import Column
+from curricle.schemas.columns import LANGUAGE
+from curricle.schemas.config import Config
+from curricle.schemas.languages import UNDETERMINED
 from pydantic import Field
-
-from models import language_id
-from models.catalog import model_folder
-from models.language_id import LanguageId
-from schemas.batches import append_columns
-from schemas.column import Column
-from schemas.columns import LANGUAGE
-from schemas.config import Config
-from schemas.languages import UNDETERMINED
 
 
 class LanguageConfig(Config):

@@ -14,20 +14,19 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models.cards import ModelError, read_card
+from curricle.models.catalog import model_folder, starter_models
+from curricle.models.kenlm.card import KenlmCard
+from curricle.models.kenlm.model import Kenlm, load
+from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs
+from curricle.models.kenlm.scorer import Scores, score_all
+from curricle.schemas.batches import append_columns, null_columns, scatter
+from curricle.schemas.categories import CATEGORIES
+from curricle.schemas.column import Column
+from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
+from curricle.schemas.config import Config
+from curricle.schemas.languages import canonical
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
-
-from models.cards import ModelError, read_card
-from models.catalog import model_folder, starter_models
-from models.kenlm.card import KenlmCard
-from models.kenlm.model import Kenlm, load
-from models.kenlm.paragraphs import mean_and_worst, paragraphs
-from models.kenlm.scorer import Scores, score_all
-from schemas.batches import append_columns, null_columns, scatter
-from schemas.categories import CATEGORIES
-from schemas.column import Column
-from schemas.columns import PARAGRAPHS, PERPLEXITY
-from schemas.config import Config
-from schemas.languages import canonical
 
 Named = tuple[tuple[str, str], ...]
 NamedLists = tuple[tuple[str, tuple[str, ...]], ...]
@@ -83,7 +82,7 @@ class PerplexityConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = ("models.kenlm.compiled",)
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled",)
 
     clean: ModelOf = Field(default_factory=_clean_starters)
     harmful: ModelsOf = Field(default_factory=_harmful_starters)

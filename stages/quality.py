@@ -10,20 +10,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models.raters.backends import AnyRater, StudentConfig, with_kind
+from curricle.models.raters.rater import Rater, RaterConfig
+from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
+from curricle.schemas.column import Column
+from curricle.schemas.config import Config
 from pydantic import model_validator
-
-from models.raters.backends import AnyRater, StudentConfig, with_kind
-from models.raters.rater import Rater, RaterConfig
-from schemas.batches import Mask, append_columns, living_rows, scatter
-from schemas.column import Column
-from schemas.config import Config
 
 
 class QualityConfig(Config):
     """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
 
     expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("models.kenlm.compiled", "models.raters.compiled")
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled", "curricle.models.raters.compiled")
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
 

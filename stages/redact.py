@@ -13,13 +13,12 @@ from typing import ClassVar, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.schemas.batches import append_columns, replace_text
+from curricle.schemas.cleaning_columns import REDACT
+from curricle.schemas.column import Column
+from curricle.schemas.config import Config
 from pydantic import model_validator
 from xxhash import xxh3_64_intdigest
-
-from schemas.batches import append_columns, replace_text
-from schemas.cleaning_columns import REDACT
-from schemas.column import Column
-from schemas.config import Config
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
 """datatrove's stand-ins: example.com and example.org belong to nobody (RFC 2606)."""

@@ -15,9 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
-
-from models.raters.embedding import PIECES, Pieces, write_vectors
-from models.raters.features import cut_texts
+from curricle.models.raters.embedding import PIECES, Pieces, write_vectors
+from curricle.models.raters.features import cut_texts
 
 KEPT, DIMENSIONS = 60_000, 128  # 160: no better in cross-validation
 CHUNKS = 17  # of the package's table: piece p is row p // 17 of chunk p % 17

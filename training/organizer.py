@@ -14,14 +14,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from models.raters import embedding
-from models.raters.distil import FOLDS, Rows, assign_folds, fit_sharpness, host_group, merge_near_duplicates, solve, weigh_ngrams
-from models.raters.encoder import CHARACTERS
-from models.raters.evaluation import Resamples, tag_figures
-from models.raters.features import character_table, extract
-from models.raters.layers import Floats, join, quantise, scale_statistics
-from models.raters.organizer import TAG_HEADS, TAG_SETS, TAG_TABLE, TAGS
+from curricle.models.raters import embedding
+from curricle.models.raters.encoder import CHARACTERS
+from curricle.models.raters.features import character_table, extract
+from curricle.models.raters.layers import Floats, join, quantise, scale_statistics
+from curricle.models.raters.organizer import TAG_HEADS, TAG_SETS, TAG_TABLE, TAGS
+from curricle.models.raters.train.distil import (
+    FOLDS,
+    Rows,
+    assign_folds,
+    fit_sharpness,
+    host_group,
+    merge_near_duplicates,
+    solve,
+    weigh_ngrams,
+)
+from curricle.models.raters.train.evaluation import Resamples, tag_figures
 
 MIN_DOCUMENTS, LEVELS = 8, 63  # 3 and 127: the same accuracy, 1.1 MB more in the wheel
 LINEAR = np.float32(np.sqrt(2))  # of statistics and embedding beside the n-grams

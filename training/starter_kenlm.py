@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
-
-from models.catalog import STARTER
-from models.kenlm.train import TrainConfig, train
+from curricle.models.catalog import STARTER
+from curricle.models.kenlm.train.perplexity_model import TrainConfig, train
 
 PIECES = 8000
 PRUNE = {"en": (0, 0, 1, 1)}  # keeps the wheel under 40 MB; the other corpora are a quarter of the English one, or less

@@ -11,12 +11,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from models.raters import encoder
-from models.raters.distil import Documents, host_group, make_targets, merge_near_duplicates, train, trained_languages, write_model
-from models.raters.evaluation import evaluate, evaluation_table
-from models.raters.student import StudentCard
-from schemas.columns import QUALITY_CRITERIA
+from curricle.models.raters import encoder
+from curricle.models.raters.student import StudentCard
+from curricle.models.raters.train.distil import (
+    Documents,
+    host_group,
+    make_targets,
+    merge_near_duplicates,
+    train,
+    trained_languages,
+    write_model,
+)
+from curricle.models.raters.train.evaluation import evaluate, evaluation_table
+from curricle.schemas.columns import QUALITY_CRITERIA
 
 
 def read_documents(data: Path) -> Documents:

@@ -1,4 +1,4 @@
-"""Builds libraries: `python -m models.compiled.build PACKAGE...` writes each package's `compiled.bin`, `--check` only compares.
+"""Builds libraries: `python -m curricle.models.compiled.build PACKAGE...` writes each package's `compiled.bin`, `--check` only compares.
 
 Numba compiles each exported function with all that it calls, and optimises it; the modules are joined. What Python needs to call
 them is added: a plain function for each, and Numba's memory blocks, which else live in its runtime.
@@ -15,10 +15,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from curricle.models.compiled.library import SHIPPED, Exported, Library
+from curricle.models.compiled.machine import read_shipped
 from llvmlite import binding as llvm
-
-from models.compiled.library import SHIPPED, Exported, Library
-from models.compiled.machine import read_shipped
 
 EXTERNAL = {"malloc", "free", "memcpy", "memmove", "memset", "exp", "expf", "log", "logf", "log1p", "log1pf", "sqrt", "sqrtf"}
 """All that compiled code may call outside itself: the C library's."""
@@ -84,7 +83,7 @@ def _compile(function: Exported) -> tuple[str, bytes]:
 
     Bitcode is taken when Numba hands the module to LLVM's code generator, which would leave its own marks in it.
     """
-    from models.compiled.numba_side import new_dispatcher
+    from curricle.models.compiled.numba_side import new_dispatcher
 
     compiled = new_dispatcher(function)
     codegen = compiled.targetctx.codegen()
@@ -174,7 +173,7 @@ def main() -> None:
             write_shipped(library)
         else:
             subprocess.run(
-                [sys.executable, "-m", "models.compiled.build", package], env={**os.environ, **SHIPPED_FOR}, check=True
+                [sys.executable, "-m", "curricle.models.compiled.build", package], env={**os.environ, **SHIPPED_FOR}, check=True
             )
 
 

@@ -62,7 +62,7 @@ class Inner:
     @property
     def _numba_type_(self) -> Any:
         """How Numba, which looks for this name, finds what to compile where another function calls this one."""
-        from models.compiled.numba_side import dispatcher
+        from curricle.models.compiled.numba_side import dispatcher
 
         return dispatcher(self)._numba_type_
 
@@ -135,7 +135,7 @@ class Library:
     def sources(self) -> Iterator[Path]:
         """The files whose text decides what is compiled."""
         here = Path(__file__).parent
-        yield from (self.folder / f"{module}.py" for module in self.modules)
+        yield from (self.folder / f"{module.replace(chr(46), chr(47))}.py" for module in self.modules)
         yield from (here / name for name in ("build.py", "numba_side.py"))
 
     def key(self) -> str:
@@ -155,7 +155,7 @@ class Library:
         """Addresses of the exported functions; made on the first call."""
         with self._lock:
             if self._addresses is None:
-                from models.compiled.machine import load_library
+                from curricle.models.compiled.machine import load_library
 
                 self._addresses = load_library(self)
             return self._addresses

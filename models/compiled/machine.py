@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite
+from curricle.models.catalog import cache_folder
+from curricle.models.compiled.library import SHIPPED, Library
 from llvmlite import binding as llvm
 
-from models.catalog import cache_folder
-from models.compiled.library import SHIPPED, Library
-from models.files import whole_file
+from curricle.storage.whole_file import whole_file
 
 BUILT_FOR = ("x86_64", "amd64")
 """Names of the processors that shipped code is for: LLVM makes it fit each of them, but vectors are as wide as AVX2's."""
@@ -51,7 +51,7 @@ def _module(library: Library) -> Any:
     path = cache_folder() / "compiled" / f"{library.package}-{platform.machine()}-{key[:24]}.bc"
     code = _read_sealed(path)
     if code is None:
-        from models.compiled.build import build
+        from curricle.models.compiled.build import build
 
         code = build(library)
         _write_sealed(path, code)

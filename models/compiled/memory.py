@@ -11,7 +11,7 @@ class Instruction:
 
     @property
     def _numba_type_(self) -> Any:
-        from models.compiled.numba_side import intrinsic_type
+        from curricle.models.compiled.numba_side import intrinsic_type
 
         return intrinsic_type(self.name)
 

@@ -4,12 +4,11 @@ from functools import cache
 from typing import Any
 
 import numba
+from curricle.models.compiled.library import Inner
 from llvmlite import ir
 from numba import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
-
-from models.compiled.library import Inner
 
 
 def new_dispatcher(function: Inner) -> Any:

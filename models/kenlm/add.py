@@ -16,16 +16,15 @@ from typing import IO, Literal, cast
 import numpy as np
 import pyarrow as pa
 import sentencepiece
+from curricle.models.cards import ModelError, file_sha256, write_card
+from curricle.models.get.registry import MODEL_NAME
+from curricle.models.kenlm.binary import hash_words
+from curricle.models.kenlm.card import WORDS, KenlmCard
+from curricle.models.kenlm.model import Kenlm, load
+from curricle.models.kenlm.table import _SANITY
+from curricle.schemas.categories import Category
+from curricle.schemas.config import Config, explain_error
 from pydantic import Field, ValidationError
-
-from models.cards import ModelError, file_sha256, write_card
-from models.kenlm.binary import hash_words
-from models.kenlm.card import WORDS, KenlmCard
-from models.kenlm.model import Kenlm, load
-from models.kenlm.table import _SANITY
-from models.known import MODEL_NAME
-from schemas.categories import Category
-from schemas.config import Config, explain_error
 
 NEEDS_PIECES = frozenset({"ccnet", "edugp", "datatrove"})
 NEEDS_WORDS = frozenset({"oscar-harmful"})

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
+from curricle.models.kenlm.table import _murmur
 from numpy.typing import NDArray
 
-from models.files import whole_file
-from models.kenlm.compiled import export
-from models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
-from models.kenlm.table import _murmur
+from curricle.storage.whole_file import whole_file
 
 U64 = NDArray[np.uint64]
 MULTIPLIER = 1.5  # buckets per entry, build_binary's default

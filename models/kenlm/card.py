@@ -2,11 +2,10 @@
 
 from typing import Literal, Self
 
+from curricle.models.cards import Card
+from curricle.models.kenlm.profiles import PROFILES, Profile, profile_named
+from curricle.schemas.categories import Category
 from pydantic import Field, field_validator, model_validator
-
-from models.cards import Card
-from models.kenlm.profiles import PROFILES, Profile, profile_named
-from schemas.categories import Category
 
 WORDS = "words"
 

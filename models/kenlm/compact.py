@@ -27,14 +27,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from curricle.models.kenlm.binary import write_probing
+from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
+from curricle.models.kenlm.smoothing import context_sums, smooth
+from curricle.models.kenlm.spill import Spill
 from numpy.typing import NDArray
 
-from models.files import whole_file
-from models.kenlm.binary import write_probing
-from models.kenlm.compiled import export
-from models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
-from models.kenlm.smoothing import context_sums, smooth
-from models.kenlm.spill import Spill
+from curricle.storage.whole_file import whole_file
 
 KEY = b"curricle-ngrams"
 VERSION = 1

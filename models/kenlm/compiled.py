@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from models.compiled.library import Library
+from curricle.models.compiled.library import Library
 
 LIBRARY = Library(
-    "models.kenlm",
+    "curricle.models.kenlm",
     Path(__file__).parent,
     (
-        "arpa_lines",
+        "train.arpa_lines",
         "binary",
         "compact",
-        "counting",
-        "levels",
+        "train.counting",
+        "train.levels",
         "ngrams",
-        "normaliser",
+        "normalizer",
         "paragraphs",
         "probing",
         "smoothing",

@@ -14,13 +14,13 @@ from threading import Lock
 from typing import Any
 
 import kenlm
+from curricle.models.cards import ModelError, check_files, file_sha256, read_card
+from curricle.models.catalog import cache_folder
+from curricle.models.kenlm.card import WORDS, KenlmCard
+from curricle.models.kenlm.table import ProbingTable, map_table
+from curricle.models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 
-from models.cards import ModelError, check_files, file_sha256, read_card
-from models.catalog import cache_folder
-from models.files import whole_file
-from models.kenlm.card import WORDS, KenlmCard
-from models.kenlm.table import ProbingTable, map_table
-from models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
+from curricle.storage.whole_file import whole_file
 
 COMPACT = ".compact"
 
@@ -102,7 +102,7 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
 
 
 def _uncompact(packed: Path, path: Path) -> None:
-    from models.kenlm.compact import unpack
+    from curricle.models.kenlm.compact import unpack
 
     unpack(packed, path)
 

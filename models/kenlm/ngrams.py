@@ -17,9 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models.kenlm.compiled import export
 from numpy.typing import NDArray
-
-from models.kenlm.compiled import export
 
 UNK, BOS, EOS = 0, 1, 2
 SPECIALS = ("<unk>", "<s>", "</s>")

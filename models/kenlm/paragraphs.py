@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from models.kenlm.compiled import export
-from models.kenlm.normaliser import Bytes, Offsets
-from models.kenlm.profiles import string_buffers
+from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.normalizer import Bytes, Offsets
+from curricle.models.kenlm.profiles import string_buffers
 
 Numbers = npt.NDArray[np.float64]
 

@@ -8,9 +8,8 @@ A table entry is its 64-bit key and its values; a key of 0 is a free entry. Offs
 from typing import Any
 
 import numpy as np
-
-from models.compiled.memory import load64, pointer, prefetch, trailing_zeros
-from models.kenlm.compiled import export, inner
+from curricle.models.compiled.memory import load64, pointer, prefetch, trailing_zeros
+from curricle.models.kenlm.compiled import export, inner
 
 _BLOCK = 512
 _NO_EXTENSION = 0x80000000  # the sign bit; as a back-off, -0.0: no n-gram goes on from here

@@ -15,8 +15,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-
-from models.kenlm.normaliser import Bytes, Offsets, Table, code_points, compile_table, each, run, splice
+from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, code_points, compile_table, each, run, splice
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from models.kenlm.model import Kenlm
-from models.kenlm.normaliser import Bytes, Offsets
-from models.kenlm.profiles import normalise, normalise_bytes, string_buffers
-from models.kenlm.table import Scored
+from curricle.models.kenlm.model import Kenlm
+from curricle.models.kenlm.normalizer import Bytes, Offsets
+from curricle.models.kenlm.profiles import normalise, normalise_bytes, string_buffers
+from curricle.models.kenlm.table import Scored
 
 _EXACT_TOKENS = 64  # KenLM adds float32 up: 1e-4 per token off after some thousand tokens, 3e-6 after these
 _CACHED = 1 << 13  # tokens at a time: what lies between steps stays in the processor's cache

@@ -7,10 +7,9 @@ from dataclasses import replace
 from itertools import chain
 
 import numpy as np
-
-from models.kenlm.compiled import export
-from models.kenlm.ngrams import BOS, F32, U32, Discount, Level, NgramOrder, context_rows
-from models.kenlm.spill import Spill
+from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.ngrams import BOS, F32, U32, Discount, Level, NgramOrder, context_rows
+from curricle.models.kenlm.spill import Spill
 
 
 def context_sums(contexts: U32, counts: U32, rows: int) -> U32:

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from models.cards import ModelError
-from models.kenlm.compiled import export
-from models.kenlm.probing import find_ids, score_sentences
+from curricle.models.cards import ModelError
+from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.probing import find_ids, score_sentences
 
 Ids = npt.NDArray[np.int32]
 Hashes = npt.NDArray[np.uint64]

@@ -12,13 +12,12 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import sentencepiece
-
-from models.cards import ModelError
-from models.kenlm.normaliser import Bytes, Offsets
-from models.kenlm.profiles import string_buffers
-from models.kenlm.table import Hashes, Ids, hash_tokens
-from models.kenlm.unigram import read_unigram
-from models.kenlm.words import WordCache, split_words
+from curricle.models.cards import ModelError
+from curricle.models.kenlm.normalizer import Bytes, Offsets
+from curricle.models.kenlm.profiles import string_buffers
+from curricle.models.kenlm.table import Hashes, Ids, hash_tokens
+from curricle.models.kenlm.unigram import read_unigram
+from curricle.models.kenlm.words import WordCache, split_words
 
 
 class Tokenizer(Protocol):

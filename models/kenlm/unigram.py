@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from models.kenlm.compiled import export, inner
-from models.kenlm.table import Hashes, hash_tokens
+from curricle.models.kenlm.compiled import export, inner
+from curricle.models.kenlm.table import Hashes, hash_tokens
 
 _UNIGRAM = 1
 _NORMAL, _USER_DEFINED, _UNUSED = 1, 4, 5

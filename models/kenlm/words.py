@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from models.compiled.memory import load64, pointer, prefetch, store64, trailing_zeros
-from models.kenlm.compiled import export, inner
-from models.kenlm.normaliser import Bytes, Offsets
-from models.kenlm.table import Hashes, Ids, _murmur
-from models.kenlm.unigram import UNKNOWN, Unigram, segment
+from curricle.models.compiled.memory import load64, pointer, prefetch, store64, trailing_zeros
+from curricle.models.kenlm.compiled import export, inner
+from curricle.models.kenlm.normalizer import Bytes, Offsets
+from curricle.models.kenlm.table import Hashes, Ids, _murmur
+from curricle.models.kenlm.unigram import UNKNOWN, Unigram, segment
 
 MAX_WORD_BYTES = 4096
 """A longer run without a space is cut, at a code point, into words of at most this many bytes."""

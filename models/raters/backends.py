@@ -3,17 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+from curricle.models.catalog import model_folder
+from curricle.models.raters import student
+from curricle.models.raters.classifier import ClassifierConfig
+from curricle.models.raters.endpoint import EndpointConfig
+from curricle.models.raters.generate import DataManConfig
+from curricle.models.raters.rater import ColumnName, Rater, criteria
+from curricle.schemas.column import Column
+from curricle.schemas.columns import student_columns
+from curricle.schemas.config import Config, did_you_mean
 from pydantic import Field
-
-from models.catalog import model_folder
-from models.raters import student
-from models.raters.classifier import ClassifierConfig
-from models.raters.endpoint import EndpointConfig
-from models.raters.generate import DataManConfig
-from models.raters.rater import ColumnName, Rater, criteria
-from schemas.column import Column
-from schemas.columns import student_columns
-from schemas.config import Config, did_you_mean
 
 
 class StudentConfig(Config):

@@ -12,12 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-from pydantic import Field, model_validator
-
-from models.cards import ModelError
-from models.raters.batching import token_batches
-from models.raters.rater import ColumnName, Rater
-from models.raters.transformers_model import (
+from curricle.models.cards import ModelError
+from curricle.models.raters.batching import token_batches
+from curricle.models.raters.rater import ColumnName, Rater
+from curricle.models.raters.transformers_model import (
     CONFIG,
     Device,
     check_packages,
@@ -27,9 +25,10 @@ from models.raters.transformers_model import (
     load_part,
     prepare_process,
 )
-from schemas.column import Column
-from schemas.columns import classifier_column
-from schemas.config import Config
+from curricle.schemas.column import Column
+from curricle.schemas.columns import classifier_column
+from curricle.schemas.config import Config
+from pydantic import Field, model_validator
 
 CHARS_PER_TOKEN = 64
 """No more of a text goes to the tokenizer: 10 MB would take it 10 s, for 512 tokens."""

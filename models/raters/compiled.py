@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.compiled.library import Library
+from curricle.models.compiled.library import Library
 
-LIBRARY = Library("models.raters", Path(__file__).parent, ("features", "layers", "ngrams", "statistics"))
+LIBRARY = Library("curricle.models.raters", Path(__file__).parent, ("features", "layers", "ngrams", "statistics"))
 inner, export = LIBRARY.inner, LIBRARY.export

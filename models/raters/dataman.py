@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
-
-from models.cards import ModelError
-from schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.models.cards import ModelError
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 LETTERS: Final = "ABCDEFGHIJKLMNO"
 """Of DOMAINS, in order."""

@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from models.cards import ModelError
-from models.kenlm.normaliser import Offsets
-from models.kenlm.profiles import Profile, normalise_bytes, string_buffers
-from models.kenlm.table import Ids
-from models.kenlm.unigram import read_unigram
-from models.kenlm.words import WordCache
-from models.raters.features import cut_texts
-from models.raters.layers import Floats, embed_pieces
+from curricle.models.cards import ModelError
+from curricle.models.kenlm.normalizer import Offsets
+from curricle.models.kenlm.profiles import Profile, normalise_bytes, string_buffers
+from curricle.models.kenlm.table import Ids
+from curricle.models.kenlm.unigram import read_unigram
+from curricle.models.kenlm.words import WordCache
+from curricle.models.raters.features import cut_texts
+from curricle.models.raters.layers import Floats, embed_pieces
 
 PIECES, VECTORS = "pieces.model", "vectors.npz"
 PROFILE = Profile(name="embedding", steps=("nfkc", "invisible", "white", "spaces"), per_word=True)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
-from models.cards import ModelError
-from models.raters import embedding, organizer
-from models.raters.embedding import PIECES, VECTORS, Embedding
-from models.raters.features import Features, Table, extract
-from models.raters.layers import Floats
-from models.raters.organizer import TAG_HEADS, TAG_TABLE, Organizer
+from curricle.models.cards import ModelError
+from curricle.models.raters import embedding, organizer
+from curricle.models.raters.embedding import PIECES, VECTORS, Embedding
+from curricle.models.raters.features import Features, Table, extract
+from curricle.models.raters.layers import Floats
+from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE, Organizer
 
 CHARACTERS = "characters.npy"
 FILES = (CHARACTERS, PIECES, VECTORS, TAG_TABLE, TAG_HEADS)

@@ -18,10 +18,8 @@ from urllib.parse import urlsplit
 import orjson
 import pyarrow as pa
 import xxhash
-from pydantic import Field, field_validator, model_validator
-
-from models.cards import ModelError
-from models.raters.dataman import (
+from curricle.models.cards import ModelError
+from curricle.models.raters.dataman import (
     DIGITS,
     LETTERS,
     LIMITS,
@@ -35,7 +33,8 @@ from models.raters.dataman import (
     messages,
     parse,
 )
-from models.raters.rater import FormConfig, Rater, reply_table
+from curricle.models.raters.rater import FormConfig, Rater, reply_table
+from pydantic import Field, field_validator, model_validator
 
 TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 OF_THE_ROW: Final = frozenset({400, 413, 422})

@@ -7,10 +7,9 @@ last `TAIL`. Only these are decoded, so 100 MB cost what 2 KB cost.
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from models.compiled.memory import pointer
-from models.raters.compiled import export, inner
-from models.raters.ngrams import (
+from curricle.models.compiled.memory import pointer
+from curricle.models.raters.compiled import export, inner
+from curricle.models.raters.ngrams import (
     BITS,
     DIGIT,
     IDEOGRAPH,
@@ -25,7 +24,7 @@ from models.raters.ngrams import (
     weigh,
     weights_of_counts,
 )
-from models.raters.statistics import STATISTICS, describe
+from curricle.models.raters.statistics import STATISTICS, describe
 
 LIMIT, HEAD, TAIL = 2100, 1400, 650
 GAP = np.frombuffer(b" [...] ", dtype=np.uint8).astype(np.uint32)

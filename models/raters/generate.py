@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import Field
-
-from models.cards import ModelError
-from models.raters.batching import token_batches
-from models.raters.dataman import DIGITS, LETTERS, LIMITS, REPLY_TOKENS, Reply, cut_characters, cut_tokens, messages, parse
-from models.raters.rater import FormConfig, Rater, reply_table
-from models.raters.transformers_model import (
+from curricle.models.cards import ModelError
+from curricle.models.raters.batching import token_batches
+from curricle.models.raters.dataman import (
+    DIGITS,
+    LETTERS,
+    LIMITS,
+    REPLY_TOKENS,
+    Reply,
+    cut_characters,
+    cut_tokens,
+    messages,
+    parse,
+)
+from curricle.models.raters.rater import FormConfig, Rater, reply_table
+from curricle.models.raters.transformers_model import (
     Device,
     check_packages,
     check_vocabulary,
@@ -23,6 +31,7 @@ from models.raters.transformers_model import (
     load_part,
     prepare_process,
 )
+from pydantic import Field
 
 
 class DataManConfig(FormConfig):

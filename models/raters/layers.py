@@ -2,10 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-
-from models.compiled.memory import pointer
-from models.raters.compiled import export, inner
-from models.raters.statistics import STATISTICS
+from curricle.models.compiled.memory import pointer
+from curricle.models.raters.compiled import export, inner
+from curricle.models.raters.statistics import STATISTICS
 
 GAMMA = 0.25
 """Of a group of standardised inputs in the kernel exp(-|x - y|^2): it sees them times sqrt(GAMMA / their number)."""

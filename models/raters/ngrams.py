@@ -1,8 +1,7 @@
 """Hashed n-grams of a text's code points: words, pairs, pieces, shapes, each in its part of the slots."""
 
 import numpy as np
-
-from models.raters.compiled import export, inner
+from curricle.models.raters.compiled import export, inner
 
 OTHER, SPACE, NEWLINE, LETTER, DIGIT, PUNCTUATION, SYMBOL, IDEOGRAPH = range(8)
 """Character classes; an ideograph (kana, Thai and Khmer letters too) is a word of its own."""

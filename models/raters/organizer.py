@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
-from models.raters.features import Features
-from models.raters.layers import Floats, Weights, add_linear, add_ngrams, join, scale_statistics, top_two
-from models.raters.statistics import STATISTICS
-from models.raters.weights import check_heads, read_weights
-from schemas.columns import FORMATS, TOPICS
+from curricle.models.raters.features import Features
+from curricle.models.raters.layers import Floats, Weights, add_linear, add_ngrams, join, scale_statistics, top_two
+from curricle.models.raters.statistics import STATISTICS
+from curricle.models.raters.weights import check_heads, read_weights
+from curricle.schemas.columns import FORMATS, TOPICS
 
 TAG_TABLE, TAG_HEADS = "tags.npy", "tags.npz"
 TAGS = len(TOPICS) + len(FORMATS)

@@ -6,13 +6,12 @@ from typing import Annotated, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from curricle.models.cards import ModelError
+from curricle.models.raters.dataman import Edition, Reply, read_prompt
+from curricle.schemas.column import Column
+from curricle.schemas.columns import QUALITY_CRITERIA, reply_columns
+from curricle.schemas.config import Config
 from pydantic import StringConstraints, model_validator
-
-from models.cards import ModelError
-from models.raters.dataman import Edition, Reply, read_prompt
-from schemas.column import Column
-from schemas.columns import QUALITY_CRITERIA, reply_columns
-from schemas.config import Config
 
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 

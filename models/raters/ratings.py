@@ -6,10 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from models.cards import ModelError
-from schemas.columns import DOMAINS, QUALITY_CRITERIA
-from schemas.config import Config, did_you_mean
+from curricle.models.cards import ModelError
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.schemas.config import Config, did_you_mean
 
 
 class RatingColumns(Config):

@@ -1,8 +1,7 @@
 """Cheap statistics of a cut document: characters, words and sentences, lines. All are finite, whatever the text."""
 
 import numpy as np
-
-from models.raters.compiled import inner
+from curricle.models.raters.compiled import inner
 
 STATISTICS = 93
 """How many: 20 of lines, 10 of characters, 20 of words and sentences, 10 scripts, 26 marks, 7 more of lines."""

@@ -19,17 +19,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-
-from models.cards import Card, read_card
-from models.raters import encoder
-from models.raters.encoder import Encoder
-from models.raters.features import Features, utf8
-from models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
-from models.raters.ngrams import STARTS, WORDS, count_words
-from models.raters.organizer import TAGS
-from models.raters.statistics import STATISTICS
-from models.raters.weights import check_heads, read_weights
-from schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.models.cards import Card, read_card
+from curricle.models.raters import encoder
+from curricle.models.raters.encoder import Encoder
+from curricle.models.raters.features import Features, utf8
+from curricle.models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
+from curricle.models.raters.ngrams import STARTS, WORDS, count_words
+from curricle.models.raters.organizer import TAGS
+from curricle.models.raters.statistics import STATISTICS
+from curricle.models.raters.weights import check_heads, read_weights
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 TABLE, HEADS = "table.npy", "heads.npz"
 FILES = (TABLE, HEADS, *encoder.FILES)
@@ -40,7 +39,7 @@ class StudentCard(Card):
     """`documents`: rated documents it learned from; `figures`: cross-validated, by hosts never seen in training."""
 
     kind: Literal["rater"] = "rater"
-    features: Literal[4] = 4  # version of models.raters.encoder that the weights belong to
+    features: Literal[4] = 4  # version of curricle.models.raters.encoder that the weights belong to
     documents: int
     min_chars: int = 150  # shorter texts (after white space is cut off) are out of domain
     min_known: float = 0.35  # so are texts of which a smaller share of distinct words was seen in training

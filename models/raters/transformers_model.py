@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from models.cards import CARD, ModelError
-from models.catalog import model_cache, model_folder
-from models.known import known_models
+from curricle.models.cards import CARD, ModelError
+from curricle.models.catalog import model_cache, model_folder
+from curricle.models.get.registry import known_models
 
 Device = Literal["auto", "cpu", "cuda"]
 

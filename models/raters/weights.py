@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from models.cards import ModelError
-from models.raters.layers import Floats, Weights
-from models.raters.ngrams import SLOTS
+from curricle.models.cards import ModelError
+from curricle.models.raters.layers import Floats, Weights
+from curricle.models.raters.ngrams import SLOTS
 
 
 def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weights, dict[str, Floats]]:

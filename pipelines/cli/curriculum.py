@@ -4,9 +4,8 @@ import sys
 from pathlib import Path
 
 import click
-
-from pipelines.cli.folders import LocalFolder
-from pipelines.cli.run import check_engine, flags, runner, workers
+from curricle.pipelines.cli.folders import LocalFolder
+from curricle.pipelines.cli.run import check_engine, flags, runner, workers
 
 
 @click.command()
@@ -49,16 +48,16 @@ def execute(
     flags: tuple[str, ...] = (),
 ) -> int:
     """Plan, and write into `output` if there is one; print what was asked and met; the exit code."""
-    from pipelines.curriculum.plan_file import load_plan
-    from pipelines.curriculum.report import print_report
-    from pipelines.curriculum.run import make_curriculum, write_curriculum
-    from pipelines.curriculum.workers import EngineWorkers, Processes, Workers
+    from curricle.pipelines.curriculum.plan_file import load_plan
+    from curricle.pipelines.curriculum.report import print_report
+    from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+    from curricle.pipelines.curriculum.workers import EngineWorkers, Processes, Workers
 
     checked = load_plan(plan)
     hands: Workers = Processes(workers, quiet)
     if runner != "local":
-        from pipelines.engines.flags import check_runner
-        from pipelines.launch.engine import Engine
+        from curricle.pipelines.engines.flags import check_runner
+        from curricle.pipelines.engines.job import Engine
 
         hands = EngineWorkers(Engine(check_runner(runner), flags, workers), quiet)
     planned = make_curriculum(checked, outputs, hands)

@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 import click
-
-from pipelines.cli.run import workers
+from curricle.pipelines.cli.run import workers
 
 SAMPLE = Path(__file__).parents[1] / "sample"
 
@@ -18,7 +17,7 @@ SAMPLE = Path(__file__).parents[1] / "sample"
 @click.option("--quiet", is_flag=True, help="No progress.")
 def command(output: Path, workers: int, quiet: bool) -> None:
     """Run every stage over the bundled sample: real web pages, some spam or damaged. Then make a curriculum of what is kept."""
-    from pipelines.cli import curriculum, run
+    from curricle.pipelines.cli import curriculum, run
 
     code = run.execute("demo", (str(SAMPLE),), output, workers, (), quiet)
     sys.exit(code or curriculum.execute("demo", (output,), output / "curriculum", workers, quiet))

@@ -4,11 +4,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-
-from pipelines.cli.folders import OutputFolder
+from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
-    from stages.storage.output import Place
+    from curricle.storage.output import Place
 
 
 @click.command()
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 @click.option("--get", is_flag=True, help="First get what is missing into the cache: Prism, or the job server's jars.")
 def command(runner: str, output: "Place | None", get: bool) -> None:
     """Look for what a runner needs here; exit code 1 and the command that mends it for each thing that is missing."""
-    from pipelines.engines.doctor import examine
-    from pipelines.engines.flags import check_runner
-    from pipelines.engines.programs import get_jars, get_prism
+    from curricle.pipelines.engines.doctor import examine
+    from curricle.pipelines.engines.flags import check_runner
+    from curricle.pipelines.engines.programs import get_jars, get_prism
 
     name = check_runner(runner)
     if get and name != "DataflowRunner":

@@ -11,8 +11,8 @@ class OutputFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuses a URL of what is no object store."""
-        from stages.storage.files import EXTRAS
-        from stages.storage.objects import ObjectPath
+        from curricle.storage.files import EXTRAS
+        from curricle.storage.objects import ObjectPath
 
         scheme, found, _ = str(value).partition("://")
         if not found:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from pipelines.cli.folders import LocalFolder
+from curricle.pipelines.cli.folders import LocalFolder
 
 if TYPE_CHECKING:
-    from pipelines.mixture.config import UnitsConfig
+    from curricle.pipelines.mixture.config import UnitsConfig
 
 OPTIONS = (
     click.option("--target", "targets", multiple=True, required=True, help="Text to fit: a file of any input format, of .txt "
@@ -45,10 +44,9 @@ def _units(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _config(units: str, tokens: str, **options: Any) -> "UnitsConfig":
+    from curricle.pipelines.mixture.config import UnitsConfig
+    from curricle.schemas.config import explain_error
     from pydantic import ValidationError
-
-    from pipelines.mixture.config import UnitsConfig
-    from schemas.config import explain_error
 
     name, _, columns = units.partition("=")
     if name != "by" or not all(columns.split(",")):
@@ -90,11 +88,11 @@ def fit(
     if not output.parent.is_dir():
         raise click.UsageError(f"--output {output}: no such folder")
     config = _config(units, tokens, **options)
-    from pipelines.curriculum.workers import Processes
-    from pipelines.mixture.fit import bounds, fit_weights, write_mixture
-    from pipelines.mixture.report import print_fitted
-    from pipelines.mixture.target import read_target
-    from pipelines.mixture.units import find_units, train_units
+    from curricle.pipelines.curriculum.workers import Processes
+    from curricle.pipelines.mixture.fit import bounds, fit_weights, write_mixture
+    from curricle.pipelines.mixture.report import print_fitted
+    from curricle.pipelines.mixture.target import read_target
+    from curricle.pipelines.mixture.units import find_units, train_units
 
     asked = {"budget": budget, "max_epochs": max_epochs} if budget else {}
     processes = Processes(workers, quiet)
@@ -126,12 +124,12 @@ def predict(
 ) -> None:
     """Rank candidate mixtures by what their units' models, interpolated, give the target."""
     config = _config(units, tokens, **options)
-    from pipelines.curriculum.workers import Processes
-    from pipelines.mixture.predict import predict as predict_candidates
-    from pipelines.mixture.predict import read_candidates
-    from pipelines.mixture.report import print_predicted
-    from pipelines.mixture.target import read_target
-    from pipelines.mixture.units import find_units, train_units
+    from curricle.pipelines.curriculum.workers import Processes
+    from curricle.pipelines.mixture.predict import predict as predict_candidates
+    from curricle.pipelines.mixture.predict import read_candidates
+    from curricle.pipelines.mixture.report import print_predicted
+    from curricle.pipelines.mixture.target import read_target
+    from curricle.pipelines.mixture.units import find_units, train_units
 
     processes = Processes(workers, quiet)
     found = find_units(outputs, read_target(targets), config, processes)

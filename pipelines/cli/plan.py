@@ -4,11 +4,10 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import click
-
-from pipelines.cli.run import check_engine, flags, inputs, runner, settings, workers
+from curricle.pipelines.cli.run import check_engine, flags, inputs, runner, settings, workers
 
 if TYPE_CHECKING:
-    from pipelines.plan import Plan
+    from curricle.pipelines.plan.run_plan import Plan
 
 
 @click.command()
@@ -27,10 +26,10 @@ def command(
     texts would be pickled or cross a shuffle.
     """
     check_engine(runner, flags)
-    from pipelines.plan import make_plan
-    from pipelines.recipe import load_recipe
-    from pipelines.stages import StageConfig
-    from stages.decide import DecideConfig
+    from curricle.pipelines.plan.recipe import load_recipe
+    from curricle.pipelines.plan.run_plan import make_plan
+    from curricle.pipelines.plan.stage_table import StageConfig
+    from curricle.stages.decide import DecideConfig
 
     plan = make_plan(load_recipe(recipe, settings), inputs)
     click.echo(f"recipe {plan.recipe.name}  fingerprint {plan.fingerprint[:12]}\n\nstages")
@@ -52,12 +51,11 @@ def command(
 
 def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: int) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
-
-    from pipelines.engines.dataflow import check_dataflow, dry_run
-    from pipelines.engines.flags import check_runner, parse_flags
-    from pipelines.engines.fused import fused_stages, plan_pipeline
-    from pipelines.engines.settings import WARNINGS
-    from pipelines.engines.settings import settings as settings_of
+    from curricle.pipelines.engines.dataflow import check_dataflow, dry_run
+    from curricle.pipelines.engines.flags import check_runner, parse_flags
+    from curricle.pipelines.engines.fused import fused_stages, plan_pipeline
+    from curricle.pipelines.engines.settings import WARNINGS
+    from curricle.pipelines.engines.settings import settings as settings_of
 
     name = check_runner(runner)
     click.echo(f"\n{runner}: one job for all pending shards; flags set for it")

@@ -11,7 +11,7 @@ def command() -> None:
 @command.command("list")
 def list_rules() -> None:
     """Names of all sets, and how many rules each has."""
-    from schemas.rule_sets import expand, rule_sets
+    from curricle.schemas.rule_sets import expand, rule_sets
 
     for name in rule_sets():
         click.echo(f"{name}\t{len(expand(name))} rules")
@@ -21,7 +21,7 @@ def list_rules() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Every rule of the set NAME: column, threshold, source."""
-    from schemas.rule_sets import expand
+    from curricle.schemas.rule_sets import expand
 
     for rule in expand(name):
         bounds = " ".join(f"{key}={value}" for key, value in rule.items() if key not in ("name", "column", "source"))

@@ -5,12 +5,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-
-from pipelines.cli.folders import OutputFolder
+from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
-    from pipelines.run import Launcher
-    from stages.storage.output import Place
+    from curricle.pipelines.execute.run import Launcher
+
+    from curricle.storage.output import Place
 
 inputs = click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
 settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
@@ -33,8 +33,8 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
                 f"unexpected argument {flags[0]!r}: quote a pattern, and give a flag of an engine with --runner"
             )
         return
-    from pipelines.engines.dataflow import check_output
-    from pipelines.engines.flags import check_runner, parse_flags
+    from curricle.pipelines.engines.dataflow import check_output
+    from curricle.pipelines.engines.flags import check_runner, parse_flags
 
     parse_flags(check_runner(runner), flags)
     if output is not None:
@@ -79,10 +79,10 @@ def execute(
     flags: tuple[str, ...] = (),
 ) -> int:
     """Plan, run, print the summary; the exit code."""
-    from pipelines.plan import make_plan
-    from pipelines.recipe import load_recipe
-    from pipelines.run import run
-    from pipelines.summary import print_summary
+    from curricle.pipelines.cli.summary import print_summary
+    from curricle.pipelines.execute.run import run
+    from curricle.pipelines.plan.recipe import load_recipe
+    from curricle.pipelines.plan.run_plan import make_plan
 
     plan = make_plan(load_recipe(recipe, settings), inputs)
     result = run(plan, output, _launcher(runner, flags, workers), quiet)
@@ -92,11 +92,11 @@ def execute(
 
 def _launcher(runner: str, flags: tuple[str, ...], workers: int) -> "Launcher":
     if runner == "local":
-        from pipelines.launch.local import local_launcher
+        from curricle.pipelines.execute.local import local_launcher
 
         return local_launcher(workers)
-    from pipelines.engines.flags import check_runner
-    from pipelines.launch.beam import beam_launcher
-    from pipelines.launch.engine import Engine
+    from curricle.pipelines.engines.flags import check_runner
+    from curricle.pipelines.engines.job import Engine
+    from curricle.pipelines.engines.launcher import beam_launcher
 
     return beam_launcher(Engine(check_runner(runner), flags, workers))

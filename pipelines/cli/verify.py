@@ -4,19 +4,18 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-
-from pipelines.cli.folders import OutputFolder
+from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
-    from stages.storage.output import Place
+    from curricle.storage.output import Place
 
 
 @click.command()
 @click.argument("output", type=OutputFolder(exists=True, file_okay=False))
 def command(output: "Place") -> None:
     """Re-hash and re-count OUTPUT; exit code 1 and one line for everything that is wrong."""
-    from pipelines.manifest import read_manifests, total
-    from pipelines.verify import verify
+    from curricle.pipelines.output.manifest import read_manifests, total
+    from curricle.pipelines.output.verify import verify
 
     problems = list(verify(output))
     for problem in problems:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-
-from pipelines.curriculum.documents import Documents, Labels
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
-from schemas.config import did_you_mean
-from schemas.curriculum import TOKEN_COUNT, Bucket, Condition
+from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
+from curricle.schemas.config import did_you_mean
+from curricle.schemas.curriculum import TOKEN_COUNT, Bucket, Condition
 
 MOST_CELLS = np.iinfo(np.int16).max
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models.compiled.library import Library
+from curricle.models.compiled.library import Library
 
-LIBRARY = Library("pipelines.curriculum", Path(__file__).parent, ("radix",))
+LIBRARY = Library("curricle.pipelines.curriculum", Path(__file__).parent, ("radix",))
 inner, export = LIBRARY.inner, LIBRARY.export

@@ -10,13 +10,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import Hashes, Ints, Numbers
-from pipelines.curriculum.measure import MEASURES
-from pipelines.manifest import finished_run, read_manifests
-from schemas.config import did_you_mean
-from schemas.curriculum import TOKEN_COUNT
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers
+from curricle.pipelines.curriculum.measure import MEASURES
+from curricle.pipelines.output.manifest import finished_run, read_manifests
+from curricle.schemas.config import did_you_mean
+from curricle.schemas.curriculum import TOKEN_COUNT
 
 ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_origin", pa.string()), ("repeat", pa.int32())])
 """What a curriculum's rows have besides the input's columns."""

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-
-from pipelines.curriculum.cells import Cells, make_cells, passing
-from pipelines.curriculum.documents import Documents
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
-from pipelines.curriculum.quotas import Shares, quotas, shares, spread
-from pipelines.curriculum.scoring import choose
-from schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
+from curricle.pipelines.curriculum.cells import Cells, make_cells, passing
+from curricle.pipelines.curriculum.documents import Documents
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
+from curricle.pipelines.curriculum.quotas import Shares, quotas, shares, spread
+from curricle.pipelines.curriculum.scoring import choose
+from curricle.schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
 
 UNUSED, POOLED = -1, 100  # in `Use.origin`, beside the numbers of phases
 

@@ -12,13 +12,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-
-from pipelines.curriculum.documents import ADDED
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.measure import BATCH
-from pipelines.curriculum.tokens import load_encoder
-from schemas.curriculum import TOKEN_COUNT, Tokens
-from stages.write import ROW_GROUP_BYTES, parquet_options
+from curricle.pipelines.curriculum.documents import ADDED
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.measure import BATCH
+from curricle.pipelines.curriculum.tokens import load_encoder
+from curricle.pipelines.output.write import ROW_GROUP_BYTES, parquet_options
+from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
 
 Entry = dict[str, Any]
 """What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xxhash
-
-from pipelines.curriculum import radix
+from curricle.pipelines.curriculum import radix
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int16]  # positions of cells

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
+from curricle.pipelines.curriculum.tokens import Counter, load_counter, text_bytes
+from curricle.pipelines.execute.events import Report
+from curricle.schemas.curriculum import Tokens
 
-from models.files import whole_file
-from pipelines.curriculum.tokens import Counter, load_counter, text_bytes
-from pipelines.launch.events import Report
-from schemas.curriculum import Tokens
+from curricle.storage.whole_file import whole_file
 
 MEASURES = np.dtype([("id_hash", "u8"), ("text_hash", "u8"), ("text_bytes", "u4"), ("tokens", "u4")])
 BATCH = 4096  # documents read at once

@@ -1,11 +1,10 @@
 """The order of a phase, and whether an interleaved one keeps its mixture all along."""
 
 import numpy as np
-
-from pipelines.curriculum.documents import Documents
-from pipelines.curriculum.draw import Rows
-from pipelines.curriculum.kernels import Hashes, Ints, Numbers, keyed, ordered, salt
-from schemas.curriculum import Phase
+from curricle.pipelines.curriculum.documents import Documents
+from curricle.pipelines.curriculum.draw import Rows
+from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers, keyed, ordered, salt
+from curricle.schemas.curriculum import Phase
 
 
 def order_rows(documents: Documents, phase: Phase, seed: int, rows: Rows) -> Ints:

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from pipelines.curriculum.documents import Documents
-from pipelines.curriculum.draw import UNUSED, Draw, Rows
-from pipelines.curriculum.kernels import keyed, salt
-from pipelines.curriculum.order import order_rows
-from schemas.curriculum import Curriculum
+from curricle.pipelines.curriculum.documents import Documents
+from curricle.pipelines.curriculum.draw import UNUSED, Draw, Rows
+from curricle.pipelines.curriculum.kernels import keyed, salt
+from curricle.pipelines.curriculum.order import order_rows
+from curricle.schemas.curriculum import Curriculum
 
 
 @dataclass(frozen=True)

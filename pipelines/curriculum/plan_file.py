@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.schemas import yaml_file
+from curricle.schemas.config import explain_error
+from curricle.schemas.curriculum import Curriculum, MixtureFile
 from pydantic import ValidationError
-
-from pipelines.curriculum.errors import CurriculumError
-from schemas import yaml_file
-from schemas.config import explain_error
-from schemas.curriculum import Curriculum, MixtureFile
 
 SHIPPED = Path(__file__).parents[1] / "plans"
 

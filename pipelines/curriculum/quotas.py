@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import Ints
-from schemas.config import did_you_mean
-from schemas.curriculum import Mixture
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import Ints
+from curricle.schemas.config import did_you_mean
+from curricle.schemas.curriculum import Mixture
 
 Shares = npt.NDArray[np.float64]
 

@@ -7,8 +7,7 @@ from itertools import product
 from types import FunctionType
 
 import numpy as np
-
-from pipelines.curriculum.compiled import export, inner
+from curricle.pipelines.curriculum.compiled import export, inner
 
 WEIGHTS, VALUES = ("uint8", "uint32", "int64"), ("float32", "float64")
 

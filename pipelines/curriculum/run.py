@@ -13,20 +13,20 @@ from typing import Any
 
 import numpy as np
 import orjson
+from curricle.pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
+from curricle.pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.formats import check_format, folder_index
+from curricle.pipelines.curriculum.measure import MeasureTask, measure_file
+from curricle.pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
+from curricle.pipelines.curriculum.report import phase_record
+from curricle.pipelines.curriculum.tokens import load_counter, located
+from curricle.pipelines.curriculum.workers import Workers
+from curricle.pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
+from curricle.pipelines.plan.fingerprint import code_sha256
+from curricle.schemas.curriculum import Curriculum, Tokens
 
-from models.files import whole_file
-from pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
-from pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.formats import check_format, folder_index
-from pipelines.curriculum.measure import MeasureTask, measure_file
-from pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
-from pipelines.curriculum.report import phase_record
-from pipelines.curriculum.tokens import load_counter, located
-from pipelines.curriculum.workers import Workers
-from pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
-from pipelines.fingerprint import code_sha256
-from schemas.curriculum import Curriculum, Tokens
+from curricle.storage.whole_file import whole_file
 
 RECORD = "curriculum.json"
 

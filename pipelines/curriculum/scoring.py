@@ -4,11 +4,22 @@ import math
 from itertools import chain
 
 import numpy as np
-
-from pipelines.curriculum.documents import Documents
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Codes, Numbers, Ranking, keyed, quantiles, salt, take, totals
-from schemas.curriculum import WINDOWS, Phase, Score, Select
+from curricle.pipelines.curriculum.documents import Documents
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import (
+    CHUNK,
+    NO_SCORE,
+    Bools,
+    Codes,
+    Numbers,
+    Ranking,
+    keyed,
+    quantiles,
+    salt,
+    take,
+    totals,
+)
+from curricle.schemas.curriculum import WINDOWS, Phase, Score, Select
 
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
 

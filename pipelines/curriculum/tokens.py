@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from models.cards import file_sha256
-from pipelines.curriculum.errors import CurriculumError
-from schemas.curriculum import Tokens
+from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.schemas.curriculum import Tokens
 
 Counter = Callable[[pa.StringArray], npt.NDArray[np.uint32]]
 

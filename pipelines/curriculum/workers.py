@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import apache_beam as beam
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.engines.job import Engine, Job
+from curricle.pipelines.engines.rounds import Committing
+from curricle.pipelines.execute.attempt_log import Attempts, fail
+from curricle.pipelines.execute.events import Failed, Report
+from curricle.pipelines.execute.fork_server import run_tasks
+from curricle.pipelines.execute.graph import Away, spread
+from curricle.pipelines.execute.progress_display import show_progress
 
-from pipelines.attempts import Attempts, fail
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.graph import Away, spread
-from pipelines.launch.engine import Engine, Job
-from pipelines.launch.events import Failed, Report
-from pipelines.launch.pool import run_tasks
-from pipelines.launch.progress import show_progress
-from pipelines.launch.rounds import Committing
-from stages.storage.output import Place
+from curricle.storage.output import Place
 
 Work = Callable[[Any, Report], None]
 

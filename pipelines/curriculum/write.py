@@ -16,15 +16,15 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.documents import ADDED
+from curricle.pipelines.curriculum.formats import FORMATS
+from curricle.pipelines.curriculum.measure import BATCH
+from curricle.pipelines.curriculum.place import OutputFile, Places
+from curricle.pipelines.execute.events import Report
+from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
 
-from models.cards import file_sha256
-from models.files import whole_file
-from pipelines.curriculum.documents import ADDED
-from pipelines.curriculum.formats import FORMATS
-from pipelines.curriculum.measure import BATCH
-from pipelines.curriculum.place import OutputFile, Places
-from pipelines.launch.events import Report
-from schemas.curriculum import TOKEN_COUNT, Tokens
+from curricle.storage.whole_file import whole_file
 
 HELD_BYTES = 128 << 20  # a router holds so much before it writes its fragments
 PLACE = "_place"

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import apache_beam as beam
-
-from pipelines.engines.flags import RunnerError, parse_flags
-from stages.attempt import one_line
+from curricle.pipelines.engines.flags import RunnerError, parse_flags
+from curricle.pipelines.execute.shard_failure import one_line
 
 NEEDED = {
     "project": "--project=NAME",

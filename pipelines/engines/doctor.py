@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from models.catalog import cached_models, model_cache
-from pipelines.engines import versions
-from pipelines.engines.dataflow import missing_extra
-from pipelines.engines.flags import Runner
-from pipelines.engines.programs import jars_path, java_version, prism_path
-from pipelines.engines.settings import worker_command
-from pipelines.fingerprint import code_folders, code_sha256
-from stages.storage.files import StoreError
-from stages.storage.objects import ObjectPath
-from stages.storage.output import Place
+from curricle.models.catalog import cached_models, model_cache
+from curricle.pipelines.engines import versions
+from curricle.pipelines.engines.dataflow import missing_extra
+from curricle.pipelines.engines.flags import Runner
+from curricle.pipelines.engines.programs import jars_path, java_version, prism_path
+from curricle.pipelines.engines.settings import worker_command
+from curricle.pipelines.plan.fingerprint import code_folders, code_sha256
+
+from curricle.storage.files import StoreError
+from curricle.storage.objects import ObjectPath
+from curricle.storage.output import Place
 
 
 @dataclass(frozen=True)

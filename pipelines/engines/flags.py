@@ -9,8 +9,7 @@ from typing import Any, Literal, NoReturn
 
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
-
-from schemas.config import did_you_mean
+from curricle.schemas.config import did_you_mean
 
 Runner = Literal["PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner"]
 RUNNERS: tuple[Runner, ...] = ("PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner")

@@ -13,12 +13,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
-
-from pipelines.attempts import Attempts
-from pipelines.graph import SPREAD, away_of, build
-from pipelines.plan import Plan
-from schemas.coder import RecordBatchCoder
-from stages.write import Sink
+from curricle.pipelines.execute.attempt_log import Attempts
+from curricle.pipelines.execute.batch_coder import RecordBatchCoder
+from curricle.pipelines.execute.graph import SPREAD, away_of, build
+from curricle.pipelines.output.write import Sink
+from curricle.pipelines.plan.run_plan import Plan
 
 PICKLE = re.compile(r"FastPrimitives|Pickle|pickle|Dill")
 BATCHES = RecordBatchCoder.__name__

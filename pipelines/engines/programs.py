@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from models.cards import file_sha256
-from models.catalog import cache_folder
-from pipelines.engines import versions
-from pipelines.engines.flags import Runner, RunnerError
+from curricle.models.cards import file_sha256
+from curricle.models.catalog import cache_folder
+from curricle.pipelines.engines import versions
+from curricle.pipelines.engines.flags import Runner, RunnerError
 
 PRISM_MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 GET_S = 1800  # Prism compiles for 2 CPU minutes

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.engines.flags import Runner
-from pipelines.launch.pool import ENVIRONMENT
+from curricle.pipelines.engines.flags import Runner
+from curricle.pipelines.execute.fork_server import ENVIRONMENT
 
 MOST_PARTITIONS = 10_000  # Spark keeps a record of each in its driver
 CACHE_MS = 600_000  # an idle worker with its models lives as long

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from curricle.schemas.config import Config
+from curricle.schemas.curriculum import Tokens
 from pydantic import Field
-
-from schemas.config import Config
-from schemas.curriculum import Tokens
 
 
 class UnitsConfig(Config):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import yaml
+from curricle.models.kenlm.train.interpolation import fit, fit_resampled
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.quotas import Shares, quotas
+from curricle.pipelines.mixture.units import Trained, Units
+from curricle.schemas.curriculum import MixtureFile
 
-from models.files import whole_file
-from models.kenlm.interpolation import fit, fit_resampled
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.quotas import Shares, quotas
-from pipelines.mixture.units import Trained, Units
-from schemas.curriculum import MixtureFile
+from curricle.storage.whole_file import whole_file
 
 MILLION = 1_000_000  # weights are written with six decimals
 

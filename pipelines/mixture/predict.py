@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xxhash
-
-from models.raters.agreement import count_pairs, interval, spearman
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import keyed, salt
-from pipelines.curriculum.quotas import Shares
-from pipelines.mixture.units import Trained, Units
-from schemas.config import did_you_mean
-from schemas.yaml_file import read_mapping
+from curricle.models.raters.agreement import count_pairs, interval, spearman
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import keyed, salt
+from curricle.pipelines.curriculum.quotas import Shares
+from curricle.pipelines.mixture.units import Trained, Units
+from curricle.schemas.config import did_you_mean
+from curricle.schemas.yaml_file import read_mapping
 
 FEWEST = 5  # checked candidates that a rank correlation's interval makes sense with
 

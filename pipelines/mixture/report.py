@@ -2,13 +2,12 @@
 
 import math
 
+from curricle.pipelines.curriculum.report import WIDTH
+from curricle.pipelines.mixture.fit import Fitted
+from curricle.pipelines.mixture.predict import FEWEST, Predicted
+from curricle.pipelines.mixture.units import Trained
 from rich.console import Console
 from rich.table import Table
-
-from pipelines.curriculum.report import WIDTH
-from pipelines.mixture.fit import Fitted
-from pipelines.mixture.predict import FEWEST, Predicted
-from pipelines.mixture.units import Trained
 
 SHOWN = 20  # units that are left out, by name
 

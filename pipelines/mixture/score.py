@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from models.kenlm.binary import hash_words, write_probing
-from models.kenlm.estimator import estimate
-from models.kenlm.ngrams import EOS
-from models.kenlm.table import map_table
-from pipelines.launch.events import Report
+from curricle.models.kenlm.binary import hash_words, write_probing
+from curricle.models.kenlm.ngrams import EOS
+from curricle.models.kenlm.table import map_table
+from curricle.models.kenlm.train.estimator import estimate
+from curricle.pipelines.execute.events import Report
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-
-from pipelines.corpus import documents
-from pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.inputs.texts import documents
 
 TARGET_BYTES = 4_000_000
 """Of a larger target a sample by the hash of the documents is taken: one float32 for each token and unit is held."""

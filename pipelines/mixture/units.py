@@ -10,22 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from models.kenlm.corpus import Numbering, Sample, split_units
-from models.kenlm.interpolation import TokenScores
-from models.kenlm.ngrams import UNK
-from models.kenlm.pieces import train_pieces
-from models.kenlm.profiles import normalise, profile_named
-from models.kenlm.tokenizer import SentencePiece
-from pipelines.curriculum.cells import make_cells
-from pipelines.curriculum.documents import Documents, Sources
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import NO_SCORE, Bools, Ints, Ranking, keyed, salt, take, totals
-from pipelines.curriculum.run import read_outputs
-from pipelines.curriculum.workers import Workers
-from pipelines.mixture.config import UnitsConfig
-from pipelines.mixture.score import ScoreTask, score_target
-from pipelines.mixture.target import Target
+from curricle.models.kenlm.ngrams import UNK
+from curricle.models.kenlm.profiles import normalise, profile_named
+from curricle.models.kenlm.tokenizer import SentencePiece
+from curricle.models.kenlm.train.corpus import Numbering, Sample, split_units
+from curricle.models.kenlm.train.interpolation import TokenScores
+from curricle.models.kenlm.train.pieces import train_pieces
+from curricle.pipelines.curriculum.cells import make_cells
+from curricle.pipelines.curriculum.documents import Documents, Sources
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import NO_SCORE, Bools, Ints, Ranking, keyed, salt, take, totals
+from curricle.pipelines.curriculum.run import read_outputs
+from curricle.pipelines.curriculum.workers import Workers
+from curricle.pipelines.mixture.config import UnitsConfig
+from curricle.pipelines.mixture.score import ScoreTask, score_target
+from curricle.pipelines.mixture.target import Target
 
 PROFILE = "curricle-v1"
 PIECES, PIECES_BYTES = 16_000, 4_000_000  # a small sample yields fewer; 4 MB take SentencePiece 8 s

@@ -1,9 +1,8 @@
 """Bytes eight at a time, for compiled functions: a hash, the length of a run of letters."""
 
 import numpy as np
-
-from models.compiled.memory import load64, trailing_zeros
-from stages.heuristics.compiled import inner
+from curricle.models.compiled.memory import load64, trailing_zeros
+from curricle.stages.heuristics.compiled import inner
 
 ONE, EACH, HIGH = np.uint64(1), np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 SPREAD, HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(32)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from models.compiled.library import Library
+from curricle.models.compiled.library import Library
 
 LIBRARY = Library(
-    "stages.heuristics",
+    "curricle.stages.heuristics",
     Path(__file__).parent,
     (
         "bytes64",
@@ -15,9 +15,9 @@ LIBRARY = Library(
         "ngrams",
         "scan",
         "segments",
-        "spaced_ngrams",
-        "spaced_words",
-        "tokens",
+        "whitespace_ngrams",
+        "whitespace_words",
+        "word_splitter",
         "unicode_tables",
         "words",
     ),

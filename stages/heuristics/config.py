@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from curricle.schemas.column import Column
+from curricle.schemas.config import Config
+from curricle.schemas.heuristic_columns import VARIANTS
+from curricle.schemas.languages import canonical
 from pydantic import Field, field_validator
-
-from schemas.column import Column
-from schemas.config import Config
-from schemas.heuristic_columns import VARIANTS
-from schemas.languages import canonical
 
 Variant = Literal["datatrove", "nemo-curator", "dolma"]
 
@@ -19,7 +18,7 @@ class HeuristicsConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = ("stages.heuristics.compiled",)
+    preload: ClassVar[tuple[str, ...]] = ("curricle.stages.heuristics.compiled",)
 
     language: str | None = None
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)

@@ -4,12 +4,11 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 """
 
 import numpy as np
-
-from models.compiled.memory import pointer
-from stages.heuristics.bytes64 import hash_range
-from stages.heuristics.compiled import export, inner
-from stages.heuristics.scan import line_table_bits
-from stages.heuristics.segments import ONE, SPREAD, has, has_words, strip
+from curricle.models.compiled.memory import pointer
+from curricle.stages.heuristics.bytes64 import hash_range
+from curricle.stages.heuristics.compiled import export, inner
+from curricle.stages.heuristics.scan import line_table_bits
+from curricle.stages.heuristics.segments import ONE, SPREAD, has, has_words, strip
 
 (
     CHARS,

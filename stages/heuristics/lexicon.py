@@ -11,8 +11,7 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-
-from schemas.rule_sets import fineweb2_stop_words
+from curricle.schemas.rule_sets import fineweb2_stop_words
 
 _SPREAD, _MASK = 0xD6E8FEB86659FD93, (1 << 64) - 1
 

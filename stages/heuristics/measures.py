@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-
-from stages.heuristics import ngrams, segments, tokens, words
-from stages.heuristics.lexicon import special_table, stop_tables
-from stages.heuristics.texts import SPARE, Counts, Texts, ratio, text_groups
-from stages.heuristics.unicode_tables import tables
+from curricle.stages.heuristics import ngrams, segments, words
+from curricle.stages.heuristics import word_splitter as tokens
+from curricle.stages.heuristics.lexicon import special_table, stop_tables
+from curricle.stages.heuristics.texts import SPARE, Counts, Texts, ratio, text_groups
+from curricle.stages.heuristics.unicode_tables import tables
 
 
 class Scratch(NamedTuple):

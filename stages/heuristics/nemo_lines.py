@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from models.compiled.memory import pointer
-from stages.heuristics.bytes64 import hash_range
-from stages.heuristics.compiled import export, inner
-from stages.heuristics.scan import line_table_bits
-from stages.heuristics.segments import ends_in_ellipsis, has, seen_before, strip
+from curricle.models.compiled.memory import pointer
+from curricle.stages.heuristics.bytes64 import hash_range
+from curricle.stages.heuristics.compiled import export, inner
+from curricle.stages.heuristics.scan import line_table_bits
+from curricle.stages.heuristics.segments import ends_in_ellipsis, has, seen_before, strip
 
 (
     CHARS,

@@ -11,10 +11,9 @@ first 24 bytes of these leaves even fewer for the larger n.
 """
 
 import numpy as np
-
-from models.compiled.memory import load64, pointer, store64
-from stages.heuristics.bytes64 import low_bytes, step
-from stages.heuristics.compiled import export, inner
+from curricle.models.compiled.memory import load64, pointer, store64
+from curricle.stages.heuristics.bytes64 import low_bytes, step
+from curricle.stages.heuristics.compiled import export, inner
 
 SPREAD, SPREAD_2 = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xC2B2AE3D27D4EB4F)
 LOW_32, BITS_32, BITS_8 = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(8)

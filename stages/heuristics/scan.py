@@ -3,10 +3,9 @@ indices, which Numba does not wrap around, no branch, and a few bytes read past 
 """
 
 import numpy as np
-
-from models.compiled.memory import load64, trailing_zeros
-from stages.heuristics.bytes64 import EACH, HIGH
-from stages.heuristics.compiled import inner
+from curricle.models.compiled.memory import load64, trailing_zeros
+from curricle.stages.heuristics.bytes64 import EACH, HIGH
+from curricle.stages.heuristics.compiled import inner
 
 NEXT, AFTER_NEXT = np.uint64(1), np.uint64(2)
 CASE, HIGH_BITS = np.uint8(0x20), np.uint8(0xC0)

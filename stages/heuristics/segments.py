@@ -6,12 +6,11 @@ Three different ideas of a line live here: `str.splitlines` (Gopher quality, C4)
 """
 
 import numpy as np
-
-from models.compiled.memory import pointer
-from stages.heuristics import unicode_tables as u
-from stages.heuristics.bytes64 import hash_range
-from stages.heuristics.compiled import export, inner
-from stages.heuristics.scan import is_plain, line_end, line_marks, line_table_bits, may_matter
+from curricle.models.compiled.memory import pointer
+from curricle.stages.heuristics import unicode_tables as u
+from curricle.stages.heuristics.bytes64 import hash_range
+from curricle.stages.heuristics.compiled import export, inner
+from curricle.stages.heuristics.scan import is_plain, line_end, line_marks, line_table_bits, may_matter
 
 (
     CHARS,

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import pyarrow as pa
-
-from schemas.batches import append_columns, null_columns, scatter
-from stages.heuristics.compiled import LIBRARY
-from stages.heuristics.config import HeuristicsConfig
+from curricle.schemas.batches import append_columns, null_columns, scatter
+from curricle.stages.heuristics.compiled import LIBRARY
+from curricle.stages.heuristics.config import HeuristicsConfig
 
 Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
 """(texts without nulls, their languages) -> columns."""
@@ -23,11 +22,11 @@ def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
     LIBRARY.load()
     loaded: list[Measure] = []
     if "datatrove" in config.variants:
-        from stages.heuristics import measures
+        from curricle.stages.heuristics import measures
 
         loaded.append(measures.measure)
     if config.variants != ("datatrove",):
-        from stages.heuristics import spaced_measures
+        from curricle.stages.heuristics import whitespace_measures as spaced_measures
 
         loaded.append(partial(spaced_measures.measure, variants=config.variants))
     return tuple(loaded)

@@ -1,11 +1,10 @@
 """Counts over the words of each document (Numba): how many, of which kind, which stop words."""
 
 import numpy as np
-
-from models.compiled.memory import pointer
-from stages.heuristics.compiled import export, inner
-from stages.heuristics.lexicon import STOP_SLOTS
-from stages.heuristics.tokens import BYTES, BYTES_MASK, HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL
+from curricle.models.compiled.memory import pointer
+from curricle.stages.heuristics.compiled import export, inner
+from curricle.stages.heuristics.lexicon import STOP_SLOTS
+from curricle.stages.heuristics.word_splitter import BYTES, BYTES_MASK, HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL
 
 SHIFT = np.uint64(64 - (STOP_SLOTS - 1).bit_length())
 MASK = STOP_SLOTS - 1

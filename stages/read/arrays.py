@@ -3,8 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
-
-from stages.read.rows import as_text, to_json
+from curricle.stages.read.rows import as_text, to_json
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import ClassVar
 
+from curricle.schemas.column import Column
+from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
+from curricle.schemas.config import Config, did_you_mean
 from pydantic import Field, field_validator
-
-from schemas.column import Column
-from schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
-from schemas.config import Config, did_you_mean
 
 
 class ReadConfig(Config):

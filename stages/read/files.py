@@ -3,7 +3,7 @@
 import io
 from typing import BinaryIO
 
-from stages.storage.files import open_input
+from curricle.storage.files import open_input
 
 
 def is_empty(url: str) -> bool:

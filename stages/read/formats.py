@@ -2,8 +2,8 @@
 
 import re
 
-from schemas.shards import Format
-from stages.read.compressed import Codec, Gzip, Zstd
+from curricle.schemas.shards import Format
+from curricle.stages.read.compressed import Codec, Gzip, Zstd
 
 _KINDS: dict[str, Format] = {".warc": "warc", ".wet": "warc", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text"}
 SUFFIXES: dict[str, tuple[Format, str]] = {

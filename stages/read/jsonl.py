@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 
 import orjson
 import pyarrow as pa
+from curricle.schemas.shards import Shard
+from curricle.stages.read.compressed import codec_of
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.files import Window
+from curricle.stages.read.lines import Bad, compressed_lines, plain_lines
+from curricle.stages.read.rows import Rows, as_text, to_json
 
-from schemas.shards import Shard
-from stages.read.compressed import codec_of
-from stages.read.config import ReadConfig
-from stages.read.files import Window
-from stages.read.lines import Bad, compressed_lines, plain_lines
-from stages.read.rows import Rows, as_text, to_json
-from stages.storage.files import open_input
+from curricle.storage.files import open_input
 
 BOM = b"\xef\xbb\xbf"
 KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}

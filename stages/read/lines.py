@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stages.read.compressed import PARTLY_READ, Codec, Damage, decode
-from stages.read.files import Window
+from curricle.stages.read.compressed import PARTLY_READ, Codec, Damage, decode
+from curricle.stages.read.files import Window
 
 BLOCK = 1 << 18  # 225 MB/s of web text; blocks of 1 MiB gave 183
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from curricle.schemas.batches import null_columns
+from curricle.schemas.column import schema_of
+from curricle.schemas.columns import DOCUMENT
+from curricle.schemas.shards import Shard, document_id
+from curricle.stages.read.arrays import is_text, json_objects, text_of, texts
+from curricle.stages.read.config import ReadConfig
 
-from schemas.batches import null_columns
-from schemas.column import schema_of
-from schemas.columns import DOCUMENT
-from schemas.shards import Shard, document_id
-from stages.read.arrays import is_text, json_objects, text_of, texts
-from stages.read.config import ReadConfig
-from stages.storage.files import is_remote, open_input
+from curricle.storage.files import is_remote, open_input
 
 LOST_ROWS = 10_000  # rows in a batch of lost ones
 KEPT = tuple(column.name for column in DOCUMENT if column.name != "text")

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stages.read.compressed import PARTLY_READ, Damage, Piece
-from stages.read.files import Window
+from curricle.stages.read.compressed import PARTLY_READ, Damage, Piece
+from curricle.stages.read.files import Window
 
 HEAD_BYTES = 1 << 16  # longest header of a record
 FIRST_BYTES = 200

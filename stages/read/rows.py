@@ -5,12 +5,11 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-
-from schemas.batches import null_columns
-from schemas.column import schema_of
-from schemas.columns import READ_SCHEMA
-from schemas.shards import document_id
-from stages.read.config import ReadConfig
+from curricle.schemas.batches import null_columns
+from curricle.schemas.column import schema_of
+from curricle.schemas.columns import READ_SCHEMA
+from curricle.schemas.shards import document_id
+from curricle.stages.read.config import ReadConfig
 
 DERIVED = ("id", "source", "dead_stage")
 DEAD_BYTES = 200  # of the record, kept in `dead_bytes`

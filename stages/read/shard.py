@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
-
-from schemas.shards import Envelope, Shard, seal
-from stages.read.config import ReadConfig
-from stages.read.files import is_empty
-from stages.read.jsonl import read_jsonl
-from stages.read.parquet import read_parquet
-from stages.read.rows import empty_batch
-from stages.read.text import read_text
-from stages.read.warc import read_warc
+from curricle.schemas.shards import Envelope, Shard, seal
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.files import is_empty
+from curricle.stages.read.jsonl import read_jsonl
+from curricle.stages.read.parquet import read_parquet
+from curricle.stages.read.rows import empty_batch
+from curricle.stages.read.text import read_text
+from curricle.stages.read.warc import read_warc
 
 READERS = {"warc": read_warc, "jsonl": read_jsonl, "parquet": read_parquet, "text": read_text}
 

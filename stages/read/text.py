@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
-
-from schemas.shards import Shard
-from stages.read.config import ReadConfig
-from stages.read.jsonl import read_lines
-from stages.read.rows import Rows
+from curricle.schemas.shards import Shard
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.jsonl import read_lines
+from curricle.stages.read.rows import Rows
 
 
 def read_text(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:

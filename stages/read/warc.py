@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
+from curricle.schemas.shards import Shard
+from curricle.stages.read.compressed import codec_of, decode
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.files import Window
+from curricle.stages.read.http import decode_body, is_html, media_type, parse_response
+from curricle.stages.read.records import Feed, Lost, Record, parse_head, read_records
+from curricle.stages.read.rows import Rows, to_json
 
-from schemas.shards import Shard
-from stages.read.compressed import codec_of, decode
-from stages.read.config import ReadConfig
-from stages.read.files import Window
-from stages.read.http import decode_body, is_html, media_type, parse_response
-from stages.read.records import Feed, Lost, Record, parse_head, read_records
-from stages.read.rows import Rows, to_json
-from stages.storage.files import open_input
+from curricle.storage.files import open_input
 
 USED = frozenset(("warc-type", "warc-target-uri", "warc-date", "warc-record-id", "content-length"))
 REPLACED_SHARE = 0.1  # of a WET text's characters

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import ClassVar
 
+from curricle.schemas.column import Column
+from curricle.schemas.config import Config
+from curricle.schemas.url_columns import URL_RULES
 from pydantic import Field
-
-from schemas.column import Column
-from schemas.config import Config
-from schemas.url_columns import URL_RULES
 
 
 class UrlRulesConfig(Config):
@@ -36,6 +35,6 @@ class UrlRulesConfig(Config):
 
     def models(self) -> tuple[Path, ...]:
         """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""
-        from stages.url_rules.compiled import compile_lists  # numpy stays out of the command line's start
+        from curricle.stages.url_rules.blocklist_table import compile_lists  # numpy stays out of the command line's start
 
         return (compile_lists({kind: getattr(self, kind) for kind in ("domains", "urls", "words", "soft_words", "subwords")}),)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.cards import ModelError
+from curricle.models.cards import ModelError
 
 PREFIX = {"domains": "domain", "urls": "url", "words": "word", "soft_words": "soft_word", "subwords": "subword"}
 """Kind of list -> how a rule's name begins."""

@@ -12,20 +12,18 @@ from collections.abc import Sequence
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from schemas.batches import append_columns, scatter
-from schemas.url_columns import URL_RULES
-from stages.url_rules.config import UrlRulesConfig
+from curricle.schemas.batches import append_columns, scatter
+from curricle.schemas.url_columns import URL_RULES
+from curricle.stages.url_rules.config import UrlRulesConfig
 
 
 class UrlRules:
     """Compiled lists, ready to match."""
 
     def __init__(self, config: UrlRulesConfig) -> None:
+        from curricle.stages.url_rules.blocklist_table import WORDS, EntryTable
+        from curricle.stages.url_rules.words import WordTable
         from tldextract import TLDExtract
-
-        from stages.url_rules.compiled import WORDS, EntryTable
-        from stages.url_rules.words import WordTable
 
         (folder,) = config.models()
         self.extract = TLDExtract(cache_dir=None, suffix_list_urls=())

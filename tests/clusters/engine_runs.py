@@ -11,8 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-
-from pipelines.engines.settings import worker_command
+from curricle.pipelines.engines.settings import worker_command
 
 COMMAND = str(Path(sys.executable).parent / "curricle")
 NEEDS = {"PrismRunner": ("go",), "SparkRunner": ("java", "mvn"), "FlinkRunner": ("java", "mvn")}

@@ -12,13 +12,12 @@ import grpc
 import orjson
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.engines.flags import JAVA_OPTIONS, parse_flags
+from curricle.pipelines.engines.programs import server_command
+from curricle.pipelines.engines.server import free_port, job_server
+from curricle.pipelines.engines.settings import worker_command
 from engine_runs import COMMAND, files, finish, needs, records, start
-
-from pipelines.cli.demo import SAMPLE
-from pipelines.engines.flags import JAVA_OPTIONS, parse_flags
-from pipelines.engines.programs import server_command
-from pipelines.engines.server import free_port, job_server
-from pipelines.engines.settings import worker_command
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

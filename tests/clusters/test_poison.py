@@ -6,8 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-
-from pipelines.engines.settings import worker_command
+from curricle.pipelines.engines.settings import worker_command
 
 pytestmark = pytest.mark.timeout(900)
 

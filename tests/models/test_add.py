@@ -10,16 +10,15 @@ import kenlm
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from models.cards import ModelError, read_card
-from models.catalog import STARTER, cached_models, model_cache, model_folder
-from models.kenlm.add import AddConfig, add, file_name, ngram_counts
-from models.kenlm.card import KenlmCard
-from models.kenlm.model import load, verify
-from models.kenlm.profiles import PROFILES, normalise
-from models.kenlm.scorer import score, score_reference
-from models.kenlm.tokenizer import SentencePiece
-from stages.perplexity import PerplexityConfig, load_models, tag_perplexity
+from curricle.models.cards import ModelError, read_card
+from curricle.models.catalog import STARTER, cached_models, model_cache, model_folder
+from curricle.models.kenlm.add import AddConfig, add, file_name, ngram_counts
+from curricle.models.kenlm.card import KenlmCard
+from curricle.models.kenlm.model import load, verify
+from curricle.models.kenlm.profiles import PROFILES, normalise
+from curricle.models.kenlm.scorer import score, score_reference
+from curricle.models.kenlm.tokenizer import SentencePiece
+from curricle.stages.perplexity import PerplexityConfig, load_models, tag_perplexity
 
 DATA = Path(__file__).parent / "data"
 TEXTS = pa.array(["everyone has the right to life , liberty and the security of person", "zzz and\nzzz", "", "the the the"])

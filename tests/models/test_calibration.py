@@ -4,13 +4,12 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from curricle.pipelines.thresholds.labeled import Labelled, best_threshold, f_beta, macro_f1, recall_at, report
+from curricle.pipelines.thresholds.plot import Panel, draw, ticks
+from curricle.pipelines.thresholds.quantiles import quantiles
+from curricle.pipelines.thresholds.valley import Valley, bandwidth, find_valley
 from hypothesis import given
 from hypothesis import strategies as st
-
-from models.calibration.labelled import Labelled, best_threshold, f_beta, macro_f1, recall_at, report
-from models.calibration.plot import Panel, draw, ticks
-from models.calibration.quantiles import quantiles
-from models.calibration.valley import Valley, bandwidth, find_valley
 
 
 @st.composite

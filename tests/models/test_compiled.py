@@ -6,16 +6,15 @@ from importlib import import_module, invalidate_caches
 
 import numpy as np
 import pytest
+from curricle.models.compiled import machine
+from curricle.models.compiled.build import build, write_shipped
+from curricle.models.compiled.library import Library, Parameter, parse
 from llvmlite import binding as llvm
-
-from models.compiled import machine
-from models.compiled.build import build, write_shipped
-from models.compiled.library import Library, Parameter, parse
 
 FUNCTIONS = """
 import numpy as np
-from models.compiled.library import Library
-from models.compiled.memory import load64, pointer, store64, trailing_zeros
+from curricle.models.compiled.library import Library
+from curricle.models.compiled.memory import load64, pointer, store64, trailing_zeros
 from pathlib import Path
 
 LIBRARY = Library(__package__, Path(__file__).parent, ("functions",))
@@ -119,7 +118,7 @@ def test_a_machine_makes_its_object_once_and_again_where_it_is_damaged(make, tmp
     (made,) = objects(tmp_path)
     whole = made.read_bytes()
     made.write_bytes(whole[:-1])
-    monkeypatch.setattr("models.compiled.build.build", lambda library: pytest.fail("built twice"))
+    monkeypatch.setattr("curricle.models.compiled.build.build", lambda library: pytest.fail("built twice"))
     again = Library(functions.LIBRARY.package, functions.LIBRARY.folder, functions.LIBRARY.modules)
     again.exported = functions.LIBRARY.exported
     assert again.load().keys() == {"weigh", "first_bytes", "through_memory"}
@@ -147,7 +146,7 @@ def test_what_ships_is_used_where_it_fits_and_built_anew_where_not(make, monkeyp
     shipped = machine.read_shipped(library.folder / "compiled.bin", library.key())
     assert shipped is not None
     built = []
-    monkeypatch.setattr("models.compiled.build.build", lambda library: built.append(library) or build(library))
+    monkeypatch.setattr("curricle.models.compiled.build.build", lambda library: built.append(library) or build(library))
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     assert str(machine._module(library)) == str(llvm.parse_bitcode(shipped))
     assert not built
@@ -166,7 +165,9 @@ def test_a_function_of_the_runtime_that_is_not_there_is_refused(make):
         make("tiny_foreign", text).foreign(8.0)
 
 
-@pytest.mark.parametrize("package", ["models.kenlm", "models.raters", "pipelines.curriculum", "stages.heuristics"])
+@pytest.mark.parametrize(
+    "package", ["curricle.models.kenlm", "curricle.models.raters", "curricle.pipelines.curriculum", "curricle.stages.heuristics"]
+)
 def test_what_ships_was_built_from_these_sources(package):
     library = import_module(f"{package}.compiled").LIBRARY
     assert machine.read_shipped(library.folder / "compiled.bin", library.key()) is not None

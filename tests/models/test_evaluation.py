@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="scipy (extra train) is not installed")
 
-from models.raters.evaluation import Resamples, calibration_error, tag_figures
+from curricle.models.raters.train.evaluation import Resamples, calibration_error, tag_figures
 
 
 def test_the_calibration_error_is_the_mean_gap_of_the_bins_by_their_rows():

@@ -7,14 +7,13 @@ import kenlm
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from models.kenlm.arpa import ArpaError, read_arpa, write_arpa
-from models.kenlm.binary import write_probing
-from models.kenlm.compact import CompactError, pack, read_compact, unpack
-from models.kenlm.corpus import Numbering
-from models.kenlm.estimator import DiscountError, estimate
-from models.kenlm.ngrams import NgramModel
-from models.kenlm.spill import SpillError
+from curricle.models.kenlm.binary import write_probing
+from curricle.models.kenlm.compact import CompactError, pack, read_compact, unpack
+from curricle.models.kenlm.ngrams import NgramModel
+from curricle.models.kenlm.spill import SpillError
+from curricle.models.kenlm.train.arpa import ArpaError, read_arpa, write_arpa
+from curricle.models.kenlm.train.corpus import Numbering
+from curricle.models.kenlm.train.estimator import DiscountError, estimate
 
 DATA = Path(__file__).parent / "data"
 LINES = (DATA / "udhr-en.txt").read_text("utf-8").splitlines()

@@ -4,11 +4,10 @@ import math
 
 import pyarrow as pa
 import pytest
-
-from models.catalog import model_folder
-from models.kenlm.model import load
-from models.kenlm.profiles import normalise_text
-from models.kenlm.scorer import score, score_all
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.model import load
+from curricle.models.kenlm.profiles import normalise_text
+from curricle.models.kenlm.scorer import score, score_all
 
 TEXTS = [
     "The committee will meet again next week to discuss the report.",

@@ -3,10 +3,9 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs
 from hypothesis import given
 from hypothesis import strategies as st
-
-from models.kenlm.paragraphs import mean_and_worst, paragraphs
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,11 @@ import kenlm
 import numpy as np
 import pyarrow as pa
 import pytest
-
-from models.kenlm.binary import write_probing
-from models.kenlm.corpus import Numbering
-from models.kenlm.estimator import estimate
-from models.kenlm.profiles import string_buffers
-from models.kenlm.table import hash_tokens, map_table
+from curricle.models.kenlm.binary import write_probing
+from curricle.models.kenlm.profiles import string_buffers
+from curricle.models.kenlm.table import hash_tokens, map_table
+from curricle.models.kenlm.train.corpus import Numbering
+from curricle.models.kenlm.train.estimator import estimate
 
 LINES = (Path(__file__).parent / "data" / "udhr-en.txt").read_text("utf-8").splitlines()
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from curricle.models.kenlm.profiles import PROFILES, Profile, normalise, normalise_text, profile_named
 from hypothesis import given
 from hypothesis import strategies as st
-
-from models.kenlm.profiles import PROFILES, Profile, normalise, normalise_text, profile_named
 
 ALL = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import kenlm
 import pyarrow as pa
 import pytest
-
-from models.catalog import model_folder
-from models.kenlm.corpus import held_out
-from models.kenlm.model import load, model_path, verify
-from models.kenlm.scorer import score
-from models.kenlm.train import TrainConfig, train
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.model import load, model_path, verify
+from curricle.models.kenlm.scorer import score
+from curricle.models.kenlm.train.corpus import held_out
+from curricle.models.kenlm.train.perplexity_model import TrainConfig, train
 
 LINES = (Path(__file__).parent / "data/udhr-en.txt").read_text("utf-8").splitlines()
 TEXTS = pa.array([f"{number}. {line}" for number in range(20) for line in LINES])

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from models.kenlm.unigram import read_unigram
+from curricle.models.kenlm.unigram import read_unigram
 
 HUGE = b"\xff" * 8 + b"\x7f"  # 2^63 - 1
 

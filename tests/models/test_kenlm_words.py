@@ -4,12 +4,11 @@ import random
 
 import numpy as np
 import pyarrow as pa
-
-from models.catalog import model_folder
-from models.kenlm.profiles import string_buffers
-from models.kenlm.table import hash_token, hash_tokens
-from models.kenlm.tokenizer import SentencePiece
-from models.kenlm.words import MAX_WORD_BYTES
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.profiles import string_buffers
+from curricle.models.kenlm.table import hash_token, hash_tokens
+from curricle.models.kenlm.tokenizer import SentencePiece
+from curricle.models.kenlm.words import MAX_WORD_BYTES
 
 
 def _word(rng: random.Random) -> str:

@@ -7,13 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from curricle.models.cards import ModelError, check_files, file_sha256, read_card, write_card
+from curricle.models.catalog import model_folder
+from curricle.models.language_id import LanguageId, LanguageIdCard, known_codes, lines, load
+from curricle.schemas.languages import LABELS, canonical
 from hypothesis import given
 from hypothesis import strategies as st
-
-from models.cards import ModelError, check_files, file_sha256, read_card, write_card
-from models.catalog import model_folder
-from models.language_id import LanguageId, LanguageIdCard, known_codes, lines, load
-from schemas.languages import LABELS, canonical
 
 GERMAN = "Das ist ein ganz normaler deutscher Satz über das Wetter."
 TURKISH = "Bugün hava çok güzel, birlikte parka gidelim mi?"

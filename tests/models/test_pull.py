@@ -20,19 +20,18 @@ import kenlm
 import pyarrow as pa
 import pytest
 import yaml
-
-from models.cards import CARD, ModelError, check_files, read_card
-from models.catalog import STARTER, cached_models, model_cache, model_folder
-from models.download import Retry, download
-from models.kenlm.card import KenlmCard
-from models.kenlm.model import load, verify
-from models.kenlm.profiles import PROFILES, normalise
-from models.kenlm.scorer import score
-from models.kenlm.tokenizer import SentencePiece
-from models.known import CATALOGUE, KnownKenlm, find_known, known_models, known_names, read_catalogue
-from models.language_id import LanguageIdCard, known_codes
-from models.language_id import load as load_language_id
-from models.pull import pull
+from curricle.models.cards import CARD, ModelError, check_files, read_card
+from curricle.models.catalog import STARTER, cached_models, model_cache, model_folder
+from curricle.models.get.download import Retry, download
+from curricle.models.get.pull import pull
+from curricle.models.get.registry import CATALOGUE, KnownKenlm, find_known, known_models, known_names, read_catalogue
+from curricle.models.kenlm.card import KenlmCard
+from curricle.models.kenlm.model import load, verify
+from curricle.models.kenlm.profiles import PROFILES, normalise
+from curricle.models.kenlm.scorer import score
+from curricle.models.kenlm.tokenizer import SentencePiece
+from curricle.models.language_id import LanguageIdCard, known_codes
+from curricle.models.language_id import load as load_language_id
 
 COMMAND = str(Path(sys.executable).parent / "curricle")
 NOW = Retry(attempts=3, pause_s=0.0)
@@ -646,7 +645,7 @@ def test_offline_the_hub_is_not_asked(server, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(server, tmp_path):
-    program = "import sys; sys.modules['huggingface_hub'] = None; from pipelines.cli.main import main; main()"
+    program = "import sys; sys.modules['huggingface_hub'] = None; from curricle.pipelines.cli.main import main; main()"
     command = [sys.executable, "-c", program, "models", "pull", "hub-en-clean"]
     ended = subprocess.run(command, env=catalogue(tmp_path, server), capture_output=True, text=True, check=False)
     assert ended.stderr == "curricle: hub-en-clean is on the Hugging Face hub: pip install 'curricle[hub]'\n"

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from curricle.models.cards import ModelError
+from curricle.models.raters.classifier import Classifier, ClassifierConfig
 from pydantic import ValidationError
-
-from models.cards import ModelError
-from models.raters.classifier import Classifier, ClassifierConfig
 
 TEXTS = [
     "The heart pumps blood through the body, and the arteries carry it on. " * 4,

@@ -4,11 +4,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from models.cards import ModelError
-from models.raters.dataman import (
+from curricle.models.cards import ModelError
+from curricle.models.raters.dataman import (
     LETTERS,
     LIMITS,
     PROMPTS,
@@ -22,7 +19,9 @@ from models.raters.dataman import (
     parse,
     read_prompt,
 )
-from schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+from hypothesis import given
+from hypothesis import strategies as st
 
 RATINGS = (5, 4, 3, 2, 1, 1, 2, 3, 4, 5, 5, 5, 1, 4)
 GOOD = "\n".join(["C", *map(str, RATINGS)])

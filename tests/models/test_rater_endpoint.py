@@ -11,12 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from curricle.models.cards import ModelError
+from curricle.models.raters.dataman import LETTERS, PUBLISHED, REPLY_PATTERN, parse
+from curricle.models.raters.endpoint import Endpoint, EndpointConfig, EndpointError, pause
+from curricle.schemas.columns import DOMAINS, reply_columns
 from pydantic import ValidationError
-
-from models.cards import ModelError
-from models.raters.dataman import LETTERS, PUBLISHED, REPLY_PATTERN, parse
-from models.raters.endpoint import Endpoint, EndpointConfig, EndpointError, pause
-from schemas.columns import DOMAINS, reply_columns
 
 httpx = pytest.importorskip("httpx", reason="the endpoint rater needs the extra `endpoint`")
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
-from models.cards import ModelError
-from models.raters.dataman import LETTERS, REPLY_TOKENS, messages
-from models.raters.generate import DataManConfig, Generator
-from models.raters.transformers_model import check_packages, find_folder
-from schemas.columns import DOMAINS, QUALITY_CRITERIA, reply_columns
+from curricle.models.cards import ModelError
+from curricle.models.raters.dataman import LETTERS, REPLY_TOKENS, messages
+from curricle.models.raters.generate import DataManConfig, Generator
+from curricle.models.raters.transformers_model import check_packages, find_folder
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA, reply_columns
 
 PROSE = (
     "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "

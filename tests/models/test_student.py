@@ -11,20 +11,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
+from curricle.models.cards import ModelError, check_files
+from curricle.models.catalog import model_folder
+from curricle.models.raters import student
+from curricle.models.raters.embedding import PIECES, VECTORS, Pieces
+from curricle.models.raters.features import HEAD, LIMIT, TAIL, character_table, cut_texts, extract
+from curricle.models.raters.layers import add_kernel, add_ngrams, quantise, top_two
+from curricle.models.raters.ngrams import SLOTS
+from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE
+from curricle.models.raters.student import FILES, HEADS, TABLE, Student
+from curricle.models.raters.train.distil import RARITY, RIDGE, Documents, fit, make_targets
+from curricle.schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from models.cards import ModelError, check_files
-from models.catalog import model_folder
-from models.raters import student
-from models.raters.distil import RARITY, RIDGE, Documents, fit, make_targets
-from models.raters.embedding import PIECES, VECTORS, Pieces
-from models.raters.features import HEAD, LIMIT, TAIL, character_table, cut_texts, extract
-from models.raters.layers import add_kernel, add_ngrams, quantise, top_two
-from models.raters.ngrams import SLOTS
-from models.raters.organizer import TAG_HEADS, TAG_TABLE
-from models.raters.student import FILES, HEADS, TABLE, Student
-from schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
 
 GOOD = (
     "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "

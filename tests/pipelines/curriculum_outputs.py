@@ -8,12 +8,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-
-from models.cards import file_sha256
-from pipelines.curriculum.plan_file import load_plan
-from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.curriculum.workers import Processes
-from schemas.shards import document_id
+from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.plan_file import load_plan
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.pipelines.curriculum.workers import Processes
+from curricle.schemas.shards import document_id
 
 QUIET = Processes(1, quiet=True)
 CLUSTERS = [None, 1, 2, 3, 4, 5, 99, 100, 999, 1000, 50_000]

@@ -14,15 +14,14 @@ from typing import ClassVar
 
 import orjson
 import pyarrow as pa
-
-from pipelines.launch.beam import beam_launcher
-from pipelines.launch.engine import Engine
-from pipelines.launch.local import local_launcher
-from pipelines.plan import make_plan
-from pipelines.recipe import check_recipe
-from pipelines.run import run
-from pipelines.stages import STAGES, Stage
-from schemas.config import Config
+from curricle.pipelines.engines.job import Engine
+from curricle.pipelines.engines.launcher import beam_launcher
+from curricle.pipelines.execute.local import local_launcher
+from curricle.pipelines.execute.run import run
+from curricle.pipelines.plan.recipe import check_recipe
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.pipelines.plan.stage_table import STAGES, Stage
+from curricle.schemas.config import Config
 
 
 class PoisonConfig(Config):

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-
-from pipelines.launch.events import Progressed, Report
-from pipelines.launch.pool import run_tasks
+from curricle.pipelines.execute.events import Progressed, Report
+from curricle.pipelines.execute.fork_server import run_tasks
 
 SECONDS = 20.0  # a bound for what takes milliseconds
 

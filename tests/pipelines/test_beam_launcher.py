@@ -7,13 +7,12 @@ from pathlib import Path
 
 import orjson
 import pytest
-
-from pipelines.cli.demo import SAMPLE
-from pipelines.cli.main import main
-from pipelines.engines.dataflow import missing_extra
-from pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
-from pipelines.engines.settings import is_local, settings
-from pipelines.launch.engine import Engine, one_line
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.cli.main import main
+from curricle.pipelines.engines.dataflow import missing_extra
+from curricle.pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
+from curricle.pipelines.engines.job import Engine, one_line
+from curricle.pipelines.engines.settings import is_local, settings
 
 EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
 
@@ -92,9 +91,9 @@ def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
     gone.write_text('{"text": "one"}\n')
     (tmp_path / "out").mkdir()
     code = (
-        "import sys; from pathlib import Path; from pipelines.plan import make_plan; from pipelines.recipe import load_recipe;"
-        "from pipelines.run import run; from pipelines.launch.beam import beam_launcher;"
-        "from pipelines.launch.engine import Engine;"
+        "import sys; from pathlib import Path; from curricle.pipelines.plan.run_plan import make_plan; from curricle.pipelines.plan.recipe import load_recipe;"
+        "from curricle.pipelines.execute.run import run; from curricle.pipelines.engines.launcher import beam_launcher;"
+        "from curricle.pipelines.engines.job import Engine;"
         f"plan = make_plan(load_recipe('web'), [{str(gone)!r}]); Path({str(gone)!r}).unlink();"
         f"result = run(plan, Path({str(tmp_path / 'out')!r}), beam_launcher(Engine('PrismRunner', {EMBEDDED[4:]!r}, 1)), True);"
         "print(result.failed); sys.exit(bool(result.failed))"
@@ -175,7 +174,7 @@ def test_dataflow_takes_the_graph_in_a_dry_run():
 
 
 def test_without_the_extra_a_line_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("pipelines.engines.dataflow.find_spec", lambda _: None)
+    monkeypatch.setattr("curricle.pipelines.engines.dataflow.find_spec", lambda _: None)
     with pytest.raises(RunnerError, match=r"pip install 'curricle\[gcp\]'"):
         Engine("DataflowRunner", (*GIVEN, "--setup_file=./setup.py"), 1)
 

@@ -13,15 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
-
-from models.cards import file_sha256, write_card
-from models.kenlm.card import KenlmCard
-from pipelines.cli.demo import SAMPLE
-from pipelines.cli.main import group
-from pipelines.fingerprint import fingerprint_sha256
-from pipelines.manifest import OutputError
-from pipelines.plan import make_plan
-from pipelines.recipe import RecipeError, load_recipe
+from curricle.models.cards import file_sha256, write_card
+from curricle.models.kenlm.card import KenlmCard
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.cli.main import group
+from curricle.pipelines.output.manifest import OutputError
+from curricle.pipelines.plan.fingerprint import fingerprint_sha256
+from curricle.pipelines.plan.recipe import RecipeError, load_recipe
+from curricle.pipelines.plan.run_plan import make_plan
 
 ARPA = r"""\data\
 ngram 1=4

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-
-from models.cards import ModelError, read_card
-from models.catalog import STARTER, starter_models
-from models.kenlm.card import KenlmCard
-from models.known import known_models
-from pipelines.cli.main import group
+from curricle.models.cards import ModelError, read_card
+from curricle.models.catalog import STARTER, starter_models
+from curricle.models.get.registry import known_models
+from curricle.models.kenlm.card import KenlmCard
+from curricle.pipelines.cli.main import group
 
 DATA = Path(__file__).parents[1] / "models" / "data"
 ADD = ["add", str(DATA / "o3.trie.bin"), "--name", "udhr", "--language", "eng", "--role", "harmful", "--profile", "oscar-harmful"]

@@ -19,19 +19,18 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 import zstandard
-
-from models.cards import file_sha256
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.plan_file import SHIPPED, load_plan
-from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.manifest import OutputError
-from schemas.yaml_file import shipped
+from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.plan_file import SHIPPED, load_plan
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.pipelines.output.manifest import OutputError
+from curricle.schemas.yaml_file import shipped
 
 sys.path.append(str(Path(__file__).parent))
 
 from curriculum_outputs import QUIET, make, rows, store
 
-CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
+CLI = [sys.executable, "-c", "from curricle.pipelines.cli.main import main; main()"]
 PHASES, HELDOUT = "read_parquet('CUR/0*/*.parquet')", "read_parquet('CUR/heldout/**/*.parquet')"
 
 

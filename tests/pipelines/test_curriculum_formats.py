@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-
-from models.cards import file_sha256
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.plan_file import load_plan
-from pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.plan_file import load_plan
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
 
 sys.path.append(str(Path(__file__).parent))
 

@@ -6,18 +6,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from curricle.pipelines.curriculum.cells import make_cells, passing
+from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.kernels import NO_SCORE, Ranking, keyed, ordered, quantiles, salt, take
+from curricle.pipelines.curriculum.order import order_rows, worst_window
+from curricle.pipelines.curriculum.quotas import quotas, spread
+from curricle.pipelines.curriculum.scoring import gumbel, percentile_bins, score, z_scores
+from curricle.schemas.curriculum import Bucket, Condition, Curriculum, Order, Phase, Score, Select
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from pipelines.curriculum.cells import make_cells, passing
-from pipelines.curriculum.documents import Documents, Labels
-from pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.kernels import NO_SCORE, Ranking, keyed, ordered, quantiles, salt, take
-from pipelines.curriculum.order import order_rows, worst_window
-from pipelines.curriculum.quotas import quotas, spread
-from pipelines.curriculum.scoring import gumbel, percentile_bins, score, z_scores
-from schemas.curriculum import Bucket, Condition, Curriculum, Order, Phase, Score, Select
 
 MASK = 2**64 - 1
 SCORES = st.one_of(st.none(), st.integers(1, 5).map(float), st.floats(-1e6, 1e6, width=32))

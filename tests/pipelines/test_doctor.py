@@ -4,8 +4,7 @@ import stat
 
 import pytest
 from click.testing import CliRunner
-
-from pipelines.cli.doctor import command
+from curricle.pipelines.cli.doctor import command
 
 
 @pytest.fixture
@@ -54,8 +53,8 @@ def test_an_object_store_is_no_local_folder_for_dataflow(bare):
 
 
 def test_a_run_without_go_is_refused_in_one_line(bare):
-    from pipelines.engines.flags import RunnerError
-    from pipelines.engines.programs import server_command
+    from curricle.pipelines.engines.flags import RunnerError
+    from curricle.pipelines.engines.programs import server_command
 
     with pytest.raises(RunnerError, match="needs Go to build Prism once"):
         server_command("PrismRunner", {}, 1, bare)

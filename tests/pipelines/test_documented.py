@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 import pytest
-
-from pipelines.cli.main import COMMANDS, group
-from pipelines.data_model import data_model
-from pipelines.stages import STAGES
-from schemas.columns import COLUMNS
+from curricle.pipelines.cli.main import COMMANDS, group
+from curricle.pipelines.output.data_model import data_model
+from curricle.pipelines.plan.stage_table import STAGES
+from curricle.schemas.columns import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import ClassVar
 
-from models.cards import Card, write_card
-from pipelines.fingerprint import model_hashes, model_sha256
-from schemas.config import Config
+from curricle.models.cards import Card, write_card
+from curricle.pipelines.plan.fingerprint import model_hashes, model_sha256
+from curricle.schemas.config import Config
 
 
 class Uses(Config):
@@ -39,7 +39,7 @@ def test_a_worker_with_another_models_package_is_refused(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("")
     code = (
-        "import sys; from pipelines.fingerprint import check_code, code_sha256; mine = code_sha256(); check_code(mine)\n"
+        "import sys; from curricle.pipelines.plan.fingerprint import check_code, code_sha256; mine = code_sha256(); check_code(mine)\n"
         f"del sys.modules['models']; sys.path.insert(0, {str(tmp_path)!r}); check_code.cache_clear()\n"
         "check_code(mine)"
     )

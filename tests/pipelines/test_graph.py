@@ -7,16 +7,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
-
-from pipelines.cli.demo import SAMPLE
-from pipelines.engines.fused import GraphError, fused_stages, plan_pipeline
-from pipelines.graph import build
-from pipelines.plan import make_plan
-from pipelines.recipe import SHIPPED, load_recipe
-from pipelines.work import local_options
-from schemas.yaml_file import shipped
-from stages.read.transform import ReadShard
-from stages.write import Sink
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.engines.fused import GraphError, fused_stages, plan_pipeline
+from curricle.pipelines.execute.graph import build
+from curricle.pipelines.execute.read_shards import ReadShard
+from curricle.pipelines.execute.work import local_options
+from curricle.pipelines.output.write import Sink
+from curricle.pipelines.plan.recipe import SHIPPED, load_recipe
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.schemas.yaml_file import shipped
 
 CHECKED = PipelineOptions([], runner="FnApiRunner")
 

@@ -9,10 +9,9 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipelines.inputs import InputError, InputFile, find_inputs, plan_shards
-from stages.read.config import ReadConfig
-from stages.read.shard import read_shard
+from curricle.pipelines.inputs.find import InputError, InputFile, find_inputs, plan_shards
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.shard import read_shard
 
 LINE = b'{"text":"a"}\n'
 

@@ -12,27 +12,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-
-from models.catalog import model_folder
-from pipelines.curriculum.errors import CurriculumError
-from pipelines.curriculum.plan_file import load_plan
-from pipelines.curriculum.run import make_curriculum, write_curriculum
-from pipelines.curriculum.workers import Processes
-from pipelines.inputs import InputError
-from pipelines.manifest import OutputError
-from pipelines.mixture.config import UnitsConfig
-from pipelines.mixture.fit import bounds, fit_weights, write_mixture
-from pipelines.mixture.predict import predict, read_candidates
-from pipelines.mixture.score import ScoreTask, score_target
-from pipelines.mixture.target import read_target
-from pipelines.mixture.units import Trained, Units, find_units, train_units
-from schemas.shards import document_id
+from curricle.models.catalog import model_folder
+from curricle.pipelines.curriculum.errors import CurriculumError
+from curricle.pipelines.curriculum.plan_file import load_plan
+from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
+from curricle.pipelines.curriculum.workers import Processes
+from curricle.pipelines.inputs.find import InputError
+from curricle.pipelines.mixture.config import UnitsConfig
+from curricle.pipelines.mixture.fit import bounds, fit_weights, write_mixture
+from curricle.pipelines.mixture.predict import predict, read_candidates
+from curricle.pipelines.mixture.score import ScoreTask, score_target
+from curricle.pipelines.mixture.target import read_target
+from curricle.pipelines.mixture.units import Trained, Units, find_units, train_units
+from curricle.pipelines.output.manifest import OutputError
+from curricle.schemas.shards import document_id
 
 sys.path.append(str(Path(__file__).parent))
 
 from curriculum_outputs import QUIET, store
 
-CLI = [sys.executable, "-c", "from pipelines.cli.main import main; main()"]
+CLI = [sys.executable, "-c", "from curricle.pipelines.cli.main import main; main()"]
 LETTERS = {"Law": "abdeg", "Culture": "ilmno", "Medicine": "rstuv"}
 CONFIG = UnitsConfig(by=("domain", "language"), unit_bytes=30_000)
 FREE = np.ones(3)

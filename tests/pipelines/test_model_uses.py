@@ -3,12 +3,11 @@
 import shutil
 
 import pytest
-
-from models.catalog import model_folder
-from pipelines.fingerprint import model_sha256
-from pipelines.model_uses import check_models, language_of, model_uses
-from pipelines.recipe import RecipeError, check_recipe
-from schemas.thresholds import ModelUse, Thresholds
+from curricle.models.catalog import model_folder
+from curricle.pipelines.plan.fingerprint import model_sha256
+from curricle.pipelines.plan.model_uses import check_models, language_of, model_uses
+from curricle.pipelines.plan.recipe import RecipeError, check_recipe
+from curricle.schemas.thresholds import ModelUse, Thresholds
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-
-from pipelines.launch.events import Failed, Finished, Progressed, Retried, Started
-from pipelines.launch.pool import run_tasks
+from curricle.pipelines.execute.events import Failed, Finished, Progressed, Retried, Started
+from curricle.pipelines.execute.fork_server import run_tasks
 
 HERE = str(Path(__file__).parent)
 sys.path.append(HERE)  # the workers import the tasks by name
@@ -253,7 +252,7 @@ def test_the_program_that_starts_it_is_not_imported_again(how: str, tmp_path: Pa
     program = tmp_path / ("program" if how == "extensionless" else "program.py")
     program.write_text(
         "import pool_tasks\n"
-        "from pipelines.launch.pool import run_tasks\n"
+        "from curricle.pipelines.execute.fork_server import run_tasks\n"
         "print([outcome.result for outcome in run_tasks([1, 2], pool_tasks.square, workers=2, on_event=lambda event: None)])\n"
     )
     arguments = ["-m", "program"] if how == "module" else [str(program)]

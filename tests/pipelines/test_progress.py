@@ -3,10 +3,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from curricle.pipelines.execute.events import Failed, Finished, Progressed, Retried, Started
+from curricle.pipelines.execute.progress_display import Counts, RunState, duration, show_progress, summary, trouble
 from rich.console import Console
-
-from pipelines.launch.events import Failed, Finished, Progressed, Retried, Started
-from pipelines.launch.progress import Counts, RunState, duration, show_progress, summary, trouble
 
 
 @dataclass(frozen=True)

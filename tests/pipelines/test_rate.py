@@ -10,18 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from curricle.models.cards import ModelError
+from curricle.models.catalog import model_folder
+from curricle.models.raters import student
+from curricle.pipelines.cli.main import group
+from curricle.pipelines.inputs.find import InputError
+from curricle.pipelines.inputs.sample import choose
+from curricle.pipelines.output.manifest import OutputError
+from curricle.pipelines.plan.recipe import RecipeError
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 from hypothesis import given
 from hypothesis import strategies as st
-
-from models.cards import ModelError
-from models.catalog import model_folder
-from models.raters import student
-from pipelines.cli.main import group
-from pipelines.inputs import InputError
-from pipelines.manifest import OutputError
-from pipelines.recipe import RecipeError
-from pipelines.sample import choose
-from schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 pytest.importorskip("httpx", reason="the endpoint rater needs the extra `endpoint`")
 
@@ -198,7 +197,7 @@ def test_a_folder_of_something_else_is_left_alone(kept, tmp_path):
 
 
 def curricle(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from pipelines.cli.main import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from curricle.pipelines.cli.main import main; main()", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 

@@ -9,14 +9,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-
-from models.cards import ModelError, check_files
-from models.raters.ratings import RatingColumns
-from models.raters.student import FILES
-from pipelines.agreement import compare
-from pipelines.cli.raters import command
-from schemas.columns import QUALITY_CRITERIA
-from stages.quality import QualityConfig, load_raters
+from curricle.models.cards import ModelError, check_files
+from curricle.models.raters.ratings import RatingColumns
+from curricle.models.raters.student import FILES
+from curricle.pipelines.cli.raters import command
+from curricle.pipelines.ratings.agreement import compare
+from curricle.schemas.columns import QUALITY_CRITERIA
+from curricle.stages.quality import QualityConfig, load_raters
 
 NAMES = RatingColumns()
 

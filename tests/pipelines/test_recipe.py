@@ -1,10 +1,9 @@
 import re
 
 import pytest
-
-from pipelines.plan import output_schemas, place_decisions
-from pipelines.recipe import SHIPPED, RecipeError, check_recipe, load_recipe
-from schemas.yaml_file import shipped
+from curricle.pipelines.plan.recipe import SHIPPED, RecipeError, check_recipe, load_recipe
+from curricle.pipelines.plan.run_plan import output_schemas, place_decisions
+from curricle.schemas.yaml_file import shipped
 
 
 @pytest.mark.parametrize("name", shipped(SHIPPED))

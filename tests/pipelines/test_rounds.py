@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from pipelines import attempts as notes
-from pipelines.launch.events import Finished
-from pipelines.launch.rounds import FRUITLESS, Rounds, Stopped, Watch
+from curricle.pipelines.engines.rounds import FRUITLESS, Rounds, Stopped, Watch
+from curricle.pipelines.execute import attempt_log as notes
+from curricle.pipelines.execute.events import Finished
 
 
 @dataclass(frozen=True)
@@ -124,9 +123,7 @@ def test_a_cause_that_passes_costs_nothing(job):
 
 
 def test_a_worker_that_is_gone_is_seen_once_nobody_else_is_at_work(job):
-    died = (
-        "import sys; from pipelines.attempts import Attempts; Attempts(sys.argv[1], 9).begun(sys.argv[2]).__enter__(); sys.exit()"
-    )
+    died = "import sys; from curricle.pipelines.execute.attempt_log import Attempts; Attempts(sys.argv[1], 9).begun(sys.argv[2]).__enter__(); sys.exit()"
     job.next()
     before = job.attempts.signs()
     assert not job.attempts.lost(before)

@@ -8,8 +8,7 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
-
-from pipelines.cli.demo import SAMPLE
+from curricle.pipelines.cli.demo import SAMPLE
 
 
 def curricle(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -173,11 +172,11 @@ def test_plan_and_models_say_what_there_is():
 
 WITHOUT_NUMBA = """
 import sys
-from pipelines.plan import make_plan
-from pipelines.recipe import load_recipe
-from pipelines.task import ShardTask
-from pipelines.work import run_shard
-from stages.write import Sink
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.pipelines.plan.recipe import load_recipe
+from curricle.pipelines.execute.task import ShardTask
+from curricle.pipelines.execute.work import run_shard
+from curricle.pipelines.output.write import Sink
 
 sys.modules["numba"] = None  # an import of it fails
 settings = ["stages.heuristics.variants=[datatrove, nemo-curator, dolma]", "stages.perplexity.paragraphs={}"]
@@ -200,14 +199,14 @@ def test_every_stage_runs_without_numba_from_an_empty_cache(demo, tmp_path):
 
 def test_a_plan_and_a_local_launch_import_no_beam_and_no_compiler():
     code = (
-        "import sys, pipelines.plan, pipelines.run, pipelines.summary, pipelines.launch.local\n"
+        "import sys, curricle.pipelines.plan.run_plan, curricle.pipelines.execute.run, curricle.pipelines.cli.summary, curricle.pipelines.execute.local\n"
         "print([m for m in ('apache_beam', 'numba') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_help_loads_neither_beam_nor_a_model_library():
-    code = "import sys, pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
+    code = "import sys, curricle.pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -1,10 +1,18 @@
 """Language codes: what is accepted, what it becomes, and what the message for the rest says."""
 
 import pytest
+from curricle.schemas.languages import (
+    CODES,
+    LABELS,
+    LANGUAGES,
+    UNDETERMINED,
+    WITHOUT_SPACES,
+    canonical,
+    language_name,
+    short_code,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-
-from schemas.languages import CODES, LABELS, LANGUAGES, UNDETERMINED, WITHOUT_SPACES, canonical, language_name, short_code
 
 
 def test_the_table_holds_each_of_lid_176s_labels_once_and_no_iso_code_twice():

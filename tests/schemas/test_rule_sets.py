@@ -1,8 +1,7 @@
 import pytest
-
-from schemas.columns import COLUMNS
-from schemas.rule_sets import RuleSetError, expand, fineweb2_languages, rule_sets
-from schemas.rules import Rule
+from curricle.schemas.columns import COLUMNS
+from curricle.schemas.rule import Rule
+from curricle.schemas.rule_sets import RuleSetError, expand, fineweb2_languages, rule_sets
 
 
 @pytest.mark.parametrize("name", rule_sets())

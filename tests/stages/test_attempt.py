@@ -5,18 +5,17 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pyarrow as pa
 import pytest
-
-from pipelines.inputs import find_inputs, plan_shards
-from pipelines.plan import output_schemas
-from pipelines.work import local_options
-from schemas.shards import Envelope, Shard, seal
-from stages.attempt import ShardError, fail, fail_batch, given_up, keep_failures
-from stages.commit import WriteShards
-from stages.decide import DecideConfig, decide
-from stages.kernel import RunKernel, RunStage
-from stages.read.config import ReadConfig
-from stages.read.transform import ReadShard
-from stages.write import Sink
+from curricle.pipelines.execute.commit import WriteShards
+from curricle.pipelines.execute.read_shards import ReadShard
+from curricle.pipelines.execute.run_stage import RunKernel, RunStage
+from curricle.pipelines.execute.shard_failure import ShardError, fail, fail_batch, given_up, keep_failures
+from curricle.pipelines.execute.work import local_options
+from curricle.pipelines.inputs.find import find_inputs, plan_shards
+from curricle.pipelines.output.write import Sink
+from curricle.pipelines.plan.run_plan import output_schemas
+from curricle.schemas.shards import Envelope, Shard, seal
+from curricle.stages.decide import DecideConfig, decide
+from curricle.stages.read.config import ReadConfig
 
 WHOLE = Shard(name="a", source="in/a.jsonl", url="/in/a.jsonl", format="jsonl")
 RANGE = Shard(name="b", source="in/b.parquet", url="/in/b.parquet", format="parquet", start=3, end=7)

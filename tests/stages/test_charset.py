@@ -1,10 +1,9 @@
 import codecs
 
 import pytest
+from curricle.stages.charset import codec_of, decode_html, header_codec, meta_codec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from stages.charset import codec_of, decode_html, header_codec, meta_codec
 
 LABELS = {
     "iso-8859-1 is windows-1252": ("ISO-8859-1", "cp1252"),

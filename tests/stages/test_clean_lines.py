@@ -8,14 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.cleaning_columns import CLEAN_LINES
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-
-from schemas.cleaning_columns import CLEAN_LINES
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
-from stages.kernel import RunStage
 
 GOOD = "This is a line of prose."
 ADVERSARIAL = [

@@ -11,22 +11,21 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
-
-from models.cards import ModelError
-from pipelines.card import dataset_card
-from pipelines.cli.demo import SAMPLE
-from pipelines.manifest import Totals
-from pipelines.plan import Plan, make_plan
-from pipelines.recipe import RecipeError, check_recipe
-from pipelines.task import ShardTask
-from pipelines.work import run_shard
-from schemas.columns import DEAD
-from schemas.rules import Rule
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
-from stages.decide import DecideConfig, decide
-from stages.kernel import RunStage
-from stages.write import Sink
+from curricle.models.cards import ModelError
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.pipelines.execute.task import ShardTask
+from curricle.pipelines.execute.work import run_shard
+from curricle.pipelines.output.dataset_card import dataset_card
+from curricle.pipelines.output.manifest import Totals
+from curricle.pipelines.output.write import Sink
+from curricle.pipelines.plan.recipe import RecipeError, check_recipe
+from curricle.pipelines.plan.run_plan import Plan, make_plan
+from curricle.schemas.columns import DEAD
+from curricle.schemas.rule import Rule
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
+from curricle.stages.decide import DecideConfig, decide
 
 PROSE = "The quick brown fox jumps over the lazy dog and then it rests with all of the others.\n" * 8
 
@@ -180,7 +179,7 @@ def test_no_step_is_an_error_of_the_plan():
 
 def test_datatrove_is_imported_when_a_recipe_names_a_step_of_it():
     code = (
-        "import sys, pipelines.recipe as r; assert 'datatrove' not in sys.modules;"
+        "import sys, curricle.pipelines.plan.recipe as r; assert 'datatrove' not in sys.modules;"
         "r.check_recipe('r', {'stages': {'datatrove': {'filter': 'C4QualityFilter'}}}, 'r'); assert 'datatrove' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)

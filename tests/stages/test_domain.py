@@ -5,15 +5,14 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.models.cards import ModelError
+from curricle.models.catalog import model_folder
+from curricle.models.raters.student import Student
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.domain import DomainConfig, load_model, tag_domain
 from pydantic import ValidationError
-
-from models.cards import ModelError
-from models.catalog import model_folder
-from models.raters.student import Student
-from schemas.columns import DOMAIN, FORMAT, TOPIC
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.domain import DomainConfig, load_model, tag_domain
-from stages.kernel import RunStage
 
 MEDICINE = "The patients were treated with antibiotics after surgery; the infection in the lung was diagnosed by the doctor. " * 3
 COOKING = "Add the onions and the garlic to the pan, stir in the flour and the butter, and bake the recipe for an hour. " * 3

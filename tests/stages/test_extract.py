@@ -8,15 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.column import schema_of
+from curricle.schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
+from curricle.stages.charset import codec_of, decode_html
+from curricle.stages.extract import ExtractConfig, binary_kind, extract_text, extract_with
+from curricle.stages.markup import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from schemas.column import schema_of
-from schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
-from stages.charset import codec_of, decode_html
-from stages.extract import ExtractConfig, binary_kind, extract_text, extract_with
-from stages.kernel import RunStage
-from stages.markup import Page
 
 CONFIG = ExtractConfig()
 PAGE = "<html><head><title> A &amp;\n b </title></head><body><p>Çok güzel – naïve</p><p>two</p></body></html>"

@@ -7,16 +7,15 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.heuristic_columns import DATATROVE
+from curricle.schemas.rule import Rule
+from curricle.schemas.rule_sets import expand
+from curricle.stages.decide import DecideConfig, decide
+from curricle.stages.heuristics.config import HeuristicsConfig
+from curricle.stages.heuristics.tag import Measure, load_kernels, tag_heuristics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from schemas.heuristic_columns import DATATROVE
-from schemas.rule_sets import expand
-from schemas.rules import Rule
-from stages.decide import DecideConfig, decide
-from stages.heuristics.config import HeuristicsConfig
-from stages.heuristics.tag import Measure, load_kernels, tag_heuristics
-from stages.kernel import RunStage
 
 ENGLISH = HeuristicsConfig(language="en")
 SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb")

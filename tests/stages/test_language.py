@@ -8,15 +8,14 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.models.cards import ModelError
+from curricle.models.catalog import model_folder
+from curricle.models.language_id import LanguageId
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.columns import LANGUAGE
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.language import LanguageConfig, load_model, tag_language
 from pydantic import ValidationError
-
-from models.cards import ModelError
-from models.catalog import model_folder
-from models.language_id import LanguageId
-from schemas.columns import LANGUAGE
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.kernel import RunStage
-from stages.language import LanguageConfig, load_model, tag_language
 
 TEXTS = ["Bugün hava çok güzel,\nbirlikte parka gidelim mi?", None, "", " \n", "This is a plain English sentence."]
 

@@ -1,6 +1,5 @@
 import pytest
-
-from stages.markup import READERS, Page, PageCostError, check_cost, read_page, read_resiliparse, read_trafilatura
+from curricle.stages.markup import READERS, Page, PageCostError, check_cost, read_page, read_resiliparse, read_trafilatura
 
 SENTENCE = "The river rose in the night and the bridge was closed until the morning. "
 ARTICLE = f"<html><head><title>T</title></head><body><h1>Head</h1><p>{SENTENCE * 3}</p><p>{SENTENCE * 2}</p></body></html>"

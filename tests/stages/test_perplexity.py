@@ -11,17 +11,16 @@ import pytest
 import yaml
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.models.cards import ModelError, file_sha256, write_card
+from curricle.models.catalog import model_folder, starter_models
+from curricle.models.kenlm.card import KenlmCard
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-
-from models.cards import ModelError, file_sha256, write_card
-from models.catalog import model_folder, starter_models
-from models.kenlm.card import KenlmCard
-from schemas.columns import PARAGRAPHS, PERPLEXITY
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.kernel import RunStage
-from stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
 
 ARPA = """\\data\\
 ngram 1=5

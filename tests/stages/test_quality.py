@@ -8,17 +8,16 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.models.cards import ModelError
+from curricle.models.catalog import model_folder
+from curricle.models.raters.backends import StudentConfig
+from curricle.models.raters.rater import Rater
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.pipelines.plan.recipe import RecipeError, check_recipe
+from curricle.schemas.columns import QUALITY, QUALITY_CRITERIA
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.quality import QualityConfig, load_raters, rate_quality
 from pydantic import ValidationError
-
-from models.cards import ModelError
-from models.catalog import model_folder
-from models.raters.backends import StudentConfig
-from models.raters.rater import Rater
-from pipelines.recipe import RecipeError, check_recipe
-from schemas.columns import QUALITY, QUALITY_CRITERIA
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.kernel import RunStage
-from stages.quality import QualityConfig, load_raters, rate_quality
 
 PROSE = "The river rises in the hills north of the town and flows for ninety miles before it meets the sea. " * 4
 NAMES = [column.name for column in QUALITY]

@@ -1,11 +1,10 @@
 """What a recipe may say under `read`, and how a wrong setting is refused."""
 
 import pytest
+from curricle.schemas.column import schema_of
+from curricle.schemas.columns import COLUMNS, READ_SCHEMA
+from curricle.stages.read.config import ReadConfig
 from pydantic import ValidationError
-
-from schemas.column import schema_of
-from schemas.columns import COLUMNS, READ_SCHEMA
-from stages.read.config import ReadConfig
 
 
 def test_the_defaults_write_the_read_schema() -> None:

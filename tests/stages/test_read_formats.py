@@ -4,8 +4,7 @@ import gzip
 
 import pytest
 import zstandard
-
-from stages.read.formats import format_of
+from curricle.stages.read.formats import format_of
 
 WARC = b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"
 JSONL = b'{"text":"a"}\n'

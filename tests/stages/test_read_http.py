@@ -6,9 +6,8 @@ import zlib
 
 import pytest
 import zstandard
+from curricle.stages.read.http import decode_body, is_html, parse_response
 from fastwarc.stream_io import BrotliWriter
-
-from stages.read.http import decode_body, is_html, parse_response
 
 BODY = b"<html>" + b"hello " * 100
 LIMIT = 1 << 20

@@ -8,13 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from curricle.schemas.columns import READ_SCHEMA
+from curricle.schemas.shards import Shard, document_id
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.parquet import check_columns, read_parquet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from schemas.columns import READ_SCHEMA
-from schemas.shards import Shard, document_id
-from stages.read.config import ReadConfig
-from stages.read.parquet import check_columns, read_parquet
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> tuple[list[dict], list[str]]:

@@ -10,12 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
-
-from schemas.columns import READ_SCHEMA
-from schemas.shards import Shard, unseal
-from stages.read.config import ReadConfig
-from stages.read.shard import read_shard
-from stages.read.transform import ReadShard
+from curricle.pipelines.execute.read_shards import ReadShard
+from curricle.schemas.columns import READ_SCHEMA
+from curricle.schemas.shards import Shard, unseal
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.shard import read_shard
 
 LINES = b'{"text":"a"}\nbad\n{"text":"b"}\n'
 

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from curricle.schemas.columns import READ_SCHEMA
+from curricle.schemas.shards import Shard, document_id
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.text import read_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from schemas.columns import READ_SCHEMA
-from schemas.shards import Shard, document_id
-from stages.read.config import ReadConfig
-from stages.read.text import read_text
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> list[dict]:

@@ -7,15 +7,14 @@ from pathlib import Path
 import orjson
 import pytest
 import zstandard
+from curricle.schemas.columns import READ_SCHEMA
+from curricle.schemas.shards import Shard, document_id
+from curricle.stages.read.compressed import Gzip, Zstd
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.warc import read_warc
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-
-from schemas.columns import READ_SCHEMA
-from schemas.shards import Shard, document_id
-from stages.read.compressed import Gzip, Zstd
-from stages.read.config import ReadConfig
-from stages.read.warc import read_warc
 
 HTML = b"<html><p>%s</p></html>"
 

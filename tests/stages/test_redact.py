@@ -9,14 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.schemas.cleaning_columns import REDACT
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.stages.redact import EMAILS, IPS, RedactConfig, redact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-
-from schemas.cleaning_columns import REDACT
-from schemas.shards import Envelope, Shard, seal, unseal
-from stages.kernel import RunStage
-from stages.redact import EMAILS, IPS, RedactConfig, redact
 
 ADVERSARIAL = [
     "",

@@ -11,23 +11,22 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from curricle.models.cards import Card, ModelError, check_files, read_card
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.pipelines.plan.fingerprint import model_hashes
+from curricle.pipelines.plan.recipe import check_recipe
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.schemas.rule import Rule
+from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.schemas.url_columns import URL_RULES
+from curricle.stages.decide import DecideConfig, decide
+from curricle.stages.url_rules.blocklist_table import HASHES, EntryTable, hash_entries
+from curricle.stages.url_rules.config import UrlRulesConfig
+from curricle.stages.url_rules.lists import list_files
+from curricle.stages.url_rules.tag import UrlRules, tag_url_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-
-from models.cards import Card, ModelError, check_files, read_card
-from pipelines.fingerprint import model_hashes
-from pipelines.plan import make_plan
-from pipelines.recipe import check_recipe
-from schemas.rules import Rule
-from schemas.shards import Envelope, Shard, seal, unseal
-from schemas.url_columns import URL_RULES
-from stages.decide import DecideConfig, decide
-from stages.kernel import RunStage
-from stages.url_rules.compiled import HASHES, EntryTable, hash_entries
-from stages.url_rules.config import UrlRulesConfig
-from stages.url_rules.lists import list_files
-from stages.url_rules.tag import UrlRules, tag_url_rules
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .registered_domain. property is deprecated")  # read by datatrove
 

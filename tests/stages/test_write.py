@@ -2,11 +2,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from schemas.column import schema_of
-from schemas.columns import DEAD, DECISION, DOCUMENT
-from schemas.shards import Envelope, Shard
-from stages.write import ShardWriter, Sink, manifest_path
+from curricle.pipelines.output.write import ShardWriter, Sink, manifest_path
+from curricle.schemas.column import schema_of
+from curricle.schemas.columns import DEAD, DECISION, DOCUMENT
+from curricle.schemas.shards import Envelope, Shard
 
 SHARD = Shard(name="a.jsonl-1", source="a.jsonl", url="/a.jsonl", format="jsonl", size=9)
 SCHEMAS = {
@@ -72,7 +71,7 @@ def test_the_same_shard_twice_ends_in_the_same_bytes(tmp_path):
 
 
 def test_many_batches_are_written_in_row_groups_and_none_is_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.write.ROW_GROUP_BYTES", 200)
+    monkeypatch.setattr("curricle.pipelines.output.write.ROW_GROUP_BYTES", 200)
     write(tmp_path, [rows("k", "k", "r")] * 7)
     kept = pq.ParquetFile(tmp_path / "kept/part-a.jsonl-1.parquet")
     assert kept.metadata.num_rows == 14

@@ -8,9 +8,8 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pytest
-
-from pipelines.cli.demo import SAMPLE
-from pipelines.cli.main import main
+from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.cli.main import main
 
 INPUTS = sorted(path for path in SAMPLE.iterdir() if path.suffix != ".md")
 RECIPE = """

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from stages.storage.files import StoreError, open_input
-from stages.storage.objects import CHUNK, ObjectOutput, ObjectPath
+from curricle.storage.files import StoreError, open_input
+from curricle.storage.objects import CHUNK, ObjectOutput, ObjectPath
 
 COMMIT = """
 import sys
 from pathlib import Path
-from stages.storage.objects import ObjectOutput, ObjectPath
+from curricle.storage.objects import ObjectOutput, ObjectPath
 ObjectOutput(ObjectPath(sys.argv[1])).commit(Path(sys.argv[2]), "kept/x")
 """
 READ = """
 import sys
-from stages.read.files import Window
-from stages.storage.files import open_input
+from curricle.stages.read.files import Window
+from curricle.storage.files import open_input
 with open_input(sys.argv[1]) as file:
     window = Window(file)
     while window.take(1 << 18):
@@ -31,7 +31,7 @@ PEAK = "print(next(line for line in open('/proc/self/status') if line.startswith
 
 @pytest.fixture
 def output(store, monkeypatch) -> ObjectOutput:
-    monkeypatch.setattr("stages.storage.objects.PAUSE_S", 0.0)
+    monkeypatch.setattr("curricle.storage.objects.PAUSE_S", 0.0)
     return ObjectOutput(ObjectPath(f"{store.url}/out"))
 
 

@@ -1,11 +1,10 @@
 """`curricle models`."""
 
 import click
-
-from pipelines.cli.models.calibrate import calibrate
-from pipelines.cli.models.get import add, pull
-from pipelines.cli.models.show import info, list_models, verify
-from pipelines.cli.models.train import train
+from curricle.pipelines.cli.models.calibrate import calibrate
+from curricle.pipelines.cli.models.get import add, pull
+from curricle.pipelines.cli.models.show import info, list_models, verify
+from curricle.pipelines.cli.models.train import train
 
 
 @click.group()

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import click
-
-from pipelines.cli.folders import LocalFolder
+from curricle.pipelines.cli.folders import LocalFolder
 
 
 @click.command()
@@ -28,13 +27,12 @@ from pipelines.cli.folders import LocalFolder
 @click.option("--fpr", type=float, help="recall-at-fpr: highest false-positive rate.  [default: 0.01]")
 def calibrate(outputs: tuple[Path, ...], method: str, output: Path, **options: object) -> None:
     """Thresholds per language from the scores in OUTPUTS, finished runs made with --set 'decide=[]'."""
+    from curricle.pipelines.thresholds.calibrate import calibrate as calibrate_scores
+    from curricle.pipelines.thresholds.calibrate import figures_table, write_calibration
+    from curricle.pipelines.thresholds.methods import METHODS
+    from curricle.schemas.config import explain_error
+    from curricle.schemas.thresholds import is_thresholds_file
     from pydantic import ValidationError
-
-    from pipelines.calibrate import calibrate as calibrate_scores
-    from pipelines.calibrate import figures_table, write_calibration
-    from pipelines.calibration_methods import METHODS
-    from schemas.config import explain_error
-    from schemas.thresholds import is_thresholds_file
 
     if not is_thresholds_file(output.name):
         raise click.UsageError(f"--output {output}: the name ends in .yaml")

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import click
-
-from schemas.categories import CATEGORIES
+from curricle.schemas.categories import CATEGORIES
 
 
 @click.command()
@@ -13,11 +12,10 @@ from schemas.categories import CATEGORIES
 @click.option("--force", is_flag=True, help="Download it again although it is there.")
 def pull(name: str, offline: bool, force: bool) -> None:
     """Download the known model NAME into the cache: `models list` names them."""
+    from curricle.models.get.pull import pull as pull_model
+    from curricle.models.get.registry import find_known
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    from models.known import find_known
-    from models.pull import pull as pull_model
 
     entry = find_known(name)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -56,14 +54,13 @@ def add(file: Path, sentencepiece: Path | None, words: bool, output: Path | None
         raise click.UsageError("--words or --sentencepiece FILE: one of them")
     if fields["category"] and fields["role"] != "harmful":
         raise click.UsageError("--category goes with --role harmful")
+    from curricle.models.catalog import model_cache, starter_models
+    from curricle.models.kenlm.add import AddConfig
+    from curricle.models.kenlm.add import add as add_model
+    from curricle.models.kenlm.profiles import profile_named
+    from curricle.schemas.config import explain_error
+    from curricle.schemas.languages import canonical
     from pydantic import ValidationError
-
-    from models.catalog import model_cache, starter_models
-    from models.kenlm.add import AddConfig
-    from models.kenlm.add import add as add_model
-    from models.kenlm.profiles import profile_named
-    from schemas.config import explain_error
-    from schemas.languages import canonical
 
     try:
         profile_named(fields["profile"])

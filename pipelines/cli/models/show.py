@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from models.known import AnyKnown
+    from curricle.models.get.registry import AnyKnown
 
 
 @click.command("list")
@@ -17,11 +17,10 @@ def list_models() -> None:
     {lang} is one of its languages).
     """
     import orjson
-
-    from models.cards import CARD
-    from models.catalog import cached_models, model_folder, starter_models
-    from models.known import known_models, known_names
-    from pipelines.fingerprint import model_sha256
+    from curricle.models.cards import CARD
+    from curricle.models.catalog import cached_models, model_folder, starter_models
+    from curricle.models.get.registry import known_models, known_names
+    from curricle.pipelines.plan.fingerprint import model_sha256
 
     starters, cached, known = starter_models(), cached_models(), known_names()
     for name in [*starters, *(name for name in cached if name not in starters)]:
@@ -52,10 +51,9 @@ def _languages(codes: Sequence[str]) -> str:
 def info(name: str) -> None:
     """All that is known of the model NAME: its card, and where it comes from."""
     import orjson
-
-    from models.cards import CARD, ModelError
-    from models.catalog import model_folder
-    from models.known import find_known, known_models
+    from curricle.models.cards import CARD, ModelError
+    from curricle.models.catalog import model_folder
+    from curricle.models.get.registry import find_known, known_models
 
     try:
         folder = model_folder(name)
@@ -105,9 +103,8 @@ def _lines(key: str, value: Any) -> Iterator[tuple[str, str]]:
 def verify(name: str) -> None:
     """Check the files of the model NAME (or of a model folder) against its card."""
     import orjson
-
-    from models.cards import CARD, Card, check_files
-    from models.catalog import model_folder
+    from curricle.models.cards import CARD, Card, check_files
+    from curricle.models.catalog import model_folder
 
     folder = model_folder(name)
     fields = orjson.loads((folder / CARD).read_bytes())

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from pipelines.cli.run import inputs
-from schemas.categories import CATEGORIES
+from curricle.pipelines.cli.run import inputs
+from curricle.schemas.categories import CATEGORIES
 
 if TYPE_CHECKING:
-    from models.kenlm.train import Documents, Say
+    from curricle.models.kenlm.train.perplexity_model import Documents, Say
 
 
 @click.group()
@@ -61,13 +60,12 @@ def perplexity(
     """A KenLM model of the texts in the inputs (text, JSONL, Parquet, WARC, WET): interpolated modified Kneser-Ney, as lmplz."""
     if words and sentencepiece:
         raise click.UsageError("--words or --sentencepiece, not both")
+    from curricle.models.kenlm.train.perplexity_model import TrainConfig
+    from curricle.models.kenlm.train.perplexity_model import train as train_model
+    from curricle.pipelines.inputs.texts import documents
+    from curricle.schemas.config import explain_error
+    from curricle.schemas.languages import canonical
     from pydantic import ValidationError
-
-    from models.kenlm.train import TrainConfig
-    from models.kenlm.train import train as train_model
-    from pipelines.corpus import documents
-    from schemas.config import explain_error
-    from schemas.languages import canonical
 
     try:
         config = TrainConfig.model_validate(

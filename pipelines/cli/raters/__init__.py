@@ -1,10 +1,9 @@
 """`curricle raters`."""
 
 import click
-
-from pipelines.cli.raters.agree import agree
-from pipelines.cli.raters.distil import distil
-from pipelines.cli.raters.rate import rate
+from curricle.pipelines.cli.raters.agree import agree
+from curricle.pipelines.cli.raters.distil import distil
+from curricle.pipelines.cli.raters.rate import rate
 
 
 @click.group()

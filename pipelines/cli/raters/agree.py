@@ -28,8 +28,8 @@ def agree(
 
     Per criterion: exact, within one, quadratic-weighted kappa and Spearman, with 95 % bootstrap intervals.
     """
-    from models.raters.ratings import RatingColumns
-    from pipelines.agreement import agreement_table, compare
+    from curricle.models.raters.ratings import RatingColumns
+    from curricle.pipelines.ratings.agreement import agreement_table, compare
 
     columns = RatingColumns(prefix=prefix, domain=domain_column)
     second_columns = RatingColumns(prefix=second_prefix or prefix, domain=second_domain_column or domain_column)

@@ -36,8 +36,8 @@ def distil(
         import scipy  # noqa: F401
     except ImportError:
         raise click.ClickException("distil needs scipy: pip install 'curricle[train]'") from None
-    from models.raters.evaluation import evaluation_table
-    from pipelines import distillation
+    from curricle.models.raters.train.evaluation import evaluation_table
+    from curricle.pipelines.ratings import distillation
 
     columns = distillation.TextColumns(
         prefix=prefix, domain=domain_column, text=text_column, url=url_column, language=language_column

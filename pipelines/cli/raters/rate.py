@@ -26,10 +26,10 @@ def rate(
     dry_run: bool,
 ) -> None:
     """Rate a random sample of the inputs' documents, such as OUT/kept, with any rater."""
-    from models.raters.endpoint import EndpointError
-    from pipelines.rating import estimate
-    from pipelines.rating import rate as rate_sample
-    from pipelines.sample import draw
+    from curricle.models.raters.endpoint import EndpointError
+    from curricle.pipelines.inputs.sample import draw
+    from curricle.pipelines.ratings.rating import estimate
+    from curricle.pipelines.ratings.rating import rate as rate_sample
 
     config = _config(rater, settings)
     if not dry_run:
@@ -57,11 +57,10 @@ def rate(
 
 def _config(rater: str, settings: tuple[str, ...]) -> Any:
     """The rater's configuration; RecipeError, one line, where it cannot be."""
+    from curricle.models.raters.backends import KINDS, with_kind
+    from curricle.pipelines.plan.recipe import RecipeError, put_setting
+    from curricle.schemas.config import explain_error
     from pydantic import ValidationError
-
-    from models.raters.backends import KINDS, with_kind
-    from pipelines.recipe import RecipeError, put_setting
-    from schemas.config import explain_error
 
     values: dict[str, Any] = {"rater": rater}
     for setting in settings:

@@ -1,0 +1,1 @@
+"""curricle: web crawls in, training curricula out."""

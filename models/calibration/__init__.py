@@ -1,1 +1,0 @@
-"""Thresholds from scores, as pure numpy functions: quantiles, the valley between two clusters, a sweep over labelled scores."""

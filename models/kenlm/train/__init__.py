@@ -1,0 +1,1 @@
+"""Training KenLM models: corpus, counts, Kneser-Ney estimation, ARPA."""

@@ -1,0 +1,90 @@
+"""A training corpus: documents to be held out, a bounded sample for SentencePiece, and token lines as word ids."""
+
+import heapq
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+from curricle.models.kenlm.ngrams import EOS, SPECIALS, U32
+from numpy.typing import NDArray
+
+HELD_OUT_OF = 100
+SAMPLE_SENTENCE_CHARS = 1000  # SentencePiece skips sentences over 4,192 bytes
+
+
+def held_out(texts: pa.Array) -> NDArray[np.bool_]:
+    """True for about every 100th document, by the hash of its text: the same ones in every run and order, duplicates together."""
+    return np.array([xxhash.xxh3_64_intdigest(text.encode()) % HELD_OUT_OF == 0 for text in texts.to_pylist()], np.bool_)
+
+
+def split_units(texts: pa.Array, unit: str) -> pa.Array:
+    """What is one sentence for the model: the document, or each of its lines."""
+    return texts if unit == "document" else pc.list_flatten(pc.split_pattern(texts, "\n"))
+
+
+class Sample:
+    """Sentences of up to `limit` bytes: those with the least hashes, whatever the order they came in."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.size = limit, 0
+        self.heap: list[tuple[int, str]] = []  # greatest hash first
+
+    def add(self, texts: pa.Array) -> None:
+        """Offer normalised texts; long ones are cut at a space after about `SAMPLE_SENTENCE_CHARS` characters."""
+        for text in texts.to_pylist():
+            for sentence in _sentences(text):
+                key = -xxhash.xxh3_64_intdigest(sentence.encode())
+                if self.size < self.limit or key > self.heap[0][0]:
+                    heapq.heappush(self.heap, (key, sentence))
+                    self.size += len(sentence.encode())
+                while self.size > self.limit:
+                    self.size -= len(heapq.heappop(self.heap)[1].encode())
+
+    def sentences(self) -> list[str]:
+        """The sample, in the order of the hashes."""
+        return [sentence for _, sentence in sorted(self.heap, reverse=True)]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    start = 0
+    while len(text) - start > SAMPLE_SENTENCE_CHARS:
+        space = text.find(" ", start + SAMPLE_SENTENCE_CHARS)
+        end = min(len(text) if space < 0 else space, start + 2 * SAMPLE_SENTENCE_CHARS)
+        yield text[start:end]
+        start = end
+    if text[start:].strip():
+        yield text[start:]
+
+
+class Numbering:
+    """Words get ids as they come, after <unk>, <s>, </s>."""
+
+    def __init__(self) -> None:
+        self.ids = {word: number for number, word in enumerate(SPECIALS)}
+
+    def number(self, lines: pa.Array) -> U32:
+        """Ids of each line's tokens, EOS after each line that has one."""
+        ids, rows = self.tokens(lines)
+        ends = np.flatnonzero(np.diff(rows, append=-1)) + 1
+        return np.insert(ids, ends, EOS) if len(ids) else ids
+
+    def tokens(self, lines: pa.Array) -> tuple[U32, NDArray[np.int64]]:
+        """Ids of all tokens (between ASCII white space), uint32 (n,), and the line of each, int64 (n,).
+
+        Tokens that KenLM keeps for itself (<s>, </s>, <unk>, <UNK>) count as white space, as with lmplz's --skip_symbols.
+        """
+        lists = pc.ascii_split_whitespace(lines)
+        tokens = lists.flatten().dictionary_encode()
+        rows = np.repeat(np.arange(len(lists)), pc.list_value_length(lists).to_numpy(zero_copy_only=False))
+        surfaces = tokens.dictionary.to_pylist()
+        numbers = np.array([self._id(surface) for surface in surfaces], np.uint32)
+        ids = numbers[tokens.indices.to_numpy()] if len(surfaces) else np.empty(0, np.uint32)
+        real = ids > EOS
+        return ids[real], rows[real]
+
+    def _id(self, surface: str) -> int:
+        if surface in ("", "<UNK>"):
+            return 0
+        return self.ids.setdefault(surface, len(self.ids))

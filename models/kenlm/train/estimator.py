@@ -1,0 +1,130 @@
+"""Interpolated modified Kneser-Ney estimation with the numbers of KenLM's lmplz.
+
+Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Modeling", section 4.1.6 and equation 26;
+Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model Estimation". As in lmplz: unigrams are interpolated with a
+uniform distribution over all words and <unk>; n-grams that begin with <s> keep their plain counts; discounts come from the counts
+before pruning; the mass of pruned n-grams goes to the back-off; single precision throughout, in lmplz's order of operations.
+"""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from curricle.models.kenlm.ngrams import BOS, EOS, MAX_ORDER, MIN_ORDER, U32, Discount, Level, NgramModel, check_words
+from curricle.models.kenlm.smoothing import smooth
+from curricle.models.kenlm.spill import Spill
+from curricle.models.kenlm.train.counting import count_ngrams
+from curricle.models.kenlm.train.levels import build_levels, prune_levels
+
+FALLBACK = Discount(0.5, 1.0, 1.5, True)  # lmplz's --discount_fallback
+MEMORY_BYTES = 1 << 30
+
+
+class DiscountError(ValueError):
+    """The discounts of an order have no closed-form estimate: one line with the order and the cause."""
+
+
+def estimate(
+    sentences: Iterable[U32],
+    words: Sequence[str] | pa.Array,
+    order: int = 5,
+    prune: Sequence[int] = (0,),
+    discount_fallback: bool = False,
+    memory_bytes: int = MEMORY_BYTES,
+    spill_folder: Path | None = None,
+    vocabulary: int = 0,
+) -> NgramModel:
+    """The model that `lmplz -o order --prune ... [--discount_fallback] [--vocab_pad vocabulary]` makes of the same sentences.
+
+    sentences: uint32 ids into `words`, without <s> and <unk>. An array is one sentence; it may carry several, each ended by
+      EOS (2). An empty array
+      is an empty sentence.
+    words: surfaces, beginning with <unk>, <s>, </s>. The model's own ids are in order of first appearance (as lmplz numbers
+      them), without words
+      that do not occur.
+    prune: n-grams that occur this often or less are left out, per order, the last value for all higher orders; unigrams are
+      never pruned.
+    memory_bytes: bound for the sort buffers; beyond it sorted runs and finished orders go to temporary files in
+      `spill_folder` (default: the
+      system's). On top come about 30 bytes per n-gram of the two largest neighbouring orders.
+    vocabulary: how many words there are, </s> and <unk> included, <s> not, if they are more than the corpus has. <unk> then has
+      the probability of *each* word that the corpus lacks: models of one vocabulary are distributions over the same events.
+
+    Raises ValueError (empty corpus, id or argument out of range), DiscountError, SpillError.
+    """
+    thresholds = check_prune(prune, order)
+    surfaces = check_words(words)
+    spill = Spill(spill_folder or Path(tempfile.gettempdir()))
+    counts = count_ngrams(sentences, len(surfaces), order, memory_bytes, spill)
+    if not counts.tokens:
+        raise ValueError("the corpus is empty: not one word")
+    levels, last_length = build_levels(counts.blocks, counts.layout, spill)
+    adjusted = [spill.keep(adjusted_counts(level, longer)) for level, longer in zip_longest(levels, levels[1:])]
+    discounts = tuple(
+        order_discount(n + 1, count_of_counts(adjusted[n], level, n + 1 < order and n < last_length), discount_fallback)
+        for n, level in enumerate(levels)
+    )
+    numbers = counts.numbers
+    seen = np.argsort(np.where(numbers, numbers, len(numbers) + 3), kind="stable")[: int(numbers.max()) - EOS + 1]
+    model_words = pa.concat_arrays([surfaces[:EOS], surfaces.take(pa.array(seen))])
+    orders = smooth(prune_levels(levels, adjusted, thresholds), discounts, spill, vocabulary)
+    return NgramModel(model_words, orders, discounts, counts.tokens, vocabulary)
+
+
+def check_prune(prune: Sequence[int], order: int) -> list[int]:
+    """A threshold for every order; ValueError for what lmplz refuses, and for pruned unigrams."""
+    if not MIN_ORDER <= order <= MAX_ORDER:
+        raise ValueError(f"order {order} is not in {MIN_ORDER}..{MAX_ORDER}, the orders that KenLM reads")
+    if not prune or len(prune) > order or prune[0] != 0 or min(prune) < 0 or sorted(prune) != list(prune):
+        raise ValueError(f"prune {tuple(prune)} is not a rising list of 1 to {order} thresholds that begins with 0")
+    return [*prune, *[prune[-1]] * (order - len(prune))]
+
+
+def adjusted_counts(level: Level, longer: Level | None) -> U32:
+    """Plain counts for the highest order and after <s>, else the number of different words before the n-gram."""
+    if longer is None:
+        return level.count
+    adjusted = np.diff(longer.begin)
+    sentence_start = np.flatnonzero(level.word == BOS)
+    adjusted[sentence_start] = level.count[sentence_start]
+    return adjusted
+
+
+def count_of_counts(adjusted: U32, level: Level, last_is_plain: bool) -> list[int]:
+    """How many n-grams have the adjusted count 0, 1, 2, 3, 4.
+
+    lmplz enters the last n-gram (in suffix order) of the lower orders by its plain count (AdjustCounts::Run, after its loop);
+    so do we, since on
+    small corpora the discounts show it.
+    """
+    of = np.bincount(np.minimum(adjusted, 5), minlength=6)
+    if last_is_plain:
+        of[min(int(adjusted[-1]), 5)] -= 1
+        of[min(int(level.count[-1]), 5)] += 1
+    return of[:5].tolist()
+
+
+def order_discount(order: int, of: Sequence[int], fallback: bool) -> Discount:
+    """Equation 26 of Chen and Goodman; `of[j]` is the number of n-grams with adjusted count j."""
+    cause = ""
+    amounts = [np.float32(0)]
+    for j in (1, 2, 3):
+        if of[j] == 0:
+            cause = f"no {order}-gram has the adjusted count {j}"
+            break
+        y = np.float32(of[1]) / np.float32(of[1] + 2.0 * of[2])
+        amounts.append(np.float32(j) - np.float32(j + 1) * y * np.float32(of[j + 1]) / np.float32(of[j]))
+        if not 0 <= amounts[j] <= j:
+            cause = f"the discount of count {j} would be {amounts[j]:.3f}"
+            break
+    if not cause:
+        return Discount(float(amounts[1]), float(amounts[2]), float(amounts[3]), False)
+    if fallback:
+        return FALLBACK
+    raise DiscountError(
+        f"no Kneser-Ney discounts for order {order}: {cause}; the corpus is small, or repeats itself: add or deduplicate text, "
+        "or allow the fallback discounts"
+    )

@@ -1,0 +1,1 @@
+"""Training a student from ratings, and how well it imitates its teacher."""

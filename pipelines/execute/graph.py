@@ -1,0 +1,89 @@
+"""A plan's steps as a Beam graph: the only place that wires."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from curricle.pipelines.execute.attempt_log import Attempts
+from curricle.pipelines.execute.commit import WriteShards
+from curricle.pipelines.execute.read_shards import ReadShard
+from curricle.pipelines.execute.run_stage import RunStage
+from curricle.pipelines.output.write import Sink, manifest_path
+from curricle.pipelines.plan.fingerprint import check_code, code_sha256
+from curricle.pipelines.plan.stage_table import DECIDE, STAGES, Steps
+from curricle.schemas.shards import Shard
+from curricle.stages.decide import DecideConfig
+from curricle.stages.read.config import ReadConfig
+
+from curricle.storage.output import Place, place
+
+SPREAD = ("Items", "Each", "Begin")
+"""Labels of what comes before the reader: shards, which are pickled, and no text."""
+
+
+@dataclass(frozen=True)
+class Away:
+    """What a graph needs where workers are not forked from this process: an engine gives items again, and loses workers."""
+
+    attempts: Attempts
+    commit: Callable[[Any], Place]  # of an item: what is there once it is done. An importable function, or a partial of one
+    alone: bool = False  # one item after the other, in one process
+
+
+class _Begin(beam.DoFn):
+    """Passes each item on that is not done, and has not been tried too often; all that follows is in the same fused stage.
+
+    Ends the job on a worker that would run other modules than those that planned it.
+    """
+
+    def __init__(self, away: Away) -> None:
+        self.away = away
+        self.code_sha256 = code_sha256()
+
+    def setup(self) -> None:
+        check_code(self.code_sha256)
+
+    def process(self, item: Any) -> Iterator[Any]:
+        if self.away.commit(item).exists():
+            return
+        with self.away.attempts.begun(item.name) as begun:
+            if begun:
+                yield item
+
+
+def _each(items: list[Any]) -> list[Any]:
+    return items
+
+
+def spread(pipeline: beam.Pipeline, items: Sequence[Any], away: Away | None) -> beam.PCollection[Any]:
+    """The items, over all workers; `away` is None where these are forked from here."""
+    if away is None or not away.alone:
+        there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
+    else:
+        there = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_each)
+    return there if away is None else there | "Begin" >> beam.ParDo(_Begin(away))
+
+
+def away_of(sink: Sink, attempts: Attempts, alone: bool) -> Away:
+    """That of the shards of a run."""
+    return Away(attempts, partial(_manifest_of, sink.output), alone)
+
+
+def _manifest_of(output: str, shard: Shard) -> Place:
+    return manifest_path(place(output), shard.name)
+
+
+def build(
+    pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, away: Away | None = None
+) -> beam.PCollection[str]:
+    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
+    rows = spread(pipeline, shards, away) | "Read" >> ReadShard(read)
+    rows.element_type = pa.RecordBatch
+    for number, (name, config) in enumerate(steps):
+        stage = DECIDE if isinstance(config, DecideConfig) else STAGES[name]
+        rows = rows | f"{number}-{name}" >> RunStage(name, stage.kernel, config, stage.load)
+        rows.element_type = pa.RecordBatch  # names the coder also where Beam's type check is off
+    return rows | "Commit" >> WriteShards(sink)

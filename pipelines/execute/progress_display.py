@@ -1,0 +1,207 @@
+"""How far a run is: a state made from the pool's events, one line of text from the state, and where that line is shown."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self, TypeVar
+
+from curricle.pipelines.execute.events import Event, Failed, Finished, Progressed, Retried, Started
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+LARGEST_SHARE = 0.95  # of a shard that still runs: its text may be longer than the finished ones made us expect
+
+
+class Sized(Protocol):
+    """A task with a name of its own and a size in bytes of storage, as `schemas.shards.Shard` is."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the tasks of a run."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in storage."""
+
+
+S = TypeVar("S", bound=Sized)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Documents read, bytes of their text, and how many of them are kept."""
+
+    documents: int = 0
+    bytes: int = 0
+    kept: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.documents + other.documents, self.bytes + other.bytes, self.kept + other.kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """Where a run stands. What an attempt did counts from the moment it is told, and no more once the attempt has failed."""
+
+    shards: int
+    size: int  # bytes in storage of all shards; one of unknown size counts as one byte
+    started: float  # seconds, on the clock of `now` below
+    finished: int = 0
+    failed: int = 0
+    finished_size: int = 0
+    failed_size: int = 0
+    counts: Counts = Counts()  # of finished shards
+    running: Mapping[Sized, Counts] = field(default_factory=dict)  # of the present attempts
+
+    @classmethod
+    def before(cls, shards: Sequence[Sized], now: float) -> Self:
+        """Nothing has started yet."""
+        return cls(shards=len(shards), size=sum(map(_weight, shards)), started=now)
+
+    def after(self, event: Event[S, Any]) -> "RunState":
+        """The state once `event` has happened."""
+        running = dict(self.running)
+        counts = running.pop(event.task, Counts())
+        match event:
+            case Started():
+                return replace(self, running={**running, event.task: Counts()})
+            case Progressed(task, documents, text_bytes, kept):
+                return replace(self, running={**running, task: counts + Counts(documents, text_bytes, kept)})
+            case Retried():
+                return replace(self, running=running)
+            case Failed(task):
+                failed_size = self.failed_size + _weight(task)
+                return replace(self, running=running, failed=self.failed + 1, failed_size=failed_size)
+            case Finished(task):
+                finished_size = self.finished_size + _weight(task)
+                return replace(
+                    self,
+                    running=running,
+                    finished=self.finished + 1,
+                    finished_size=finished_size,
+                    counts=self.counts + counts,
+                )
+
+    @property
+    def totals(self) -> Counts:
+        """Of finished and running shards."""
+        return sum(self.running.values(), self.counts)
+
+    @property
+    def size_done(self) -> float:
+        """Bytes in storage: of settled shards, and for running ones what the text seen so far makes of them.
+
+        How much text a byte in storage gives is taken from the finished shards; before the first one, running ones are 0.
+        """
+        if not self.counts.bytes:
+            return self.finished_size + self.failed_size
+        stored_per_text = self.finished_size / self.counts.bytes
+        shares = (min(counts.bytes * stored_per_text, LARGEST_SHARE * _weight(task)) for task, counts in self.running.items())
+        return self.finished_size + self.failed_size + sum(shares)
+
+    def seconds_left(self, now: float) -> float | None:
+        """At the pace so far, in bytes of storage; None before the first shard is done."""
+        done = self.size_done
+        return (now - self.started) * (self.size - done) / done if done else None
+
+
+def _weight(task: Sized) -> int:
+    return max(task.size, 1)
+
+
+def summary(state: RunState, now: float) -> str:
+    """One line: shards, documents, text, pace, share kept, failures, time left."""
+    totals, seconds_left = state.totals, state.seconds_left(now)
+    parts = [
+        f"{state.finished}/{state.shards} shards",
+        f"{totals.documents:,} documents",
+        f"{totals.bytes / 1e6:,.0f} MB",
+        f"{totals.documents / max(now - state.started, 1e-3):,.0f} docs/s",
+    ]
+    if totals.documents:
+        parts.append(f"kept {totals.kept / totals.documents:.1%}")
+    if state.failed:
+        parts.append(f"{state.failed} failed")
+    if seconds_left is not None and state.running:
+        parts.append(f"{duration(seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Rounded for reading: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def trouble(event: Event[S, Any]) -> str | None:
+    """The line that a failed or retried shard deserves."""
+    match event:
+        case Failed(task, cause):
+            return f"failed: {task.name}: {cause}"
+        case Retried(task, cause):
+            return f"will be retried: {task.name}: {cause}"
+        case _:
+            return None
+
+
+@contextlib.contextmanager
+def show_progress(
+    shards: Sequence[S],
+    *,
+    quiet: bool = False,
+    console: Console | None = None,
+    every: float = 10.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[Event[S, Any]], None]]:
+    """Gives the `on_event` for `run_tasks`; what it shows goes to `console` (stderr).
+
+    On a terminal a bar; elsewhere the summary at most every `every` seconds and once at the end; in both, one line per
+    failed or retried shard. Nothing at all if `quiet`.
+    """
+    if quiet:
+        yield lambda event: None
+        return
+    console = console or Console(stderr=True)
+    state = RunState.before(shards, clock())
+
+    def on_event(event: Event[S, Any]) -> None:
+        nonlocal state
+        state = state.after(event)
+        if line := trouble(event):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        update(state)
+
+    with _bar(state, console, clock) if console.is_terminal else _lines(state, console, every, clock) as update:
+        yield on_event
+
+
+@contextlib.contextmanager
+def _bar(state: RunState, console: Console, clock: Callable[[], float]) -> Iterator[Callable[[RunState], None]]:
+    columns = BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    # Data printed to stdout meanwhile must stay there, not move to stderr.
+    with Progress(*columns, console=console, refresh_per_second=4, redirect_stdout=False) as progress:
+        bar = progress.add_task(summary(state, clock()), total=state.size)
+        yield lambda state: progress.update(bar, completed=state.size_done, description=summary(state, clock()))
+
+
+@contextlib.contextmanager
+def _lines(state: RunState, console: Console, every: float, clock: Callable[[], float]) -> Iterator[Callable[[RunState], None]]:
+    latest, due = state, clock() + every
+
+    def show(now: float) -> None:
+        console.print(summary(latest, now), markup=False, highlight=False, soft_wrap=True)
+
+    def update(state: RunState) -> None:
+        nonlocal latest, due
+        latest = state
+        if (now := clock()) >= due:
+            due = now + every
+            show(now)
+
+    try:
+        yield update
+    finally:
+        show(clock())

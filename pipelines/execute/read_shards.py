@@ -1,0 +1,40 @@
+"""The reader as a Beam transform."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
+import pyarrow as pa
+from curricle.pipelines.execute.shard_failure import fail, given_up
+from curricle.schemas.shards import Shard
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.shard import read_shard
+
+
+class ReadShardFn(beam.DoFn):
+    """`read_shard` on each element."""
+
+    def __init__(self, config: ReadConfig) -> None:
+        self.config = config
+
+    def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        """All batches of one shard, in order, until it is given up."""
+        try:
+            for batch in read_shard(shard, self.config):
+                yield batch
+                if given_up(shard):
+                    return
+        except Exception as error:
+            fail(shard, "reading", error)
+
+
+class ReadShard(beam.PTransform):
+    """Shards to sealed batches."""
+
+    def __init__(self, config: ReadConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[pa.RecordBatch]:
+        """Wire the reader."""
+        return shards | "ReadShard" >> beam.ParDo(ReadShardFn(self.config))

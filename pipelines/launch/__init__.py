@@ -1,1 +1,0 @@
-"""Launchers: where the graph of a plan is executed."""

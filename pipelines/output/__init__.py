@@ -1,0 +1,1 @@
+"""An output folder: its files, manifests, dataset card and verification."""

@@ -1,0 +1,53 @@
+"""The dataset card of an output folder: what it is, how to load it, what its columns mean."""
+
+from typing import cast
+
+from curricle.pipelines.output.data_model import table
+from curricle.pipelines.output.manifest import Totals
+from curricle.pipelines.output.write import PARTS
+from curricle.pipelines.plan.run_plan import Plan
+from curricle.pipelines.plan.stage_table import StageConfig
+from curricle.schemas.columns import COLUMNS
+
+CARD = """---
+configs:
+{configs}
+---
+# {name}: made by curricle
+
+{description}
+
+{records} documents read: {kept} kept, {rejected} rejected, {dead} dead letters. Recipe: `recipe.yaml`; versions, times:
+`run.json`; one record a shard: `_manifest/`.
+
+```python
+datasets.load_dataset("FOLDER", "kept", split="train")          # Hugging Face datasets
+duckdb.sql("select * from 'FOLDER/kept/*.parquet'")             # DuckDB
+pandas.read_parquet("FOLDER/kept")                              # pandas
+spark.read.parquet("FOLDER/kept")                               # Spark
+```
+
+| rejected by | documents |
+|---|---|
+{reasons}
+
+{columns}
+"""
+
+
+def dataset_card(plan: Plan, totals: Totals) -> str:
+    """Markdown with a header that `datasets` reads."""
+    written = {column.name: column for _, config in plan.steps for column in cast(StageConfig, config).writes()}
+    columns = tuple((COLUMNS | written)[name] for name in plan.schemas["rejected"].names)
+    return CARD.format(
+        configs="\n".join(
+            f"- config_name: {part}\n  data_files: {part}/*.parquet" + ("\n  default: true" if part == "kept" else "")
+            for part in PARTS
+        ),
+        name=plan.recipe.name,
+        description=plan.recipe.description,
+        records=totals.records,
+        **{part: totals.rows[part] for part in PARTS},
+        reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
+        columns=table(columns),
+    )

@@ -1,0 +1,106 @@
+"""What is committed in an output folder: the records in `_manifest/`, the only truth about its files."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from curricle.pipelines.output.write import PARTS, manifest_path
+
+from curricle.storage.files import each
+from curricle.storage.output import Place
+
+Manifest = dict[str, Any]
+
+
+class OutputError(ValueError):
+    """An output folder that cannot be written, continued or trusted: one line."""
+
+
+def read_manifests(output: Place, shards: Iterable[str] = ()) -> list[Manifest]:
+    """All records that are listed, and those of `shards` whether listed or not; by shard name.
+
+    OutputError naming one that is not JSON.
+    """
+    folder = output / "_manifest"
+    listed = {path for path in folder.iterdir() if path.name.endswith(".json")} if folder.is_dir() else set()
+    paths = sorted(listed.union(manifest_path(output, shard) for shard in shards))
+    return [record for record in each(_record, paths) if record is not None]
+
+
+def _record(path: Place) -> Manifest | None:
+    try:
+        record: Manifest = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except orjson.JSONDecodeError as error:
+        raise OutputError(f"{path}: not a manifest: {error}") from None
+    return record
+
+
+def run_record(output: Place) -> dict[str, Any] | None:
+    """The run.json of an output; None if there is none."""
+    try:
+        record: dict[str, Any] = orjson.loads((output / "run.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    return record
+
+
+def finished_run(output: Place) -> dict[str, Any]:
+    """The run.json of a finished run; OutputError for anything else."""
+    try:
+        record = run_record(output)
+    except (OSError, orjson.JSONDecodeError):
+        record = None
+    if record is None:
+        raise OutputError(f"{output}: not an output of curricle: no readable run.json") from None
+    if not record["finished"] or record["failed"]:
+        raise OutputError(f"{output}: the run is not finished; run the same command again")
+    return record
+
+
+@dataclass
+class Totals:
+    """Sums over manifests: documents, bytes of text, reasons."""
+
+    shards: int = 0
+    records: int = 0
+    rows: Counter[str] = field(default_factory=Counter)  # by part
+    text_bytes: Counter[str] = field(default_factory=Counter)  # by part
+    rejected: Counter[str] = field(default_factory=Counter)  # by rule
+    dead: Counter[str] = field(default_factory=Counter)  # by reason
+
+    def balanced(self) -> bool:
+        """In = kept + rejected + dead, and the reasons add up."""
+        return (
+            self.records == self.rows.total()
+            and self.rejected.total() == self.rows["rejected"]
+            and self.dead.total() == self.rows["dead"]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for run.json."""
+        return {
+            "shards": self.shards,
+            "records": self.records,
+            **{part: self.rows[part] for part in PARTS},
+            "text_bytes": dict(self.text_bytes),
+            "rejected_by": dict(self.rejected.most_common()),
+            "dead_by": dict(self.dead.most_common()),
+        }
+
+
+def total(manifests: Iterable[Manifest]) -> Totals:
+    """Add the records up."""
+    totals = Totals()
+    for manifest in manifests:
+        totals.shards += 1
+        totals.records += manifest["records"]
+        totals.rejected.update(manifest["rejected"])
+        totals.dead.update(manifest["dead"])
+        for part, file in manifest["files"].items():
+            totals.rows[part] += file["rows"]
+            totals.text_bytes[part] += file["text_bytes"]
+    return totals

@@ -1,0 +1,63 @@
+"""Checks an output folder against its manifests: hashes, rows, schemas, reasons, and that nothing else lies there."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
+from curricle.pipelines.output.write import PARTS
+
+from curricle.storage.output import Place, output_at
+
+REASON = {"rejected": "reject_reason", "dead": "dead_reason"}
+
+
+def verify(output: Place) -> Iterator[str]:
+    """One line for everything that is wrong; nothing if the output is whole. OutputError if a manifest is unreadable."""
+    manifests = read_manifests(output)
+    if not manifests:
+        yield f"{output}: nothing is committed here"
+    record = run_record(output)
+    if record and record["finished"] and record["counts"]["shards"] > len(manifests):
+        yield f"{output}: run.json counts {record['counts']['shards']} shards, {len(manifests)} manifests are listed"
+    expected = {file["path"] for manifest in manifests for file in manifest["files"].values()}
+    for part in PARTS:
+        folder = output / part
+        for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
+            if f"{part}/{name}" not in expected:
+                yield f"{folder / name}: no manifest names it"
+    yield from output_at(output).leftovers()
+    schemas: dict[str, pa.Schema] = {}
+    for manifest in manifests:
+        yield from _verify_shard(output, manifest, schemas)
+    if len(prints := {manifest["fingerprint"] for manifest in manifests}) > 1:
+        yield f"{output}: shards of {len(prints)} different recipes, models or code versions"
+    if not total(manifests).balanced():
+        yield f"{output}: in = kept + rejected + dead does not hold"
+
+
+def _verify_shard(output: Place, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
+    rows = 0
+    for part, file in manifest["files"].items():
+        path = output / file["path"]
+        if not path.is_file():
+            yield f"{path}: missing"
+            continue
+        with path.open("rb") as stored:
+            if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
+                yield f"{path}: its SHA-256 is not the manifest's"
+                continue
+        with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
+            rows += parquet.metadata.num_rows
+            if parquet.metadata.num_rows != file["rows"]:
+                yield f"{path}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
+            if not schemas.setdefault(part, parquet.schema_arrow).equals(parquet.schema_arrow):
+                yield f"{path}: its schema differs from the other {part} files'"
+            if part in REASON:
+                reasons = Counter(parquet.read([REASON[part]]).column(0).to_pylist())
+                if reasons != Counter(manifest[part]):
+                    yield f"{path}: its reasons are not the manifest's"
+    if rows != manifest["records"]:
+        yield f"shard {manifest['shard']['name']}: {manifest['records']} records read, {rows} rows on disk"

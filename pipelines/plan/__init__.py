@@ -1,0 +1,1 @@
+"""From a recipe and inputs to a checked plan, before anything starts."""

@@ -1,0 +1,89 @@
+"""What an output depends on besides its input: recipe, models and code, each as one hash."""
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import orjson
+from curricle.models.cards import CARD, Card, file_sha256, read_card
+from curricle.pipelines.plan.recipe import Recipe
+from curricle.pipelines.plan.stage_table import StageConfig
+
+ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
+
+
+CODE = ("*.py", "*.pyx", "*.pxd", "*.h")
+"""Files that decide what runs: compiled kernels are known by their sources."""
+
+
+class ForeignCodeError(RuntimeError):
+    """A worker has other modules than the process that planned the run."""
+
+
+def code_folders() -> dict[str, Path]:
+    """The folder of each part of the package: in a checkout they do not lie inside each other."""
+    found = {name: find_spec(name) for name in ("curricle", *ROOMS)}
+    return {name: Path(spec.origin).parent for name, spec in found.items() if spec and spec.origin}
+
+
+def code_sha256() -> str:
+    """Over names and bytes of all modules of `curricle` that this process would import."""
+    files = {
+        f"{name.replace('.', '/')}/{path.relative_to(folder).as_posix()}": path
+        for name, folder in code_folders().items()
+        for suffix in CODE
+        for path in folder.rglob(suffix)
+    }
+    digest = hashlib.sha256(version("curricle").encode())
+    for name, path in sorted(files.items()):
+        digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def check_code(expected: str) -> None:
+    """ForeignCodeError, one line, unless our modules in this process are those with the hash `expected`."""
+    if (found := code_sha256()) != expected:
+        where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
+        raise ForeignCodeError(
+            f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
+            "install the same curricle there"
+        )
+
+
+def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
+    """Model name -> hash of its files, for all models of these stages; two models of one name have a part of the hash behind it.
+
+    Raises ModelError where a model is missing.
+    """
+    folders = sorted({folder for config in configs for folder in config.models()})
+    hashes = [(folder.name, model_sha256(folder)) for folder in folders]
+    several = {name for name, sha in hashes if any(name == other and sha != sha2 for other, sha2 in hashes)}
+    return {f"{name} {sha[:12]}" if name in several else name: sha for name, sha in hashes}
+
+
+def model_sha256(folder: Path) -> str:
+    """Hash over the names and hashes of a model's files, as its card gives them; a folder without a card is read whole."""
+    if not (folder / CARD).is_file():
+        files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*") if path.is_file()}
+        return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    fields = orjson.loads((folder / CARD).read_bytes())
+    known = {name: fields[name] for name in Card.model_fields if name in fields}
+    return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256
+
+
+def fingerprint(recipe: Recipe, models: dict[str, str]) -> dict[str, str]:
+    """What must not change between two runs into one output."""
+    return {
+        "recipe": recipe.sha256(),
+        "code": code_sha256(),
+        **{f"model {name}": sha for name, sha in models.items()},
+    }
+
+
+def fingerprint_sha256(parts: dict[str, str]) -> str:
+    """All of it as one hash."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

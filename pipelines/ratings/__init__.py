@@ -1,0 +1,1 @@
+"""Ratings of samples: made, compared, distilled into a student."""

@@ -1,0 +1,1 @@
+"""Thresholds calibrated on the scores of finished outputs."""

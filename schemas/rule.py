@@ -1,0 +1,51 @@
+"""A rule is data: a name, a column, and the values with which a row stays."""
+
+from typing import Literal, Self
+
+from curricle.schemas.config import Config
+from curricle.schemas.languages import canonical
+from pydantic import Field, model_validator
+
+DEFAULT = "default"
+
+Bound = float | dict[str, float] | None
+
+
+class Rule(Config):
+    """A row fails if its value is under `min`, over `max`, outside `in` or inside `not_in`; bounds are inclusive.
+
+    A bound may be a map from language code (or `default`) to number: a language that is not in the map is not judged.
+    `on_null` says what a null value means: the row stays, or it fails.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.@-]+$")
+    column: str
+    min: Bound = None
+    max: Bound = None
+    among: tuple[str, ...] | None = Field(None, alias="in")
+    not_in: tuple[str, ...] | None = None
+    on_null: Literal["keep", "reject"] = "keep"
+    source: str | None = None  # where the threshold comes from
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        tests = (self.min, self.max, self.among, self.not_in)
+        if all(test is None for test in tests) and self.on_null == "keep":
+            raise ValueError(f"rule {self.name!r} can never fail: give min, max, in, not_in or on_null: reject")
+        if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
+            raise ValueError(f"rule {self.name!r}: min {self.min} is over max {self.max}")
+        codes = [code for bound in (self.min, self.max) if isinstance(bound, dict) for code in bound if code != DEFAULT]
+        if self.column == "language":
+            codes += [code for code in (*(self.among or ()), *(self.not_in or ())) if code != "und"]
+        for code in codes:
+            canonical(code)
+        return self
+
+    @property
+    def per_language(self) -> bool:
+        """True if a bound is a map: the rule reads the column `language` too."""
+        return isinstance(self.min, dict) or isinstance(self.max, dict)
+
+    def reads(self) -> tuple[str, ...]:
+        """Names of the columns that the rule needs."""
+        return (self.column, "language") if self.per_language else (self.column,)

@@ -1,1 +1,0 @@
-"""Where inputs lie and outputs go: local folders and object stores."""
