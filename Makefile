@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILED := curricle.models.kenlm curricle.models.raters curricle.pipelines.curriculum curricle.stages.heuristics
 
-.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
+.PHONY: .types demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
 
 $(BIN)/curricle: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -48,11 +48,11 @@ test-clusters-faults: $(BIN)/pytest
 	$(BIN)/python -m pytest -m cluster_faults tests/clusters
 
 # For mypy, which does not follow the finders of editable installs: the package as a folder of links.
-.types/curricle: $(BIN)/pytest
-	mkdir -p $@
-	cd $@ && ln -sfn ../../schemas ../../models ../../stages ../../pipelines ../../curricle/* .
+.types: $(BIN)/pytest
+	mkdir -p $@/curricle
+	cd $@/curricle && ln -sfn ../../schemas ../../models ../../stages ../../pipelines ../../curricle/* .
 
-check: $(BIN)/pytest .types/curricle
+check: $(BIN)/pytest .types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
