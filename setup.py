@@ -84,7 +84,7 @@ setup(
     packages=packages(),
     package_dir={"curricle": "curricle", **{f"curricle.{room}": room for room in ROOMS}},
     package_data={
-        "": ["*.pyx", "*.pxd", "*.h"],
+        "": ["*.pyx", "*.pyi", "*.pxd", "*.h"],
         "curricle": ["py.typed"],
         "curricle.models": ["get/registry.yaml", "starter/**/*"],
         "curricle.pipelines": ["plans/*.yaml", "recipes/*.yaml", "sample/*"],
