@@ -14,6 +14,8 @@ from curricle.pipelines.thresholds.valley import find_valley
 from curricle.schemas.config import Config
 from pydantic import Field, field_validator, model_validator
 
+from curricle import portable_math
+
 Numbers = npt.NDArray[np.float64]
 Figures = dict[str, int | float | list[float]]
 
@@ -138,7 +140,7 @@ class Valley(Config):
         valley = find_valley(values)
         if isinstance(valley, str):
             return Found(Panel(language, (("documents", values),), (), apart=False), figures, {}, [f"no threshold: {valley}"])
-        back = (lambda value: 10.0**value) if self.column in PERPLEXITIES else float
+        back = portable_math.exp10 if self.column in PERPLEXITIES else float
         place = back(valley.place)
         figures |= {
             "threshold": _rounded(place, *map(back, valley.interval)),
@@ -266,7 +268,7 @@ def _side(column: str) -> str:
 
 
 def _plotted(column: str, values: Any) -> Any:
-    return np.log10(values) if column in PERPLEXITIES else values
+    return portable_math.log10(values) if column in PERPLEXITIES else values
 
 
 def _rounded(*values: float) -> list[float]:

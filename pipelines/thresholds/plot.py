@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from curricle.pipelines.output.svg_sheet import COLOURS, INK, LINE, sheet
 
+from curricle import portable_math
+
 Numbers = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT, COLUMNS = 460, 260, 2  # of a panel, in pixels; panels in a row
@@ -83,6 +85,6 @@ def _panel(panel: Panel, x_label: str) -> str:
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Round numbers in [low, high], some `about` of them."""
     rough = (high - low) / about
-    power = 10.0 ** np.floor(np.log10(rough))
+    power = portable_math.exp10(float(np.floor(portable_math.log10(rough))))
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough)
     return [float(round(step * i, 12)) for i in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

@@ -11,6 +11,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from curricle import portable_math
+
 Numbers = npt.NDArray[np.float64]
 
 POINTS = 1024  # of the histogram that stands for the values
@@ -38,7 +40,7 @@ def bandwidth(values: Numbers) -> float:
     """Silverman's rule of thumb; 0 if all values are the same."""
     low, high = np.quantile(values, [0.25, 0.75])
     spreads = [spread for spread in (float(np.std(values)), float(high - low) / 1.34) if spread > 0]
-    return 0.9 * min(spreads, default=0.0) * len(values) ** -0.2
+    return 0.9 * min(spreads, default=0.0) * portable_math.exp(-0.2 * portable_math.log(len(values)))
 
 
 def find_valley(values: Numbers) -> Valley | str:
@@ -51,7 +53,7 @@ def find_valley(values: Numbers) -> Valley | str:
     centres, step = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     counts = np.histogram(values, edges)[0].astype(np.float64)
     distance = np.subtract.outer(np.arange(POINTS), np.arange(POINTS)) * step / max(width, step)
-    kernel = np.exp(-0.5 * distance**2)
+    kernel = _exact_in_sums(portable_math.exp(-0.5 * distance**2), int(counts.sum()))
     density = counts @ kernel
     found = _two_modes(density)
     if found is None:
@@ -72,6 +74,12 @@ def find_valley(values: Numbers) -> Valley | str:
     depth = float(density[bottom] / min(density[left], density[right]))
     modes = (float(centres[left]), float(centres[right]))
     return Valley(place, (float(first), float(last)), modes, depth, below, stable)
+
+
+def _exact_in_sums(kernel: Numbers, total: int) -> Numbers:
+    """`kernel`, 0..1, on a grid so coarse that sums of `total` of its values are exact, in whichever order BLAS adds."""
+    bits = 52 - total.bit_length()
+    return np.ldexp(np.rint(np.ldexp(kernel, bits)), -bits)
 
 
 def _two_modes(density: npt.NDArray[np.floating]) -> tuple[int, int, int] | None:
