@@ -132,6 +132,10 @@ class DatatroveConfig(Config):
         """A column for each filter; `text` changes where a step changes it, and `text_chars` with it."""
         return tuple(column for step in self.steps for column in step.columns)
 
+    def packages(self) -> tuple[str, ...]:
+        """Most of datatrove's filters split words with spaCy."""
+        return ("datatrove", "spacy")
+
     def models(self) -> tuple[()]:
         """None. ModelError if there is no step."""
         if not self.steps:

@@ -44,6 +44,10 @@ class DomainConfig(Config):
         """Columns that are appended."""
         return (*DOMAIN, *(column for name in self.tags for column in TAG_COLUMNS[name]))
 
+    def packages(self) -> tuple[str, ...]:
+        """Those of the student."""
+        return ("sentencepiece", "unicodedata")
+
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
         return (model_folder(self.model),)

@@ -62,6 +62,10 @@ class ExtractConfig(Config):
         """Columns that are appended; `text` is filled where it is null."""
         return EXTRACT
 
+    def packages(self) -> tuple[str, ...]:
+        """Resiliparse detects encodings for trafilatura too, which falls back on justext."""
+        return ("resiliparse",) if self.extractor == "resiliparse" else ("resiliparse", "trafilatura", "justext", "lxml")
+
     def models(self) -> tuple[Path, ...]:
         """None."""
         return ()

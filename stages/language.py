@@ -39,6 +39,10 @@ class LanguageConfig(Config):
         """Columns that are appended."""
         return LANGUAGE
 
+    def packages(self) -> tuple[str, ...]:
+        """FastText computes the scores."""
+        return ("fasttext",)
+
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
         return (model_folder(self.model),)

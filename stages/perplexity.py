@@ -96,6 +96,10 @@ class PerplexityConfig(Config):
         """Columns that are appended."""
         return PERPLEXITY if self.paragraphs is None else (*PERPLEXITY, *PARAGRAPHS)
 
+    def packages(self) -> tuple[str, ...]:
+        """Tokenizer and normalization; KenLM itself scores only files that are not in its probing format."""
+        return ("kenlm", "sentencepiece", "unicodedata")
+
     def models(self) -> tuple[Path, ...]:
         """The models' folders, each once. Raises ModelError where there is none, or its role, category or language is another."""
         folders: dict[Path, None] = {}

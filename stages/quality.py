@@ -55,6 +55,10 @@ class QualityConfig(Config):
         """Columns that are appended."""
         return tuple(column for rater in self.raters for column in rater.writes())
 
+    def packages(self) -> tuple[str, ...]:
+        """Those of all raters."""
+        return tuple(name for rater in self.raters for name in rater.packages())
+
     def models(self) -> tuple[Path, ...]:
         """The raters' folders; ModelError where one cannot be loaded."""
         return tuple(folder for rater in self.raters for folder in rater.models())

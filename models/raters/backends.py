@@ -30,6 +30,10 @@ class StudentConfig(Config):
         """The 14 ratings and the raw score."""
         return (*criteria(self.prefix), f"{self.prefix}_overall_raw")
 
+    def packages(self) -> tuple[str, ...]:
+        """Tokenizer and normalization."""
+        return ("sentencepiece", "unicodedata")
+
     def models(self) -> tuple[Path, ...]:
         """The student's folder; ModelError if there is none."""
         return (model_folder(self.model),)

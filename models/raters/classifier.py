@@ -74,6 +74,10 @@ class ClassifierConfig(Config):
         """All of them."""
         return tuple(column.name for column in self.writes())
 
+    def packages(self) -> tuple[str, ...]:
+        """What runs the model."""
+        return ("torch", "transformers", "tokenizers")
+
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError where its labels are not as many as the columns."""
         check_packages(self.rater, self.device)

@@ -96,6 +96,10 @@ class EndpointConfig(FormConfig):
             raise ValueError("constrain: logit_bias needs tokenizer, for the numbers of its tokens")
         return self
 
+    def packages(self) -> tuple[str, ...]:
+        """The tokenizer that cuts long texts, where one is named."""
+        return () if self.tokenizer is None else ("tokenizers",)
+
     def models(self) -> tuple[Path, ...]:
         """The tokenizer's folder, if one is named."""
         _import_httpx()

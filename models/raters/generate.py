@@ -46,6 +46,10 @@ class DataManConfig(FormConfig):
     constrain: bool = False
     batch_tokens: int = Field(default=16_384, ge=1)
 
+    def packages(self) -> tuple[str, ...]:
+        """What runs the model."""
+        return ("torch", "transformers", "tokenizers")
+
     def models(self) -> tuple[Path, ...]:
         """The model's folder."""
         check_packages(self.rater, self.device)

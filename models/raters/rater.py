@@ -40,6 +40,9 @@ class RaterConfig(Protocol):
     def models(self) -> tuple[Path, ...]:
         """Folders whose contents the ratings depend on; ModelError, one line, where it cannot be loaded."""
 
+    def packages(self) -> tuple[str, ...]:
+        """Modules of other projects that decide the ratings."""
+
     def load(self) -> Rater:
         """The rater; ModelError, one line, where it cannot be loaded."""
 

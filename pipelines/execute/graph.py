@@ -1,8 +1,9 @@
 """A plan's steps as a Beam graph: the only place that wires."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +13,7 @@ from curricle.pipelines.execute.commit import WriteShards
 from curricle.pipelines.execute.read_shards import ReadShard
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.pipelines.output.write import Sink, manifest_path
-from curricle.pipelines.plan.fingerprint import check_code, code_sha256
+from curricle.pipelines.plan.fingerprint import check_code, check_packages, code_sha256, package_versions
 from curricle.pipelines.plan.stage_table import DECIDE, STAGES, Steps
 from curricle.schemas.shards import Shard
 from curricle.stages.decide import DecideConfig
@@ -36,15 +37,17 @@ class Away:
 class _Begin(beam.DoFn):
     """Passes each item on that is not done, and has not been tried too often; all that follows is in the same fused stage.
 
-    Ends the job on a worker that would run other modules than those that planned it.
+    Ends the job on a worker that would run other modules than those that planned it, or other versions of `packages`.
     """
 
-    def __init__(self, away: Away) -> None:
+    def __init__(self, away: Away, packages: Mapping[str, str]) -> None:
         self.away = away
         self.code_sha256 = code_sha256()
+        self.packages = packages
 
     def setup(self) -> None:
         check_code(self.code_sha256)
+        check_packages(self.packages)
 
     def process(self, item: Any) -> Iterator[Any]:
         if self.away.commit(item).exists():
@@ -58,13 +61,15 @@ def _each(items: list[Any]) -> list[Any]:
     return items
 
 
-def spread(pipeline: beam.Pipeline, items: Sequence[Any], away: Away | None) -> beam.PCollection[Any]:
-    """The items, over all workers; `away` is None where these are forked from here."""
+def spread(
+    pipeline: beam.Pipeline, items: Sequence[Any], away: Away | None, packages: Mapping[str, str] = MappingProxyType({})
+) -> beam.PCollection[Any]:
+    """The items, over all workers; `away` is None where these are forked from here. `packages`: versions that they must have."""
     if away is None or not away.alone:
         there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
     else:
         there = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_each)
-    return there if away is None else there | "Begin" >> beam.ParDo(_Begin(away))
+    return there if away is None else there | "Begin" >> beam.ParDo(_Begin(away, dict(packages)))
 
 
 def away_of(sink: Sink, attempts: Attempts, alone: bool) -> Away:
@@ -80,7 +85,8 @@ def build(
     pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, away: Away | None = None
 ) -> beam.PCollection[str]:
     """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
-    rows = spread(pipeline, shards, away) | "Read" >> ReadShard(read)
+    packages = package_versions([config for _, config in steps]) if away else {}
+    rows = spread(pipeline, shards, away, packages) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
         stage = DECIDE if isinstance(config, DecideConfig) else STAGES[name]

@@ -13,6 +13,7 @@ from curricle.pipelines.execute.task import ShardTask
 from curricle.pipelines.output.dataset_card import dataset_card
 from curricle.pipelines.output.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
 from curricle.pipelines.output.write import Sink
+from curricle.pipelines.plan.fingerprint import difference
 from curricle.pipelines.plan.run_plan import Plan
 
 from curricle.storage.files import StoreError
@@ -61,8 +62,7 @@ def pending(plan: Plan, manifests: list[Manifest], output: Place) -> list[ShardT
     committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
     if manifests and manifests[0]["fingerprint"] != plan.fingerprint:
         before = (run_record(output) or {}).get("made_by", {})
-        changed = sorted(key for key in {*before, *plan.parts} if before.get(key) != plan.parts.get(key))
-        raise OutputError(f"{output}: made with another {', '.join(changed) or 'recipe'}; name another output folder")
+        raise OutputError(f"{output}: made with {difference(before, plan.parts)}; name another output folder")
     for shard in plan.shards:
         if shard.name in committed and committed[shard.name]["shard"]["version"] != shard.version:
             raise OutputError(f"{shard.source}: changed since it was committed to {output}; name another output folder")

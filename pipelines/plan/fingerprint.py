@@ -1,9 +1,11 @@
-"""What an output depends on besides its input: recipe, models and code, each as one hash."""
+"""What an output depends on besides its input: recipe, models and code, each as one hash, and versions of packages."""
 
 import hashlib
 import platform
+import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,12 +13,24 @@ import orjson
 from curricle.models.cards import CARD, Card, file_sha256, read_card
 from curricle.pipelines.plan.recipe import Recipe
 from curricle.pipelines.plan.stage_table import StageConfig
+from curricle.schemas.config import Config
 
 ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
 
 
+PACKAGE = "package "
+"""Stands before the name of a package in what a fingerprint is made of."""
+
 CODE = ("*.py", "*.pyx", "*.pxd", "*.h")
 """Files that decide what runs: compiled kernels are known by their sources."""
+
+
+DISTRIBUTIONS = {
+    "ahocorasick": ("pyahocorasick",),
+    "fasttext": ("fasttext-community", "fasttext", "fasttext-modern", "fasttext-numpy2-wheel"),
+    "kenlm": ("ufal.kenlm", "kenlm", "kenlm-ex"),
+}
+"""Module -> packages that it may come from, where that is not one of its own name."""
 
 
 class ForeignCodeError(RuntimeError):
@@ -75,13 +89,60 @@ def model_sha256(folder: Path) -> str:
     return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256
 
 
-def fingerprint(recipe: Recipe, models: dict[str, str]) -> dict[str, str]:
+def package_versions(configs: Sequence[Config]) -> dict[str, str]:
+    """Package -> version, of all that decide values of these stages and are installed here.
+
+    Python's Unicode tables count as a package, `unicodedata`.
+    """
+    found = {}
+    for module in sorted({module for config in configs for module in config.packages()}):
+        for package in DISTRIBUTIONS.get(module, (module,)):
+            if number := _version(package):
+                found[package] = number
+                break
+    return found
+
+
+def check_packages(expected: Mapping[str, str]) -> None:
+    """ForeignCodeError, one line, unless this process has these versions of these packages."""
+    for package, number in expected.items():
+        if (found := _version(package)) != number:
+            here = f"{package} {found}" if found else f"no {package}"
+            raise ForeignCodeError(
+                f"the worker on {platform.node()} has {here}, this run was planned with {number}; install the same version there"
+            )
+
+
+def _version(package: str) -> str | None:
+    if package == "unicodedata":
+        return unicodedata.unidata_version
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def fingerprint(recipe: Recipe, models: dict[str, str], packages: dict[str, str]) -> dict[str, str]:
     """What must not change between two runs into one output."""
     return {
         "recipe": recipe.sha256(),
         "code": code_sha256(),
         **{f"model {name}": sha for name, sha in models.items()},
+        **{f"{PACKAGE}{name}": number for name, number in packages.items()},
     }
+
+
+def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """What has changed since an output was made: `another recipe`, `resiliparse 2.0.1, this environment has 2.0.3`."""
+    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    other = [key for key in changed if not key.startswith(PACKAGE)]
+    said = [f"another {', '.join(other)}"] if other else []
+    for key in changed:
+        if key.startswith(PACKAGE):
+            name = key.removeprefix(PACKAGE)
+            had = f"{name} {before[key]}" if key in before else f"no {name}"
+            said.append(f"{had}, this environment has {now.get(key, 'none')}")
+    return "; with ".join(said) or "another recipe"
 
 
 def fingerprint_sha256(parts: dict[str, str]) -> str:

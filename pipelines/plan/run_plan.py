@@ -6,7 +6,7 @@ from typing import cast
 
 import pyarrow as pa
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
-from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes
+from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
 from curricle.pipelines.plan.stage_table import StageConfig, Steps, writer_of
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """One hash over recipe, models and code."""
+        """One hash over recipe, models, code and package versions."""
         return fingerprint_sha256(self.parts)
 
     @property
@@ -46,7 +46,8 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     """
     check_models(recipe)
     steps = place_decisions(recipe)
-    parts = fingerprint(recipe, model_hashes([cast(StageConfig, config) for _, config in steps]))
+    configs = [config for _, config in steps]
+    parts = fingerprint(recipe, model_hashes([cast(StageConfig, config) for config in configs]), package_versions(configs))
     metadata = {"curricle": fingerprint_sha256(parts), "curricle.recipe": parts["recipe"]}
     schemas = {part: schema.with_metadata(metadata) for part, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)

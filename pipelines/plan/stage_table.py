@@ -43,6 +43,9 @@ class StageConfig(Protocol):
     def models(self) -> tuple[Path, ...]:
         """Model folders whose hashes belong to the run's fingerprint."""
 
+    def packages(self) -> tuple[str, ...]:
+        """Modules of other projects whose versions belong to it."""
+
 
 @dataclass(frozen=True)
 class Stage:

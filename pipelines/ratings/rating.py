@@ -15,7 +15,7 @@ from curricle.models.raters.dataman import LIMITS, REPLY_TOKENS, cut_characters
 from curricle.models.raters.rater import FormConfig, Rater
 from curricle.models.raters.student import Student
 from curricle.pipelines.output.manifest import OutputError
-from curricle.pipelines.plan.fingerprint import model_sha256
+from curricle.pipelines.plan.fingerprint import PACKAGE, difference, model_sha256, package_versions
 
 from curricle.storage.whole_file import whole_file
 
@@ -111,14 +111,15 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
         "models": {folder.name: model_sha256(folder) for folder in config.models()},
         "documents": sample.num_rows,
         "sample": _sha256(rows.decode()),
+        **{f"{PACKAGE}{name}": number for name, number in package_versions([config]).items()},
     }
     path = output / RECORD
     try:
         output.mkdir(parents=True, exist_ok=True)
         if path.is_file():
             before = orjson.loads(path.read_bytes())
-            if changed := [key for key in record if before.get(key) != record[key]]:
-                raise OutputError(f"{output}: made with another {', '.join(changed)}; name another output folder")
+            if before != record:
+                raise OutputError(f"{output}: made with {difference(before, record)}; name another output folder")
             return
         if any(output.iterdir()):
             raise OutputError(f"{output}: not empty, and not ratings of curricle")

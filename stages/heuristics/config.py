@@ -36,6 +36,10 @@ class HeuristicsConfig(Config):
         """Columns that are appended, in order."""
         return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
 
+    def packages(self) -> tuple[str, ...]:
+        """Python's Unicode tables tell letters from punctuation."""
+        return ("unicodedata",)
+
     def models(self) -> tuple[Path, ...]:
         """No model."""
         return ()

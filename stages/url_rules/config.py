@@ -33,6 +33,10 @@ class UrlRulesConfig(Config):
         """Columns that are appended, in order."""
         return URL_RULES
 
+    def packages(self) -> tuple[str, ...]:
+        """The public suffix list is inside tldextract."""
+        return ("tldextract", "ahocorasick")
+
     def models(self) -> tuple[Path, ...]:
         """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""
         from curricle.stages.url_rules.blocklist_table import compile_lists  # numpy stays out of the command line's start

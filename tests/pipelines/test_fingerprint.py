@@ -2,12 +2,33 @@
 
 import subprocess
 import sys
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
+import orjson
+import pytest
 from curricle.models.cards import Card, write_card
-from curricle.pipelines.plan.fingerprint import model_hashes, model_sha256
+from curricle.models.raters.classifier import ClassifierConfig
+from curricle.models.raters.endpoint import EndpointConfig
+from curricle.pipelines.execute.run import pending
+from curricle.pipelines.output.manifest import OutputError
+from curricle.pipelines.plan import fingerprint
+from curricle.pipelines.plan.fingerprint import (
+    ForeignCodeError,
+    check_packages,
+    difference,
+    model_hashes,
+    model_sha256,
+    package_versions,
+)
+from curricle.pipelines.plan.recipe import load_recipe
+from curricle.pipelines.plan.run_plan import make_plan
+from curricle.pipelines.plan.stage_table import STAGES
 from curricle.schemas.config import Config
+
+SAMPLE = Path(__file__).parents[2] / "pipelines/sample/documents.parquet"
 
 
 class Uses(Config):
@@ -39,12 +60,98 @@ def test_a_worker_with_another_models_package_is_refused(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").write_text("")
     code = (
-        "import sys; from curricle.pipelines.plan.fingerprint import check_code, code_sha256; mine = code_sha256(); check_code(mine)\n"
-        f"del sys.modules['models']; sys.path.insert(0, {str(tmp_path)!r}); check_code.cache_clear()\n"
+        "import sys, curricle; from curricle.pipelines.plan.fingerprint import check_code, code_sha256\n"
+        "mine = code_sha256(); check_code(mine)\n"
+        f"del sys.modules['curricle.models']; curricle.__path__.insert(0, {str(tmp_path)!r}); check_code.cache_clear()\n"
         "check_code(mine)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert f"models in {tmp_path}" in last
+    assert f"curricle.models in {tmp_path}" in last
     assert "install the same curricle there" in last
+
+
+def steps(*names: str, **settings: dict) -> list[Config]:
+    return [STAGES[name].config(**settings.get(name, {})) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("config", "found", "absent"),
+    [
+        pytest.param(steps("extract"), {"resiliparse"}, {"trafilatura", "numpy"}, id="the default extractor"),
+        pytest.param(
+            steps("extract", extract={"extractor": "trafilatura"}),
+            {"resiliparse", "trafilatura", "justext", "lxml"},
+            set(),
+            id="the other extractor and what it calls",
+        ),
+        pytest.param(steps("language"), {"fasttext-community"}, {"kenlm"}, id="the package that brings the module fasttext"),
+        pytest.param(steps("url_rules"), {"pyahocorasick", "tldextract"}, {"resiliparse"}, id="url rules"),
+        pytest.param(steps("quality"), {"sentencepiece", "unicodedata"}, {"torch", "transformers"}, id="no torch for a student"),
+        pytest.param(steps("datatrove"), {"datatrove", "spacy"}, {"fasttext-community"}, id="datatrove"),
+        pytest.param(steps("clean_lines", "redact"), set(), {"numpy", "pyarrow"}, id="stages of our own code alone"),
+    ],
+)
+def test_packages_count_where_a_stage_uses_them(config, found, absent):
+    versions = package_versions(config)
+    assert found <= versions.keys()
+    assert not absent & versions.keys()
+    assert (versions == {}) == (found == set())
+    for name in found - {"unicodedata"}:
+        assert versions[name] == version(name)
+
+
+def test_raters_that_run_a_model_here_count_torch_and_transformers(tmp_path):
+    config = ClassifierConfig(model=str(tmp_path), columns=("a",))
+    assert config.packages() == ("torch", "transformers", "tokenizers")
+    assert EndpointConfig(url="http://localhost:1/v1", model="m").packages() == ()
+
+
+def test_another_version_of_a_package_is_another_fingerprint(monkeypatch):
+    recipe = load_recipe("web")
+    before = make_plan(recipe, [str(SAMPLE)])
+    assert before.parts["package resiliparse"] == version("resiliparse")
+    monkeypatch.setattr(fingerprint, "version", lambda name: "99.1" if name == "resiliparse" else version(name))
+    after = make_plan(recipe, [str(SAMPLE)])
+    assert after.fingerprint != before.fingerprint
+    assert difference(before.parts, after.parts) == f"resiliparse {version('resiliparse')}, this environment has 99.1"
+
+
+def test_a_worker_with_another_version_of_a_package_is_refused():
+    here = package_versions(steps("extract", "quality"))
+    check_packages(here)
+    with pytest.raises(ForeignCodeError, match=rf"has resiliparse {here['resiliparse']}, this run was planned with 1\.9"):
+        check_packages({**here, "resiliparse": "1.9"})
+    with pytest.raises(ForeignCodeError, match=r"has no nosuchpackage, this run was planned with 2\.0"):
+        check_packages({"nosuchpackage": "2.0"})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        pytest.param({"recipe": "1"}, {"recipe": "2"}, "another recipe", id="recipe"),
+        pytest.param({"code": "1", "model m": "1"}, {"code": "2", "model m": "2"}, "another code, model m", id="code and model"),
+        pytest.param(
+            {"recipe": "1", "package a": "1", "package b": "1"},
+            {"recipe": "2", "package a": "2", "package c": "1"},
+            "another recipe; with a 1, this environment has 2; with b 1, this environment has none; "
+            "with no c, this environment has 1",
+            id="everything at once",
+        ),
+    ],
+)
+def test_what_differs_is_named(before, now, said):
+    assert difference(before, now) == said
+
+
+def test_a_run_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
+    recipe = load_recipe("demo")
+    plan = make_plan(recipe, [str(SAMPLE)])
+    manifest = {"fingerprint": plan.fingerprint, "shard": asdict(plan.shards[0])}
+    (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": {**plan.parts, "package resiliparse": "1.9"}}))
+    assert len(pending(plan, [manifest], tmp_path)) == len(plan.shards) - 1
+    with pytest.raises(OutputError) as raised:
+        pending(plan, [{**manifest, "fingerprint": "another"}], tmp_path)
+    here = version("resiliparse")
+    assert str(raised.value) == f"{tmp_path}: made with resiliparse 1.9, this environment has {here}; name another output folder"
