@@ -1,6 +1,6 @@
 """Jobs that write files, for tests/test_same_bits.py: `same_bits_jobs.py FOLDER` does all of them in one process.
 
-Each job has a folder of its own. Prints one JSON object: under `bytes` job -> file -> SHA-256, under `failed` job -> its traceback,
+Each job has a folder of its own. Prints one JSON object: under `bytes` job -> file -> SHA-256, under `failed` job -> traceback,
 under `cpu_s` job -> CPU seconds, under `about` what this process found: the features that NumPy uses, and hashes of results that
 depend on the processor.
 """
