@@ -6,6 +6,7 @@ is set where no longer n-gram ends in this one, so that it need not be extended 
 n-gram begins with this one, so that the state need not keep it.
 """
 
+import hashlib
 import struct
 from collections.abc import Iterator
 from itertools import chain, zip_longest
@@ -91,7 +92,7 @@ def table(keys: U64, dtype: np.dtype[Any], **values: NDArray[Any]) -> NDArray[An
 
 
 def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
-    """The file in pieces."""
+    """The parts of the file, in order."""
     yield header(model.counts)
     hashes = hash_words(model.words)
     if (hashes[1:] == hash_words(pa.array(["<UNK>"]))[0]).any():
@@ -122,8 +123,20 @@ def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
     yield "\0".join([*model.words.to_pylist(), ""]).encode()
 
 
+def probing_sha256(model: NgramModel) -> str:
+    """SHA-256 of the file that `write_probing` writes, hex."""
+    digest = hashlib.sha256()
+    for section in sections(model):
+        digest.update(_bytes(section))
+    return digest.hexdigest()
+
+
 def write_probing(model: NgramModel, path: Path) -> None:
     """Write `model` to `path`, whole or not at all. Raises OSError, and ValueError for a model that the format cannot hold."""
     with whole_file(path) as temp_path, temp_path.open("wb") as file:
         for section in sections(model):
-            file.write(section if isinstance(section, bytes) else section.data.cast("B"))
+            file.write(_bytes(section))
+
+
+def _bytes(section: bytes | NDArray[Any]) -> bytes | memoryview:
+    return section if isinstance(section, bytes) else section.data.cast("B")

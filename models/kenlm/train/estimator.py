@@ -97,31 +97,32 @@ def count_of_counts(adjusted: U32, level: Level, last_is_plain: bool) -> list[in
     lmplz counts the last n-gram (in suffix order) of the lower orders by its plain count (AdjustCounts::Run, after its loop). So
     does this function, because the discounts of small corpora depend on it.
     """
-    of = np.bincount(np.minimum(adjusted, 5), minlength=6)
+    of_count = np.bincount(np.minimum(adjusted, 5), minlength=6)
     if last_is_plain:
-        of[min(int(adjusted[-1]), 5)] -= 1
-        of[min(int(level.count[-1]), 5)] += 1
-    return of[:5].tolist()
+        of_count[min(int(adjusted[-1]), 5)] -= 1
+        of_count[min(int(level.count[-1]), 5)] += 1
+    return of_count[:5].tolist()
 
 
-def order_discount(order: int, of: Sequence[int], fallback: bool) -> Discount:
-    """Equation 26 of Chen and Goodman; `of[j]` is the number of n-grams with adjusted count j."""
+def order_discount(order: int, of_count: Sequence[int], fallback: bool) -> Discount:
+    """Equation 26 of Chen and Goodman; `of_count[j]` is the number of n-grams with adjusted count j."""
     cause = ""
     amounts = [np.float32(0)]
-    for j in (1, 2, 3):
-        if of[j] == 0:
-            cause = f"no {order}-gram has an adjusted count of {j}"
+    for count in (1, 2, 3):
+        if of_count[count] == 0:
+            cause = f"no {order}-gram has an adjusted count of {count}"
             break
-        y = np.float32(of[1]) / np.float32(of[1] + 2.0 * of[2])
-        amounts.append(np.float32(j) - np.float32(j + 1) * y * np.float32(of[j + 1]) / np.float32(of[j]))
-        if not 0 <= amounts[j] <= j:
-            cause = f"the discount of count {j} would be {amounts[j]:.3f}"
+        common = np.float32(of_count[1]) / np.float32(of_count[1] + 2.0 * of_count[2])  # Y
+        higher, here = np.float32(of_count[count + 1]), np.float32(of_count[count])
+        amounts.append(np.float32(count) - np.float32(count + 1) * common * higher / here)
+        if not 0 <= amounts[count] <= count:
+            cause = f"the discount of count {count} would be {amounts[count]:.3f}"
             break
     if not cause:
         return Discount(float(amounts[1]), float(amounts[2]), float(amounts[3]), False)
     if fallback:
         return FALLBACK
     raise DiscountError(
-        f"no Kneser-Ney discounts for order {order}: {cause}; the corpus is too small or too repetitive: add text, deduplicate it, "
-        "or allow the fallback discounts"
+        f"no Kneser-Ney discounts for order {order}: {cause}; the corpus is too small or too repetitive: add text, "
+        "deduplicate it, or allow the fallback discounts"
     )

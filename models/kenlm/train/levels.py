@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from curricle.models.kenlm.ngrams import BOS, U32, Level, context_rows
+from curricle.models.kenlm.ngrams import U32, Level, context_rows
 from curricle.models.kenlm.smoothing import context_sums
 from curricle.models.kenlm.spill import GrowingArray, Spill
 from curricle.models.kenlm.train.counting import Layout
@@ -27,12 +27,15 @@ def build_levels(blocks: Iterable[tuple[NDArray[np.uint64], U32]], layout: Layou
         column[0].append(values)
     sizes = np.array([2] + [0] * (order - 1), np.int64)
     last, length, scratch = np.zeros(order, np.uint32), 0, np.empty(order, np.uint32)
-    new, added = np.empty((3, order, BLOCK_ROWS), np.uint32), np.empty(order, np.int64)
+    new_word, new_begin, new_count = (np.empty((order, BLOCK_ROWS), np.uint32) for _ in range(3))
+    added = np.empty(order, np.int64)
     for rows, counts in _split_blocks(blocks):
-        length = grow_levels(rows, counts, layout.bits, layout.per_key, last, length, scratch, sizes, *new, added)
+        length = grow_levels(
+            rows, counts, layout.bits, layout.per_key, last, length, scratch, sizes, new_word, new_begin, new_count, added
+        )
         if sizes.max() >= 1 << 32:
             raise ValueError("over 4 billion n-grams of one order, the most that can be counted")
-        for column, values in zip((word, begin, count), new, strict=True):
+        for column, values in zip((word, begin, count), (new_word, new_begin, new_count), strict=True):
             for depth, block in enumerate(added):
                 column[depth].append(values[depth, :block])
     for lower, size in zip(begin, sizes[1:], strict=False):
