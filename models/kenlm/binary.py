@@ -79,7 +79,7 @@ def marked_backoffs(level: NgramOrder, contexts: U32) -> NDArray[np.float32]:
     return np.where(zero, np.where(used, np.float32(0), np.float32(-0.0)), level.log10_backoff)
 
 
-def table(keys: U64, dtype: np.dtype[Any], **values: NDArray[Any]) -> NDArray[Any]:
+def probing_table(keys: U64, dtype: np.dtype[Any], **values: NDArray[Any]) -> NDArray[Any]:
     """A probing table as the file holds it; ValueError where a key is 0, which marks an empty bucket."""
     if not keys.all():
         raise ValueError("an n-gram's hash is 0, which KenLM's table cannot hold")
@@ -117,9 +117,9 @@ def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
         suffix_keys, keys = keys, np.empty(len(level.word), np.uint64)
         extend_keys(suffix_keys, level.begin, level.word, keys)
         if longer is None:
-            yield table(keys, LONGEST_ENTRY, prob=prob)
+            yield probing_table(keys, LONGEST_ENTRY, prob=prob)
         else:
-            yield table(keys, MIDDLE_ENTRY, prob=prob, backoff=marked_backoffs(level, used))
+            yield probing_table(keys, MIDDLE_ENTRY, prob=prob, backoff=marked_backoffs(level, used))
     yield "\0".join([*model.words.to_pylist(), ""]).encode()
 
 

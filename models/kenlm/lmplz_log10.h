@@ -2,7 +2,7 @@
 
    glibc's result is not the correctly rounded one (nearly every fourth value of 0..1 differs in the last digit), so it cannot
    be had by rounding a double. Its steps are plain IEEE operations, which are repeated here: the result is the same on every
-   processor and with every C library, and equals glibc 2.36's for each of the floats from 2^-126 to 1 (compared one by one).
+   processor and with every C library, and equals glibc 2.36's for every float from 0 to 16 (compared one by one).
 
    lmplz_logf: logf of Arm's Optimized Routines (math/logf.c and logf_data.c, Copyright (c) 2017-2018, Arm Limited,
    MIT or Apache-2.0 WITH LLVM-exception), without its special cases.

@@ -104,7 +104,7 @@ def test_an_existing_folder_is_not_overwritten(tmp_path):
         train(documents, tmp_path / "m", CONFIG)
 
 
-def test_about_one_document_in_100_is_held_out_whatever_its_neighbours():
+def test_about_one_document_in_100_is_held_out_whatever_its_neighbors():
     texts = pa.array([f"document {number}" for number in range(20_000)])
     whole = held_out(texts)
     assert 150 < whole.sum() < 250

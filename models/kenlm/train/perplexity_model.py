@@ -54,7 +54,7 @@ class TrainConfig(Config):
     order: int = 5
     prune: tuple[int, ...] = (0,)
     pieces: int = Field(default=16_000, ge=100)
-    sample_bytes: int = Field(default=20_000_000, ge=1)  # of normalised text, for SentencePiece
+    sample_bytes: int = Field(default=20_000_000, ge=1)  # of normalized text, for SentencePiece
     memory_bytes: int = Field(default=MEMORY_BYTES, ge=1 << 20)
     format: Literal["binary", "compact"] = "binary"
     arpa: bool = False
