@@ -13,7 +13,7 @@ from curricle.models.kenlm.smoothing_kernels import log10_at_most_0
 from curricle.models.kenlm.spill import Spill
 from curricle.models.kenlm.train import counting
 from curricle.models.kenlm.train.counting import count_ngrams, sort_rows
-from curricle.models.kenlm.train.estimator import adjusted_counts, estimate
+from curricle.models.kenlm.train.estimator import adjusted_counts, count_of_counts, estimate
 from curricle.models.kenlm.train.levels import build_levels, prune_levels
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +110,15 @@ def test_rows_are_sorted_by_their_keys_in_order():
     rows[::3] = rows[0]
     expected = sorted(rows.tolist())
     assert sort_rows(rows, [13, 40]).tolist() == expected
+
+
+def test_the_last_ngram_of_a_lower_order_is_counted_by_its_plain_count():
+    """As lmplz does (AdjustCounts::Run, after its loop); counts over 4 belong to no class."""
+    plain = np.array([7, 2, 2, 9, 3], np.uint32)
+    level = Level(plain, plain, plain, plain[:0])
+    adjusted = np.array([1, 1, 2, 6, 1], np.uint32)
+    assert count_of_counts(adjusted, level, last_is_plain=False) == [0, 3, 1, 0, 0]
+    assert count_of_counts(adjusted, level, last_is_plain=True) == [0, 2, 1, 1, 0]
 
 
 def test_pruned_levels_keep_what_occurs_often_enough_and_the_totals_before(tmp_path):
