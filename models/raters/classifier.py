@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+from curricle import portable_math
 from curricle.models.cards import ModelError
 from curricle.models.raters.batching import token_batches
+from curricle.models.raters.layers import softmax
 from curricle.models.raters.rater import ColumnName, Rater
 from curricle.models.raters.transformers_model import (
     CONFIG,
@@ -160,13 +162,12 @@ def _raw(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _each(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    odds = np.exp(-np.abs(logits))
+    odds = portable_math.exp(-np.abs(logits))
     return np.where(logits >= 0, 1, odds) / (1 + odds)
 
 
 def _together(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    return softmax(logits)
 
 
 ACTIVATIONS = {"regression": _raw, "multi_label_classification": _each, "single_label_classification": _together}

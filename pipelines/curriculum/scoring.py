@@ -4,6 +4,7 @@ import math
 from itertools import chain
 
 import numpy as np
+from curricle import portable_math
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import (
@@ -68,7 +69,7 @@ def gumbel(values: Numbers, documents: Documents, key: np.uint64, temperature: f
     for start in range(0, values.size, CHUNK):
         part = slice(start, start + CHUNK)
         uniform = ((keyed(documents.id_hash[part], key) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-        noisy[part] = values[part] / temperature - np.log(-np.log(uniform))
+        noisy[part] = values[part] / temperature - portable_math.log(-portable_math.log(uniform))
     return noisy
 
 

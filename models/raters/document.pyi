@@ -1,0 +1,11 @@
+LIMIT: int
+HEAD: int
+TAIL: int
+OTHER: int
+SPACE: int
+NEWLINE: int
+LETTER: int
+DIGIT: int
+PUNCTUATION: int
+SYMBOL: int
+IDEOGRAPH: int

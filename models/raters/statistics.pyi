@@ -1,0 +1,2 @@
+STATISTICS: int
+CHARS_LOG: int
