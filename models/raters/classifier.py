@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-from curricle import portable_math
 from curricle.models.cards import ModelError
 from curricle.models.raters.batching import token_batches
 from curricle.models.raters.layers import softmax
@@ -31,6 +30,8 @@ from curricle.schemas.column import Column
 from curricle.schemas.columns import classifier_column
 from curricle.schemas.config import Config
 from pydantic import Field, model_validator
+
+from curricle import portable_math
 
 CHARS_PER_TOKEN = 64
 """No more of a text goes to the tokenizer: 10 MB would take it 10 s, for 512 tokens."""

@@ -120,13 +120,13 @@ def featurize(
     cdef Scratch* scratch = <Scratch*>calloc(1, sizeof(Scratch))
     if scratch == NULL:
         raise MemoryError
-    document = Document(size=0, codes=scratch.codes, lower=scratch.lower, classes=scratch.classes)
+    document = Document(size=0, codes=&scratch.codes[0], lower=&scratch.lower[0], classes=&scratch.classes[0])
     ngrams = NgramScratch(
-        word=scratch.word,
-        slots=scratch.slots,
-        groups=scratch.groups,
-        counts=scratch.counts,
-        count_weights=scratch.count_weights,
+        word=&scratch.word[0],
+        slots=&scratch.slots[0],
+        groups=&scratch.groups[0],
+        counts=&scratch.counts[0],
+        count_weights=&scratch.count_weights[0],
     )
     with nogil:
         fill_count_weights(scratch.count_weights, LIMIT + 1)

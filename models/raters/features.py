@@ -9,19 +9,12 @@ import unicodedata
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from curricle.models.raters.document import (
-    DIGIT,
-    IDEOGRAPH,
-    LETTER,
-    LIMIT,
-    NEWLINE,
-    OTHER,
-    PUNCTUATION,
-    SPACE,
-    SYMBOL,
-)
+from curricle.models.raters.document import CharacterClass, CutLimits
 from curricle.models.raters.feature_kernels import cut, featurize
-from curricle.models.raters.statistics import STATISTICS
+from curricle.models.raters.statistics import Statistic
+
+LIMIT, HEAD, TAIL = int(CutLimits.LIMIT), int(CutLimits.HEAD), int(CutLimits.TAIL)
+STATISTICS = int(Statistic.STATISTICS)
 
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.uint16]
@@ -71,19 +64,25 @@ def character_table() -> Table:
     A model ships its own table, so that its words stay the same under another version of Python.
     """
     ranges = ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x0E00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF))
-    by_category = {"L": LETTER, "M": LETTER, "N": DIGIT, "P": PUNCTUATION, "S": SYMBOL}
+    by_category = {
+        "L": CharacterClass.LETTER,
+        "M": CharacterClass.LETTER,
+        "N": CharacterClass.DIGIT,
+        "P": CharacterClass.PUNCTUATION,
+        "S": CharacterClass.SYMBOL,
+    }
     table = np.zeros((2, 65536), dtype=np.uint16)
     for code in range(65536):
         character = chr(code)
         category = unicodedata.category(character)
         if character in "\n\r\x0b\x0c\x85\u2028\u2029":
-            kind = NEWLINE
+            kind = CharacterClass.NEWLINE
         elif character.isspace():
-            kind = SPACE
+            kind = CharacterClass.SPACE
         elif category == "Lo" and any(low <= code <= high for low, high in ranges):
-            kind = IDEOGRAPH
+            kind = CharacterClass.IDEOGRAPH
         else:
-            kind = by_category.get(category[0], OTHER)
+            kind = by_category.get(category[0], CharacterClass.OTHER)
         lowered = character.lower()
         table[:, code] = kind, ord(lowered) if len(lowered) == 1 and ord(lowered) < 65536 else code
     return table

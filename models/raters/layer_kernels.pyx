@@ -85,7 +85,7 @@ def add_kernel(
 
     `landmarks` is (inputs, landmarks); `lengths` are their `squared_lengths`.
     """
-    cdef Py_ssize_t first, rows, row, d, k, count = lengths.shape[0], size = inputs.shape[1]
+    cdef Py_ssize_t block, first, rows, row, d, k, count = lengths.shape[0], size = inputs.shape[1]
     cdef float square, exponent
     cdef float* nearness
     cdef weighted_rows terms
@@ -95,7 +95,8 @@ def add_kernel(
     terms.rows = NULL
     terms.count = count
     with nogil:
-        for first in range(0, out.shape[0], ROWS):
+        for block in range((out.shape[0] + ROWS - 1) // ROWS):
+            first = block * ROWS
             rows = min(<Py_ssize_t>ROWS, out.shape[0] - first)
             multiply_landmarks(&inputs[first, 0], rows, size, &landmarks[0, 0], count, products)
             for row in range(rows):

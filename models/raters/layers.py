@@ -2,9 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
-from curricle import portable_math
+from curricle.models.raters.features import STATISTICS
 from curricle.models.raters.layer_kernels import squared_lengths
-from curricle.models.raters.statistics import STATISTICS
+
+from curricle import portable_math
 
 GAMMA = 0.25
 """A group of standardized inputs enters the kernel exp(-|x - y|^2) times sqrt(GAMMA / their number)."""

@@ -1,11 +1,15 @@
+from enum import IntFlag
+
 import numpy as np
 import numpy.typing as npt
 
-WORDS: int
-PAIRS: int
-PIECES: int
-SHAPES: int
-TRIPLES: int
+class FeatureGroup(IntFlag):
+    WORDS = 0
+    PAIRS = 1
+    PIECES = 2
+    SHAPES = 3
+    TRIPLES = 4
+    GROUPS = 5
 
 BITS: tuple[int, int, int, int, int]
 STARTS: tuple[int, ...]

@@ -14,13 +14,14 @@ from curricle.models.raters.document cimport DIGIT, IDEOGRAPH, LETTER, NEWLINE, 
 
 BITS = (16, 16, 16, 12, 14)
 STARTS = tuple(accumulate((1 << bits for bits in BITS), initial=0))
-SLOTS = STARTS[-1]
+SLOTS = sum(1 << bits for bits in BITS)
 
 cdef uint32_t[<int>GROUPS] group_start
 cdef uint32_t[<int>GROUPS] group_mask
-for _group in range(GROUPS):
+cdef int _group
+for _group, _bits in enumerate(BITS):
     group_start[_group] = STARTS[_group]
-    group_mask[_group] = (1 << BITS[_group]) - 1
+    group_mask[_group] = (1 << _bits) - 1
 
 cdef enum:
     PIECE_CHARACTERS = 4

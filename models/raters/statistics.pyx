@@ -324,7 +324,7 @@ cdef int64_t describe_lines(const Document* document, StatisticsScratch* scratch
     count_values(&scratch.tally, scratch.hashes, lines)
     for k in range(scratch.tally.size):
         repeated += scratch.tally.counts[k] - 1
-        repeated_chars += (scratch.tally.counts[k] - 1) * <int64_t>(scratch.tally.values[k] & 0xFFFFFFFF)
+        repeated_chars += (scratch.tally.counts[k] - 1) * <uint32_t>scratch.tally.values[k]
     half = lines // 2 if lines > 1 else lines
     for k in range(half):
         first_half += line_chars[k]

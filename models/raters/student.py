@@ -20,18 +20,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from curricle import portable_math
 from curricle.models.cards import Card, read_card
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
-from curricle.models.raters.features import Features, utf8
+from curricle.models.raters.features import STATISTICS, Features, utf8
 from curricle.models.raters.layer_kernels import add_kernel, add_ngrams
 from curricle.models.raters.layers import GAMMA, Floats, Weights, join, landmark_lengths, scale_statistics, top_two
-from curricle.models.raters.ngrams import STARTS, WORDS, count_words
+from curricle.models.raters.ngrams import STARTS, FeatureGroup, count_words
 from curricle.models.raters.organizer import TAGS
-from curricle.models.raters.statistics import CHARS_LOG, STATISTICS
+from curricle.models.raters.statistics import Statistic
 from curricle.models.raters.weights import check_heads, read_weights
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+
+from curricle import portable_math
 
 TABLE, HEADS = "table.npy", "heads.npz"
 FILES = (TABLE, HEADS, *encoder.FILES)
@@ -54,7 +55,8 @@ def kernel_inputs(
 ) -> tuple[tuple[str, Floats], tuple[str, Floats]]:
     """The inputs of the two kernels, each with the name of its landmarks in `heads`.
 
-    The first joins scaled statistics and the embedding, the second scaled statistics and standardized scores of topics and formats.
+    The first joins scaled statistics and the embedding; the second, scaled statistics and standardized scores of topics and
+    formats.
     """
     scaled = scale_statistics(stats, heads["mean"], heads["scale"])
     standard = (tags - heads["tag_mean"]) / heads["tag_scale"] * np.float32(np.sqrt(GAMMA / TAGS))
@@ -82,10 +84,10 @@ class _LastBatch(threading.local):
 _last_batch = _LastBatch()
 """Shared by all students of this process, and read and written only by `Student.outputs`.
 
-The stages `quality` and `domain` each load a student and ask it for the same texts, one stage right after the other in one thread.
-Whichever stage comes second finds the outputs here, which halves the cost of running both. The key holds the model's hash and a
-hash of the texts, so outputs are never taken for another model or other texts; and because a row never depends on its batch, what
-is stored can change the time a run takes but not its results.
+The stages `quality` and `domain` each load a student and ask it for the same texts, one stage right after the other in one
+thread. Whichever stage comes second finds the outputs here, which halves the cost of running both. The key holds the model's hash
+and a hash of the texts, so outputs are never taken for another model or other texts. What is stored changes how long a run takes,
+never its results.
 """
 
 
@@ -162,7 +164,7 @@ class Student:
     @cached_property
     def _known(self) -> npt.NDArray[np.bool_]:
         """Word slots that have any weight."""
-        known: npt.NDArray[np.bool_] = np.any(self.table[STARTS[WORDS] : STARTS[WORDS + 1]], axis=1)
+        known: npt.NDArray[np.bool_] = np.any(self.table[STARTS[FeatureGroup.WORDS] : STARTS[FeatureGroup.WORDS + 1]], axis=1)
         return known
 
     def _unlike(self, features: Features) -> npt.NDArray[np.bool_]:
@@ -170,7 +172,7 @@ class Student:
         indptr, indices, _, stats = features
         words = np.empty((len(stats), 2), dtype=np.int64)
         count_words(indptr, indices, self._known.view(np.uint8), words)
-        short = portable_math.expm1(stats[:, CHARS_LOG]) < self.card.min_chars - 0.5
+        short = portable_math.expm1(stats[:, Statistic.CHARS_LOG]) < self.card.min_chars - 0.5
         unlike: npt.NDArray[np.bool_] = short | (words[:, 1] < self.card.min_known * words[:, 0]) | (words[:, 0] == 0)
         return unlike
 

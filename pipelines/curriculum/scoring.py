@@ -4,7 +4,6 @@ import math
 from itertools import chain
 
 import numpy as np
-from curricle import portable_math
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import (
@@ -21,6 +20,8 @@ from curricle.pipelines.curriculum.kernels import (
     totals,
 )
 from curricle.schemas.curriculum import WINDOWS, Phase, Score, Select
+
+from curricle import portable_math
 
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
 
