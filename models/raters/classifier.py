@@ -163,8 +163,8 @@ def _raw(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _each(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    odds = portable_math.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, odds) / (1 + odds)
+    odds: npt.NDArray[np.float32] = portable_math.exp(-np.abs(logits))
+    return (np.where(logits >= 0, 1, odds) / (1 + odds)).astype(np.float32)
 
 
 def _together(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

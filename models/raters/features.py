@@ -19,6 +19,7 @@ STATISTICS = int(Statistic.STATISTICS)
 Bytes = npt.NDArray[np.uint8]
 Table = npt.NDArray[np.uint16]
 
+
 def cut_texts(texts: pa.Array) -> pa.Array:
     """The cut texts (large_string); a null becomes an empty text."""
     data, offsets = utf8(texts)

@@ -1,5 +1,7 @@
 """The student's layers: n-grams, static embedding, a linear part and a Gaussian kernel. A row never depends on its batch."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from curricle.models.raters.features import STATISTICS
@@ -33,7 +35,7 @@ def join(*parts: Floats) -> Floats:
     return np.ascontiguousarray(np.hstack(parts), dtype=np.float32)
 
 
-def quantize(weights: npt.NDArray[np.floating], levels: int) -> tuple[Weights, Floats]:
+def quantize(weights: npt.NDArray[np.floating[Any]], levels: int) -> tuple[Weights, Floats]:
     """Quantize each output (column) to int8 from -levels to levels; also return the scale to multiply each with."""
     scale = (np.maximum(np.abs(weights).max(axis=0), 1e-9) / levels).astype(np.float32)
     return np.rint(weights / scale).astype(np.int8), scale
