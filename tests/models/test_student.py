@@ -178,7 +178,7 @@ def test_the_embedding_is_the_weighted_mean_of_piece_vectors_of_length_1(model: 
     pieces = table.pieces.split(strings(text))[0].tolist()
     assert max(pieces) >= table.pieces.size  # one is unknown, and counts nothing
     pieces = [piece for piece in pieces if piece < table.pieces.size]
-    total = -table.centre.astype(np.float64)
+    total = -table.center.astype(np.float64)
     for piece in set(pieces):
         if (row := table.rows[piece]) >= 0:
             total += (1 + np.log(pieces.count(piece))) * table.scale * table.vectors[row]
