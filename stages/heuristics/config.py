@@ -18,7 +18,10 @@ class HeuristicsConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = ("curricle.stages.heuristics.compiled",)
+    preload: ClassVar[tuple[str, ...]] = (
+        "curricle.stages.heuristics.measures",
+        "curricle.stages.heuristics.whitespace_measures",
+    )
 
     language: str | None = None
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)

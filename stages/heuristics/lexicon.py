@@ -4,27 +4,18 @@ Source: what spaCy 3.8's English tokenizer does with contractions, abbreviations
 tokenizer_exceptions.py); datatrove 0.10.1 counts these tokens. Checked against spaCy in tests where it is installed.
 """
 
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from curricle.schemas.rule_sets import fineweb2_stop_words
+from curricle.stages.heuristics.word_splitter import FILTER_BITS, LONGEST_SPECIAL, SPECIAL_SLOTS
+from curricle.stages.heuristics.words import STOP_SLOTS
 
 _SPREAD, _MASK = 0xD6E8FEB86659FD93, (1 << 64) - 1
-
-LONGEST = 16
-"""No special string is longer than this in bytes: longer chunks are never looked up."""
-
-SLOTS = 4096
-"""Size of the table of special strings, a power of two."""
-
-FILTER_BITS = 14
-
-STOP_SLOTS = 64
-"""Size of a table of stop words, a power of two."""
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 """Gopher's (arXiv 2112.11446, appendix A.1)."""
@@ -118,19 +109,21 @@ def special_strings() -> dict[str, tuple[str, ...]]:
     kept += [spelled for word in _DROPPED_G.split() for spelled in (f"{word}'", f"{word.capitalize()}'")]
     for string in (*kept, *(string.replace("'", "’") for string in kept)):
         special[string] = (string,)
-    return {string: parts for string, parts in special.items() if len(string.encode()) <= LONGEST}
+    return {string: parts for string, parts in special.items() if len(string.encode()) <= LONGEST_SPECIAL}
 
 
-def units() -> list[str]:
-    """Units of measure that are split off after a digit."""
-    return _UNITS.split()
+def unit_keys() -> npt.NDArray[np.int64]:
+    """Units of measure that are split off after a digit, each as the big-endian integer of its bytes, of which there are at most
+    seven.
+    """
+    return np.array([int.from_bytes(unit.encode()) for unit in _UNITS.split() if len(unit.encode()) < 8], np.int64)
 
 
 def hash_bytes(data: bytes) -> int:
-    """What `bytes64.hash_range` gives for `data`."""
+    """The hash that kernels give `data` (bytes64.pxd)."""
     value = len(data)
     for start in range(0, len(data), 8):
-        value = ((value ^ int.from_bytes(data[start : start + 8], sys.byteorder)) * _SPREAD) & _MASK
+        value = ((value ^ int.from_bytes(data[start : start + 8], "little")) * _SPREAD) & _MASK
         value ^= value >> 32
     return value
 
@@ -151,19 +144,31 @@ def hash_table(entries: dict[int, int], slots: int) -> npt.NDArray[np.uint64]:
     return table
 
 
-@lru_cache(maxsize=1)
 def special_table() -> npt.NDArray[np.uint64]:
-    """Hash of a special string -> lengths in bytes of its words, 8 bits each, first word lowest; uint64 (SLOTS, 2), then a filter
+    """Hash of a special string -> lengths in bytes of its words, 8 bits each, first word lowest; uint64 (SPECIAL_SLOTS, 2), then a filter
     of 2**FILTER_BITS bits, one for each value of a hash's top bits: most words are no special string.
     """
     entries: dict[int, int] = {}
     for string, parts in special_strings().items():
         entries[hash_bytes(string.encode())] = sum(len(part.encode()) << (8 * n) for n, part in enumerate(parts))
-    table = hash_table(entries, SLOTS)
+    table = hash_table(entries, SPECIAL_SLOTS)
     filter_bits = np.zeros(1 << FILTER_BITS, np.uint8)
     filter_bits[[key >> (64 - FILTER_BITS) for key in entries]] = 1
     words = np.packbits(filter_bits, bitorder="little").view("<u8").astype(np.uint64)
     return np.vstack([table, words.reshape(-1, 2)])
+
+
+class Lexicon(NamedTuple):
+    """What the word splitter knows of English."""
+
+    special: npt.NDArray[np.uint64]
+    units: npt.NDArray[np.int64]
+
+
+@lru_cache(maxsize=1)
+def lexicon() -> Lexicon:
+    """The special strings and units of measure."""
+    return Lexicon(special_table(), unit_keys())
 
 
 @lru_cache(maxsize=1)

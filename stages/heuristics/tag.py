@@ -10,7 +10,6 @@ from functools import partial
 
 import pyarrow as pa
 from curricle.schemas.batches import append_columns, null_columns, scatter
-from curricle.stages.heuristics.compiled import LIBRARY
 from curricle.stages.heuristics.config import HeuristicsConfig
 
 Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
@@ -18,17 +17,16 @@ Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array
 
 
 def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
-    """The functions of the variants, with the compiled ones loaded."""
-    LIBRARY.load()
+    """The functions that measure the variants."""
     loaded: list[Measure] = []
     if "datatrove" in config.variants:
         from curricle.stages.heuristics import measures
 
         loaded.append(measures.measure)
     if config.variants != ("datatrove",):
-        from curricle.stages.heuristics import whitespace_measures as spaced_measures
+        from curricle.stages.heuristics import whitespace_measures
 
-        loaded.append(partial(spaced_measures.measure, variants=config.variants))
+        loaded.append(partial(whitespace_measures.measure, variants=config.variants))
     return tuple(loaded)
 
 
@@ -38,14 +36,14 @@ def tag_heuristics(batch: pa.RecordBatch, kernels: tuple[Measure, ...], config: 
     """
     columns = config.writes()
     texts = batch.column("text")
-    living = texts.is_valid()
-    texts = texts.filter(living)
+    active = texts.is_valid()
+    texts = texts.filter(active)
     if not len(texts):
         return append_columns(batch, columns, null_columns(columns, batch.num_rows))
     if "language" not in config.reads():
         languages: list[str | None] = [config.language] * len(texts)
     else:
-        languages = batch.column("language").filter(living).to_pylist()
+        languages = batch.column("language").filter(active).to_pylist()
     values = {name: array for measure in kernels for name, array in measure(texts, languages).items()}
-    mask = living.to_numpy(zero_copy_only=False)
+    mask = active.to_numpy(zero_copy_only=False)
     return append_columns(batch, columns, {name: scatter(array, mask) for name, array in values.items()})

@@ -6,19 +6,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from curricle.stages.heuristics.documents import SPARE
 
 GROUP_BYTES = 1 << 18
 """Documents are measured in groups of about this size, so that their words stay in the processor's cache."""
 
-SPARE = 16
-"""Bytes after the text that kernels may read: they take eight at a time."""
-
 Counts = npt.NDArray[np.int64]
+
+WORD = np.dtype(
+    [("hash", np.uint64), ("chars", np.uint32), ("flags", np.uint32), ("start", np.uint32), ("size", np.uint32)], align=True
+)
+"""A word: hash of its bytes, length in code points, flags (words.pxd), first byte in the text, length in bytes."""
+
+Words = npt.NDArray[np.void]
+"""Of dtype WORD."""
 
 
 class Texts(NamedTuple):
-    """Some documents: UTF-8 bytes with SPARE more of any kind at the end, read-only, and where each document starts and the last
-    one ends.
+    """Some documents: UTF-8 bytes followed by SPARE bytes of any value, read-only; and where each document starts and the last one
+    ends.
     """
 
     data: npt.NDArray[np.uint8]

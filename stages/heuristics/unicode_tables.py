@@ -1,4 +1,4 @@
-"""What each Unicode code point is to the heuristics: one 32-bit word of flags, in a two-level table that a kernel can read.
+"""What each Unicode code point means to the heuristics: 32 bits of flags (characters.pxd), in a two-level table for kernels.
 
 Sources: the interpreter's `unicodedata` for categories, `str.isspace` and `str.splitlines` for white space; the sets of
 punctuation, quotation marks and currency signs that spaCy 3.8's English tokenizer splits off (`spacy/lang/char_classes.py`);
@@ -13,31 +13,32 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-SPACE = 1 << 0  # str.isspace
-ALPHA = 1 << 1  # str.isalpha
-LOWER = 1 << 2  # lower case, or a letter without case
-UPPER = 1 << 3  # upper case, or a letter without case
-SYMBOL = 1 << 4  # datatrove's PUNCTUATION_SET: a word of these alone is a "symbol"
-TERMINAL = 1 << 5  # ends a line or a sentence
-PUNCTUATION = 1 << 6  # Unicode category P*
-BREAK = 1 << 7  # str.splitlines breaks here
-AFFIX = 1 << 8  # split off at either end of a word
-PREFIX = 1 << 9  # split off at the start only
-QUOTE = 1 << 10
-BEFORE_STOP = 1 << 11  # a full stop after this is split off
-ICON = 1 << 12  # category So: split off anywhere
-CURRENCY = 1 << 13  # split off after a digit
-ACTIVE = 1 << 14  # any of the above, or a joiner such as - / : . that may split a word
-MARK = 1 << 15  # category M*
-DIGIT = 1 << 16  # ASCII 0-9
-HAN = 1 << 17
-KANA = 1 << 18
-THAI = 1 << 19  # Thai and Lao
-KHMER = 1 << 20  # Khmer and Myanmar
-DECIMAL = 1 << 21  # category Nd
-ALPHABETIC = 1 << 22  # no letter, but with the Unicode property Alphabetic: vowel signs, letter numbers, circled letters
-UNSPACED = HAN | KANA | THAI | KHMER  # scripts that are written without spaces
+from curricle.stages.heuristics.characters import (
+    ACTIVE,
+    AFFIX,
+    ALPHA,
+    ALPHABETIC,
+    BEFORE_STOP,
+    BREAK,
+    CURRENCY,
+    DECIMAL,
+    DIGIT,
+    HAN,
+    ICON,
+    KANA,
+    KHMER,
+    LOWER,
+    MARK,
+    PAGES,
+    PREFIX,
+    PUNCTUATION,
+    QUOTE,
+    SPACE,
+    SYMBOL,
+    TERMINAL,
+    THAI,
+    UPPER,
+)
 
 _SPACY_PUNCTUATION = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 _SPACY_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
@@ -73,7 +74,7 @@ _PLAIN_MARKS = "300-344 346-362 483-487 1ab0-1abe 1dc0-1dd2 1df5-1dff 20d0-20f0 
 
 
 class Tables(NamedTuple):
-    """`flags[pages[c >> 8] * 256 + (c & 255)]` are the flags of code point c; pages uint16 (4352,), flags uint32."""
+    """`flags[pages[c >> 8] * 256 + (c & 255)]` are the flags of code point c; pages uint16 (PAGES,), flags uint32."""
 
     pages: npt.NDArray[np.uint16]
     flags: npt.NDArray[np.uint32]
@@ -89,7 +90,7 @@ def _ranges(text: str) -> list[int]:
 
 
 def _category_flags() -> npt.NDArray[np.uint32]:
-    """Flags that follow from the category, for all code points; planes 4 to 13 are unassigned and are not asked for."""
+    """Flags that follow from the category, for all code points; planes 4 to 13 are unassigned and are skipped."""
     meaning = {"Ll": ALPHA | LOWER, "Lu": ALPHA | UPPER, "So": ICON | AFFIX, "Nd": DECIMAL, "Nl": ALPHABETIC}
     meaning |= dict.fromkeys(("Lt", "Lm", "Lo"), ALPHA | LOWER | UPPER)
     meaning |= {"Me": MARK | LOWER | UPPER, **dict.fromkeys(("Mn", "Mc"), MARK | LOWER | UPPER | ALPHABETIC)}
@@ -135,4 +136,5 @@ def tables() -> Tables:
         mark(_ranges(blocks), script)
     numbers: dict[bytes, int] = {}  # a distinct block of 256 code points -> its page
     pages = [numbers.setdefault(block.tobytes(), len(numbers)) for block in flags.reshape(-1, 256)]
+    pages += [0] * (PAGES - len(pages))  # for bytes that are not valid UTF-8
     return Tables(np.array(pages, np.uint16), np.frombuffer(b"".join(numbers), np.uint32))
