@@ -1,7 +1,7 @@
 # The two commands a user needs: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-COMPILED := curricle.models.kenlm curricle.models.raters curricle.pipelines.curriculum curricle.stages.heuristics
+COMPILED := curricle.models.kenlm curricle.models.raters curricle.pipelines.curriculum
 
 .PHONY: .types demo test torch test-torch test-mds test-clusters test-clusters-faults engines check compiled bench does-it-help
 

@@ -1,7 +1,7 @@
 """Speed of the stage `heuristics` on one core: `python benchmarks/heuristics.py --data DIR/web_text [--kernels]`.
 
 MB of UTF-8 text per CPU second, the best of five passes over all pages in batches of 256, for each choice of variants; with
-`--kernels` also where the time goes. Kernels are loaded before the clock starts; how long that took is printed first.
+`--kernels` also the time of each kernel. Loading happens before the clock starts; how long it took is printed first.
 """
 
 import argparse
@@ -28,7 +28,7 @@ CHOICES: tuple[tuple[Variant, ...], ...] = (
 
 
 def batches(folder: Path) -> list[pa.RecordBatch]:
-    """The web pages, with the language that CLD2 gave them."""
+    """The web pages, with the language that CLD2 detected."""
     pages = pa.concat_tables(pq.read_table(path, columns=["text", "cld2_lang"]) for path in sorted(folder.glob("web-0*.parquet")))
     return pages.rename_columns(["text", "language"]).combine_chunks().to_batches(max_chunksize=ROWS)
 
@@ -47,20 +47,26 @@ def clocked(module: ModuleType, name: str, seconds: dict[str, float]) -> None:
 
 
 def watch_kernels() -> dict[str, float]:
-    """Clock every kernel; returns where their times are added."""
-    from curricle.stages.heuristics import dolma_lines, nemo_lines, ngrams, segments, words
-    from curricle.stages.heuristics import whitespace_ngrams as spaced_ngrams
-    from curricle.stages.heuristics import whitespace_words as spaced_words
-    from curricle.stages.heuristics import word_splitter as tokens
+    """Time every kernel; returns the dictionary to which their times are added."""
+    from curricle.stages.heuristics import (
+        dolma_lines,
+        measures,
+        nemo_lines,
+        ngrams,
+        segments,
+        whitespace_ngrams,
+        whitespace_words,
+        words,
+    )
 
     seconds: dict[str, float] = {}
     for module, *names in (
         (segments, "measure_lines"),
-        (tokens, "split_words"),
+        (measures, "split_words"),
         (words, "count_words", "count_sentences"),
         (ngrams, "count_ngrams"),
-        (spaced_words, "split_spaced"),
-        (spaced_ngrams, "count_spaced_ngrams", "count_copies"),
+        (whitespace_words, "split_at_whitespace"),
+        (whitespace_ngrams, "count_whitespace_ngrams", "count_copies"),
         (nemo_lines, "measure_nemo"),
         (dolma_lines, "measure_dolma"),
     ):

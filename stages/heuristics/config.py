@@ -13,8 +13,8 @@ Variant = Literal["datatrove", "nemo-curator", "dolma"]
 
 
 class HeuristicsConfig(Config):
-    """`language`: the language of all rows; None reads the column `language`. `variants`: whose ways of counting; each costs its
-    own time, and only `datatrove` asks for the language.
+    """`language`: the language of all rows; None reads the column `language`. `variants`: whose ways of counting; each takes
+    its own time, and only `datatrove` needs the language.
     """
 
     expensive: ClassVar[bool] = False
@@ -32,11 +32,11 @@ class HeuristicsConfig(Config):
         return None if language is None else canonical(language)
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
+        """Required columns."""
         return ("text",) if self.language or "datatrove" not in self.variants else ("text", "language")
 
     def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended, in order."""
+        """Appended columns, in order."""
         return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
 
     def packages(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Sources: taggers/gopher.py (tagger gopher_v1) and taggers/c4.py (tagger c4_v2).
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport Span, Text, has_words, is_continuation, strip

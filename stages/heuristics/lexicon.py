@@ -145,8 +145,9 @@ def hash_table(entries: dict[int, int], slots: int) -> npt.NDArray[np.uint64]:
 
 
 def special_table() -> npt.NDArray[np.uint64]:
-    """Hash of a special string -> lengths in bytes of its words, 8 bits each, first word lowest; uint64 (SPECIAL_SLOTS, 2), then a filter
-    of 2**FILTER_BITS bits, one for each value of a hash's top bits: most words are no special string.
+    """Hash of a special string -> lengths in bytes of its words, 8 bits each, the first word lowest; uint64 (SPECIAL_SLOTS, 2).
+
+    A filter of 2**FILTER_BITS bits follows, one for each value of a hash's top bits: most words are not special.
     """
     entries: dict[int, int] = {}
     for string, parts in special_strings().items():

@@ -1,4 +1,4 @@
-"""Runs the kernels over batches of texts and turns their counts into columns."""
+"""Measures texts as datatrove does: runs the kernels over batches of texts and turns their counts into columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -47,8 +47,9 @@ def count_lines(texts: Texts, out: Counts, scratch: Scratch) -> KeptLines:
 
 
 def split(texts: Texts, english: npt.NDArray[np.uint8], scratch: Scratch) -> tuple[Words, Counts]:
-    """(words, first word of each document) by our own splitter, the words in `scratch`; `english`: 1 where contractions like `im`
-    are cut.
+    """Split texts by our own splitter; returns the words, which are in `scratch`, and the number of each document's first word.
+
+    `english`: 1 for documents in which contractions like `im` are cut.
     """
     first = np.empty(len(texts.offsets), np.int64)
     split_words(texts, english, tables(), lexicon(), scratch.words, first)
@@ -138,7 +139,8 @@ def columns(counts: Measured, languages: Sequence[str | None]) -> Mapping[str, p
         "terminal_line_ratio": ratio(line[segments.TERMINAL_LINES], line[segments.FULL_LINES]),
         "short_line_ratio": ratio(line[segments.SHORT_LINES], line[segments.FULL_LINES]),
         "dup_text_line_chars_ratio": ratio(
-            line[segments.DUP_FULL_LINE_CHARS], np.where(line[segments.FULL_LINES] > 0, line[segments.CHARS] - line[segments.NEWLINES], 0)
+            line[segments.DUP_FULL_LINE_CHARS],
+            np.where(line[segments.FULL_LINES] > 0, line[segments.CHARS] - line[segments.NEWLINES], 0),
         ),
         "newline_per_word": ratio(line[segments.NEWLINES], word[words.WORDS]),
         "dup_paragraph_ratio": ratio(line[segments.DUP_PARAGRAPHS], line[segments.PARAGRAPHS]),

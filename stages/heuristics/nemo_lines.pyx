@@ -7,13 +7,13 @@ to ASCII case; NeMo's `lower()` also folds U+212A, the Kelvin sign.
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport Span, Text, character_at, strip
 from curricle.stages.heuristics.documents cimport check_columns, check_rows, check_text, text_of
 from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear, table_bits
-from curricle.stages.heuristics.scan cimport CASE_BIT, count_newlines, ends_in_ellipsis, has_phrase
+from curricle.stages.heuristics.scan cimport CASE_BIT, count_newlines, ends_in_ellipsis, has_phrase, is_ellipsis_at
 
 cpdef enum:  # columns of measure_nemo; the first five are the classes of bytes
     CHARS
@@ -201,7 +201,7 @@ cdef bint is_cut_off(const uint8_t *data, Span line) noexcept nogil:
     if last == c']':
         if ends_in(data, line, 5, b"[...]"):
             return True
-        return size >= 5 and data[line.end - 5] == c'[' and data[line.end - 2] == 0xA6 and ends_in_ellipsis(data, line.start, line.end - 1)
+        return size >= 5 and data[line.end - 5] == c'[' and is_ellipsis_at(data, line.end - 4)
     if last == 0xBB:  # the second byte of U+00BB, a guillemet
         return size >= 3 and data[line.end - 2] == 0xC2 and data[line.end - 3] == c'-'
     return ends_in_ellipsis(data, line.start, line.end) or ends_in(data, line, 9, b"read more")
@@ -234,7 +234,9 @@ cdef void count_paragraph(Text text, Position *position, int64_t end, int64_t ch
         row[UNIQUE_PARAGRAPH_CHARS] += chars
 
 
-cdef void pass_newline(Text text, int64_t i, int64_t end, int64_t chars, Position *position, Seen *seen, int64_t *row) noexcept nogil:
+cdef void pass_newline(
+    Text text, int64_t i, int64_t end, int64_t chars, Position *position, Seen *seen, int64_t *row
+) noexcept nogil:
     """Count what ends at the newline at byte i; `chars`: characters up to and with it."""
     count_line(text, position.line, i, chars - 1 - position.line_chars, &seen.lines, row)
     position.line, position.line_chars = i + 1, chars
@@ -254,7 +256,9 @@ cdef void pass_colon(const uint8_t *data, int64_t i, int64_t end, Position *posi
         position.after_url = stop
 
 
-cdef inline void pass_letter(const uint8_t *data, int64_t start, int64_t i, int64_t end, Position *position, int64_t *row) noexcept nogil:
+cdef inline void pass_letter(
+    const uint8_t *data, int64_t start, int64_t i, int64_t end, Position *position, int64_t *row
+) noexcept nogil:
     """Look for a phrase around the letter at byte i of the document data[start:end]."""
     cdef uint8_t letter = data[i] | CASE_BIT, after = data[i + 1] | CASE_BIT
     if letter == c'p':
@@ -295,7 +299,10 @@ cdef void measure_document(Text text, int64_t start, int64_t end, Seen *seen, in
 
 
 def measure_nemo(texts, tables, int64_t[:, ::1] out):
-    """Fill out[d] with the measures named above, for each document d of `texts` (a `Texts`). `tables`: `unicode_tables.tables()`."""
+    """Fill out[d] with the measures named above, for each document d of `texts` (a `Texts`).
+
+    `tables`: `unicode_tables.tables()`.
+    """
     cdef const uint8_t[::1] data = texts.data
     cdef const int64_t[::1] offsets = texts.offsets
     cdef Py_ssize_t documents = offsets.shape[0] - 1, d

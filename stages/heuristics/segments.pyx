@@ -7,7 +7,7 @@ have three different ideas of a line: `str.splitlines` (Gopher quality, C4), `re
 
 import numpy as np
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport (
@@ -146,7 +146,9 @@ cdef bint has_long_word(Text text, Span line) noexcept nogil:
     return False
 
 
-cdef inline bint phrase_before(const uint8_t *data, int64_t start, int64_t i, int64_t before, int64_t end, const char *lower) noexcept nogil:
+cdef inline bint phrase_before(
+    const uint8_t *data, int64_t start, int64_t i, int64_t before, int64_t end, const char *lower
+) noexcept nogil:
     """Whether data[start:end] has the phrase that many bytes before byte i."""
     return i - before >= start and has_phrase(data, i - before, end, lower)
 
@@ -198,7 +200,7 @@ cdef Verdict line_verdict(const uint8_t *data, int64_t start, int64_t end) noexc
 
 
 cdef int64_t citation_length(Text text, int64_t start, int64_t end) noexcept nogil:
-    """Bytes of the `[12]`, `[edit]` (in small letters) or `[citation needed]` that data[start:end] starts with; 0 if there is none."""
+    """Bytes of the citation that data[start:end] starts with: `[12]`, `[edit]` or `[citation needed]`; 0 if there is none."""
     cdef const uint8_t *data = text.data
     cdef Character character
     cdef int64_t i = start + 1

@@ -1,8 +1,8 @@
 """What the published quality and repetition rules count (Rae et al. 2021, arXiv 2112.11446; Raffel et al. 2020, arXiv 1910.10683;
 Penedo et al. 2024, arXiv 2406.17557 and 2506.20920), as datatrove 0.10.1, NeMo Curator 1.4.0 and Dolma 1.2.1 count it.
 
-Deviation: datatrove's words are split by our own splitter, which follows the rules of spaCy's English tokenizer;
-docs/heuristics.md says how often a decision differs, and what a word is in languages without spaces.
+Deviation: our own splitter, which follows the rules of spaCy's English tokenizer, finds the words; docs/heuristics.md says
+how often a decision differs, and what a word is in languages without spaces.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
 
 
 def tag_heuristics(batch: pa.RecordBatch, kernels: tuple[Measure, ...], config: HeuristicsConfig) -> pa.RecordBatch:
-    """Append the columns of `schemas.heuristic_columns.VARIANTS` that `config` asks for: counts int32, ratios float64; all null
-    where `text` is null.
+    """Append the columns of `schemas.heuristic_columns.VARIANTS` that `config` selects: counts are int32, ratios float64; all are
+    null where `text` is null.
     """
     columns = config.writes()
     texts = batch.column("text")

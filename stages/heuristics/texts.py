@@ -23,8 +23,8 @@ Words = npt.NDArray[np.void]
 
 
 class Texts(NamedTuple):
-    """Some documents: UTF-8 bytes followed by SPARE bytes of any value, read-only; and where each document starts and the last one
-    ends.
+    """Some documents: UTF-8 bytes followed by SPARE bytes of any value, read-only; where each document starts; and where the last
+    one ends.
     """
 
     data: npt.NDArray[np.uint8]

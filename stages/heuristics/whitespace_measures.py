@@ -1,9 +1,8 @@
-"""Runs the kernels of NeMo Curator's and Dolma's ways of counting and turns their counts into columns."""
+"""Measures texts as NeMo Curator and Dolma do: runs the kernels and turns their counts into columns."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from curricle.stages.heuristics import dolma_lines, nemo_lines, whitespace_ngrams, whitespace_words
 from curricle.stages.heuristics.lexicon import stop_tables
@@ -14,8 +13,9 @@ TOPS, REPEATS = (2, 3, 4), (5, 6, 7, 8, 9, 10)
 
 
 def measure(texts: pa.StringArray, languages: Sequence[str | None], variants: tuple[str, ...]) -> Mapping[str, pa.Array]:
-    """The columns of `schemas.heuristic_columns.VARIANTS` for those of `nemo-curator` and `dolma` that are in `variants`; `texts`
-    has a row and no nulls. `languages` are not asked for.
+    """The columns of `schemas.heuristic_columns.VARIANTS` for `nemo-curator` and `dolma`, or one of them.
+
+    `texts` has at least one row and no nulls; `languages` are not used.
     """
     groups = list(text_groups(texts))
     scratch = np.empty(max(len(group.data) // 2 + len(group.offsets) for group in groups), WORD)
@@ -30,8 +30,9 @@ def measure(texts: pa.StringArray, languages: Sequence[str | None], variants: tu
 
 
 def count(texts: Texts, variants: tuple[str, ...], scratch: Words) -> dict[str, Counts]:
-    """Counts of each document, first dimension documents: `words`, `ngrams`; `nemo` and `copies`; `dolma`. `scratch` has a row
-    for every two bytes and document.
+    """Counts of each document (the first dimension): `words` and `ngrams`; `nemo` and `copies`; `dolma`.
+
+    `scratch` has room for a word for every two bytes and each document.
     """
     rows = len(texts.offsets) - 1
     first = np.empty(rows + 1, np.int64)
@@ -55,8 +56,9 @@ def count(texts: Texts, variants: tuple[str, ...], scratch: Words) -> dict[str, 
 
 
 def nemo_columns(counts: Mapping[str, Counts]) -> dict[str, pa.Array]:
-    """The columns of `schemas.heuristic_columns.NEMO`. NeMo Curator scores an empty text 1 where it guards the division, and
-    raises where it does not: null here.
+    """The columns of `schemas.heuristic_columns.NEMO`.
+
+    Where a denominator is 0, NeMo Curator either gives 1, as these columns do, or raises an error; those columns are null.
     """
     line, word, ngrams = counts["nemo"].T, counts["words"].T, counts["ngrams"]
     chars, words, lines = line[nemo_lines.CHARS], word[whitespace_words.WORDS], line[nemo_lines.LINES]

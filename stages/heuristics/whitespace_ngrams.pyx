@@ -65,9 +65,7 @@ cdef void count_repeated(const Scratch *scratch, int64_t candidates, int64_t n, 
 
 
 cdef void count_document(const Word *words, int64_t first, int64_t count, const Scratch *scratch, int64_t *row) noexcept nogil:
-    """Fill the rows of a document, from the given one on: one for each n. `words` has its `count` words, of which the first has the
-    number `first`.
-    """
+    """Fill the rows of a document, one for each n, from the given one on; `first`: number of the first of its `count` words."""
     cdef int64_t *ends = scratch.ends
     cdef int64_t total = 0, candidates, heads, tails, i, n, start
     cdef Top top

@@ -3,7 +3,7 @@
 Sources: NeMo Curator 1.4.0 (stages/text/filters/heuristic/string.py) and Dolma 1.2.1 (taggers/gopher.py).
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from curricle.stages.heuristics.bytes64 cimport hash_bytes, keep_bytes, leading_letters, load_eight, mix
@@ -61,7 +61,9 @@ def _fill_ellipses() -> None:
 _fill_ellipses()
 
 
-cdef int64_t length_at_rank(const int64_t *histogram, const Word *first, const Word *end, int64_t longest, int64_t rank) noexcept nogil:
+cdef int64_t length_at_rank(
+    const int64_t *histogram, const Word *first, const Word *end, int64_t longest, int64_t rank
+) noexcept nogil:
     """The length of the word at `rank` (from 0) if the words were sorted by length."""
     cdef int64_t below = 0, length, low, high, middle
     cdef const Word *word

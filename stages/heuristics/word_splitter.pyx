@@ -1,13 +1,15 @@
 """Splits UTF-8 text into words as spaCy's English tokenizer does.
 
 White space separates chunks. Punctuation, quotation marks, currency signs and units are taken off both ends of a chunk. What is
-left stays whole if it is a known abbreviation, contraction or URL; otherwise it is cut at hyphens between letters, at ellipses and
-the like (rules: spacy/tokenizer.pyx and spacy/lang/en/punctuation.py, spaCy 3.8). Runs of Han, kana, Thai, Lao, Khmer and Myanmar
-letters are written without spaces. They are cut into pseudo-words where a hash of two neighboring letters falls below a threshold:
-the same phrase is cut at the same places wherever it stands, and the mean length is that of real words.
+left stays whole if it is a known abbreviation, contraction or URL; otherwise it is cut at hyphens between letters, at ellipses
+and the like (rules: spacy/tokenizer.pyx and spacy/lang/en/punctuation.py, spaCy 3.8).
+
+Han, kana, Thai, Lao, Khmer and Myanmar letters are written without spaces. Runs of them are cut into pseudo-words where a hash of
+two neighboring letters falls below a threshold: the same phrase is cut at the same places wherever it stands, and the mean length
+is that of real words.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from curricle.stages.heuristics.bytes64 cimport hash_bytes, leading_letters, load_eight, mix
 from curricle.stages.heuristics.characters cimport (
@@ -59,8 +61,8 @@ cdef enum:  # of 1,024: how often the place between two letters is a cut, 1024 /
     CUT_KHMER = 240
 
 cdef struct Lexicon:
-    const uint64_t *special  # `lexicon.special_table()`
-    const int64_t *units  # `lexicon.unit_keys()`
+    const uint64_t *special  # `lexicon.Lexicon`
+    const int64_t *units
     Py_ssize_t unit_count
 
 cdef struct Chunk:  # what stands between white space
@@ -94,7 +96,7 @@ cdef inline int64_t find_special(const uint64_t *special, uint64_t hashed) noexc
 
 
 cdef inline int64_t special_at(const Lexicon *lexicon, Text text, int64_t start, int64_t end) noexcept nogil:
-    """Byte lengths of the words of data[start:end], eight bits each, the first lowest, if it is a special string; otherwise -1."""
+    """If data[start:end] is a special string: the byte lengths of its words, eight bits each, the first lowest. Otherwise -1."""
     if end - start > LONGEST_SPECIAL or end <= start:
         return -1
     return find_special(lexicon.special, hash_bytes(text.data + start, end - start))

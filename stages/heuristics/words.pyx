@@ -19,7 +19,8 @@ cpdef enum:  # columns of count_words
 
 
 def count_words(
-    const Word[::1] words, const int64_t[::1] first, const uint64_t[:, :, ::1] stop_tables, const int64_t[::1] lists, int64_t[:, ::1] out
+    const Word[::1] words, const int64_t[::1] first, const uint64_t[:, :, ::1] stop_tables,
+    const int64_t[::1] lists, int64_t[:, ::1] out,
 ):
     """Count the words[first[d]:first[d + 1]] of each document d.
 
@@ -28,7 +29,7 @@ def count_words(
     language's table (without one, the English ones again).
     """
     cdef Py_ssize_t documents = first.shape[0] - 1, d
-    cdef uint64_t most = stop_tables.shape[0]
+    cdef const uint64_t *language_table
     check_ranges("first", first, words.shape[0])
     check_rows("lists", lists.shape[0], documents)
     check_rows("out", out.shape[0], documents)
@@ -36,14 +37,12 @@ def count_words(
     check_columns("stop_tables", stop_tables.shape[1], STOP_SLOTS)
     check_columns("stop_tables[0]", stop_tables.shape[2], 2)
     for d in range(documents):
-        if lists[d] >= <int64_t>most:
+        if lists[d] >= stop_tables.shape[0]:
             raise ValueError(f"there is no stop table {lists[d]}")
     with nogil:
         for d in range(documents):
-            if lists[d] > 0:
-                count_document(&words[0] + first[d], &words[0] + first[d + 1], &stop_tables[0, 0, 0], &stop_tables[lists[d], 0, 0], &out[d, 0])
-            else:
-                count_document(&words[0] + first[d], &words[0] + first[d + 1], &stop_tables[0, 0, 0], NULL, &out[d, 0])
+            language_table = &stop_tables[lists[d], 0, 0] if lists[d] > 0 else NULL
+            count_document(&words[0] + first[d], &words[0] + first[d + 1], &stop_tables[0, 0, 0], language_table, &out[d, 0])
 
 
 cdef inline void count_document(
@@ -85,7 +84,9 @@ def count_sentences(
             out[r] = count_line_sentences(&data[0], &word, end, ends[r])
 
 
-cdef inline int64_t count_line_sentences(const uint8_t *data, const Word **next_word, const Word *last, int64_t line_end) noexcept nogil:
+cdef inline int64_t count_line_sentences(
+    const uint8_t *data, const Word **next_word, const Word *last, int64_t line_end
+) noexcept nogil:
     """Sentences of the words before byte `line_end`, as spaCy's sentencizer counts them; moves `next_word` past them.
 
     One, plus one for each word after a sentence terminal that is not punctuation. White space other than one space counts as such

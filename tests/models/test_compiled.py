@@ -165,9 +165,7 @@ def test_a_function_of_the_runtime_that_is_not_there_is_refused(make):
         make("tiny_foreign", text).foreign(8.0)
 
 
-@pytest.mark.parametrize(
-    "package", ["curricle.models.kenlm", "curricle.models.raters", "curricle.pipelines.curriculum", "curricle.stages.heuristics"]
-)
+@pytest.mark.parametrize("package", ["curricle.models.kenlm", "curricle.models.raters", "curricle.pipelines.curriculum"])
 def test_what_ships_was_built_from_these_sources(package):
     library = import_module(f"{package}.compiled").LIBRARY
     assert machine.read_shipped(library.folder / "compiled.bin", library.key()) is not None
