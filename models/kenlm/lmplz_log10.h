@@ -56,11 +56,11 @@ static inline float lmplz_logf(float x) {
 static inline float lmplz_log10f(float x) {
     uint32_t bits = lmplz_bits(x);
     int32_t exponent = 0;
-    if (x == 0) return -INFINITY;
-    if (!(x > 0)) return NAN;
-    if (bits >= 0x7f800000u) return x; /* infinity */
-    if (bits < 0x00800000u) {          /* subnormal */
-        exponent = -25;
+    if (bits - 0x00800000u >= 0x7f000000u) { /* not a positive, normal, finite number */
+        if (x == 0) return -INFINITY;
+        if (!(x > 0)) return NAN;
+        if (bits >= 0x7f800000u) return x; /* infinity */
+        exponent = -25;                    /* subnormal */
         bits = lmplz_bits(x * 0x1p25f);
     }
     exponent += (int32_t)(bits >> 23) - 127;
