@@ -53,7 +53,7 @@ def find_valley(values: Numbers) -> Valley | str:
     centres, step = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     counts = np.histogram(values, edges)[0].astype(np.float64)
     distance = np.subtract.outer(np.arange(POINTS), np.arange(POINTS)) * step / max(width, step)
-    kernel = _exact_in_sums(portable_math.exp(-0.5 * distance**2), int(counts.sum()))
+    kernel = exact_in_sums(portable_math.exp(-0.5 * distance**2), int(counts.sum()))
     density = counts @ kernel
     found = _two_modes(density)
     if found is None:
@@ -76,7 +76,7 @@ def find_valley(values: Numbers) -> Valley | str:
     return Valley(place, (float(first), float(last)), modes, depth, below, stable)
 
 
-def _exact_in_sums(kernel: Numbers, total: int) -> Numbers:
+def exact_in_sums(kernel: Numbers, total: int) -> Numbers:
     """`kernel`, 0..1, on a grid so coarse that sums of `total` of its values are exact, in whichever order BLAS adds."""
     bits = 52 - total.bit_length()
     return np.ldexp(np.rint(np.ldexp(kernel, bits)), -bits)

@@ -1,13 +1,14 @@
 """Thresholds from scores: against definitions, brute force and known mixtures."""
 
 import xml.etree.ElementTree as ElementTree
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from curricle.pipelines.thresholds.labeled import Labelled, best_threshold, f_beta, macro_f1, recall_at, report
 from curricle.pipelines.thresholds.plot import Panel, draw, ticks
 from curricle.pipelines.thresholds.quantiles import quantiles
-from curricle.pipelines.thresholds.valley import Valley, bandwidth, find_valley
+from curricle.pipelines.thresholds.valley import Valley, bandwidth, exact_in_sums, find_valley
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -213,3 +214,16 @@ def test_the_plot_is_valid_without_scripts_and_shows_each_series_its_lines_and_l
 @pytest.mark.parametrize(("low", "high", "expected"), [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (-2.4, 1.5, [-2, -1, 0, 1])])
 def test_ticks_are_round(low, high, expected):
     assert ticks(low, high) == expected
+
+
+def test_a_smoothed_histogram_has_no_rounding_error_so_that_the_order_of_its_sums_is_free():
+    random = np.random.default_rng(3)
+    counts = random.integers(0, 50_000, 1024).astype(np.float64)
+    smooth = np.exp(-0.5 * random.uniform(0, 6, 1024) ** 2)
+    kernel = exact_in_sums(smooth, int(counts.sum()))
+    exact = sum(Fraction(count) * Fraction(value) for count, value in zip(counts.tolist(), kernel.tolist(), strict=True))
+    for order in (np.arange(1024), np.arange(1024)[::-1], random.permutation(1024)):
+        assert Fraction(float(np.cumsum(counts[order] * kernel[order])[-1])) == exact
+        assert Fraction(float(counts[order] @ kernel[order])) == exact
+    assert np.abs(kernel - smooth).max() < 1e-7
+    assert float(np.cumsum(counts * smooth)[-1]) != float(np.cumsum((counts * smooth)[::-1])[-1]), "it was not so before"
