@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 from curricle.models.kenlm.compiled import export
 from curricle.models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
-from curricle.models.kenlm.table import _murmur
 from numpy.typing import NDArray
 
 from curricle.storage.whole_file import whole_file
@@ -32,6 +31,32 @@ MIDDLE_ENTRY = np.dtype([("key", "<u8"), ("prob", "<f4"), ("backoff", "<f4")])
 LONGEST_ENTRY = np.dtype([("key", "<u8"), ("prob", "<f4")])
 UNIGRAM_ENTRY = np.dtype([("prob", "<f4"), ("backoff", "<f4")])
 SIGN = np.uint32(1 << 31)
+
+
+@export("uint64(uint8[::1], int64, int64)")
+def _murmur(data: Any, start: Any, end: Any) -> Any:
+    m = np.uint64(0xC6A4A7935BD1E995)
+    r = np.uint64(47)
+    h = np.uint64(end - start) * m
+    i = start
+    while i + 8 <= end:
+        k = np.uint64(0)
+        for b in range(8):
+            k |= np.uint64(data[i + b]) << np.uint64(8 * b)
+        k *= m
+        k ^= k >> r
+        k *= m
+        h ^= k
+        h *= m
+        i += 8
+    if i < end:
+        for b in range(end - i):
+            h ^= np.uint64(data[i + b]) << np.uint64(8 * b)
+        h *= m
+    h ^= h >> r
+    h *= m
+    h ^= h >> r
+    return h
 
 
 @export("void(uint8[::1], int32[::1], uint64[::1])")

@@ -14,13 +14,7 @@ LIBRARY = Library(
         "train.counting",
         "train.levels",
         "ngrams",
-        "normalizer",
-        "paragraphs",
-        "probing",
         "smoothing",
-        "table",
-        "unigram",
-        "words",
     ),
 )
 inner = LIBRARY.inner  # other compiled functions call what it gives

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, code_points, compile_table, each, run, splice
+from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, code_points, compile_table, each, normalize, splice
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",
@@ -135,7 +135,7 @@ def normalise(profile: Profile, texts: pa.Array) -> pa.Array:
 
 def normalise_bytes(profile: Profile, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets]:
     """The rows `data[starts[i]:ends[i]]` (UTF-8), as bytes and offsets (rows + 1)."""
-    out, offsets, context = run(_compile(profile.steps), data, starts, ends)
+    out, offsets, context = normalize(_compile(profile.steps), data, starts, ends)
     if not context.any():
         return out, offsets
     split = max(i + 1 for i, step in enumerate(profile.steps) if step in _NEIGHBOURS)
@@ -145,7 +145,7 @@ def normalise_bytes(profile: Profile, data: Bytes, starts: Offsets, ends: Offset
     ends = np.cumsum([len(row) for row in prepared])
     starts = ends - np.array([len(row) for row in prepared])
     joined = np.frombuffer(b"".join(prepared) or b"\0", np.uint8)
-    others, other_offsets, _ = run(_compile(profile.steps[split:]), joined, starts, ends)
+    others, other_offsets, _ = normalize(_compile(profile.steps[split:]), joined, starts, ends)
     return splice(context, out, offsets, others, other_offsets)
 
 

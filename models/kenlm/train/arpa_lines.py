@@ -5,7 +5,7 @@ import pyarrow as pa
 from curricle.models.kenlm.binary import buckets_for, hash_words, places
 from curricle.models.kenlm.compiled import export, inner
 from curricle.models.kenlm.ngrams import F32, U32
-from curricle.models.kenlm.table import _murmur
+from curricle.models.kenlm.binary import _murmur
 from numpy.typing import NDArray
 
 TAB, NEWLINE, RETURN, SPACE = 9, 10, 13, 32
