@@ -29,7 +29,7 @@ _MAPPED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What each code point becomes, as `normalize_rows` reads it."""
+    """What each code point becomes, as the kernel reads it."""
 
     blocks: npt.NDArray[np.uint16]
     entries: npt.NDArray[np.uint32]
@@ -87,9 +87,7 @@ def compile_table(
         entries[[ord(point) for point in code_points() if point.isdecimal()]] |= kernel.DIGIT
         entries[[ord(separator) for separator in separators]] |= kernel.SEPARATOR
     distinct: dict[bytes, int] = {}
-    blocks = [
-        distinct.setdefault(block.tobytes(), len(distinct)) for block in entries.reshape(-1, 1 << kernel.BLOCK_BITS)
-    ]
+    blocks = [distinct.setdefault(block.tobytes(), len(distinct)) for block in entries.reshape(-1, 1 << kernel.BLOCK_BITS)]
     return Table(
         blocks=np.pad(np.array(blocks, np.uint16), (0, _ALL_BLOCKS - len(blocks)), "edge"),
         entries=np.frombuffer(b"".join(distinct), np.uint32),
@@ -111,7 +109,7 @@ def _ascii(entry: int, code: int, replacements: bytearray) -> int:
     return kernel.SLOW
 
 
-def normalize(table: Table, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets, npt.NDArray[np.bool_]]:
+def apply_table(table: Table, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets, npt.NDArray[np.bool_]]:
     """Normalize the rows `data[starts[i]:ends[i]]` (UTF-8).
 
     Returns the bytes, their offsets (rows + 1), and which rows need their context (their output is then empty).

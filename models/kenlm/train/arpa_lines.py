@@ -2,10 +2,9 @@
 
 import numpy as np
 import pyarrow as pa
-from curricle.models.kenlm.binary import buckets_for, hash_words, places
+from curricle.models.kenlm.binary import _murmur, buckets_for, hash_words, places
 from curricle.models.kenlm.compiled import export, inner
 from curricle.models.kenlm.ngrams import F32, U32
-from curricle.models.kenlm.binary import _murmur
 from numpy.typing import NDArray
 
 TAB, NEWLINE, RETURN, SPACE = 9, 10, 13, 32

@@ -1,4 +1,4 @@
-"""Trains a perplexity model from documents: normalise, SentencePiece, Kneser-Ney, held-out perplexity, a folder with its card."""
+"""Trains a perplexity model from documents: normalize, SentencePiece, Kneser-Ney, held-out perplexity, a folder with its card."""
 
 import shutil
 import tempfile
@@ -16,7 +16,7 @@ from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.compact import pack
 from curricle.models.kenlm.model import COMPACT, load
 from curricle.models.kenlm.ngrams import U32, NgramModel
-from curricle.models.kenlm.profiles import Profile, normalise, profile_named
+from curricle.models.kenlm.profiles import Profile, normalize, profile_named
 from curricle.models.kenlm.scorer import score
 from curricle.models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 from curricle.models.kenlm.train.arpa import write_arpa
@@ -155,7 +155,7 @@ def _tokenizer(
         say("a sample for SentencePiece")
         sample = Sample(config.sample_bytes)
         for texts in _training(documents):
-            sample.add(normalise(profile, split_units(texts, config.unit)))
+            sample.add(normalize(profile, split_units(texts, config.unit)))
         say(f"learning {config.pieces:,} pieces")
         train_pieces(sample.sentences(), path, config.pieces)
     return SentencePiece(path, per_word=profile.per_word)
@@ -175,7 +175,7 @@ def _estimate(
     def sentences() -> Iterator[U32]:
         for texts in _training(documents):
             corpus.add(texts)
-            yield numbering.number(tokenizer.joined(normalise(profile, split_units(texts, config.unit))))
+            yield numbering.number(tokenizer.joined(normalize(profile, split_units(texts, config.unit))))
 
     say("reading")
     # the ids come as the words do, so the vocabulary is complete only after the sentences: they are numbered in a first pass
