@@ -48,5 +48,5 @@ class KenlmCard(Card):
 
     @property
     def reads_like(self) -> tuple[str, str, str]:
-        """Profile, hash of the tokenizer's file, and unit. Models that agree in all three share normalization and tokenization."""
+        """Profile, hash of the tokenizer's file, and unit. Models with the same three share normalization and tokenization."""
         return self.profile, self.files.get(self.tokenizer, WORDS), self.unit

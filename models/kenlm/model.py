@@ -26,8 +26,8 @@ COMPACT = ".compact"
 
 _sentencepiece_models: dict[tuple[str, bool], SentencePiece] = {}
 _lock = Lock()
-"""By the hash of the file and `per_word`, guarded by the lock. Each model of a language has a copy of one SentencePiece file; they
-share one loaded model and its remembered words.
+"""By the hash of the file and `per_word`, guarded by the lock. The models of a language have copies of one SentencePiece file;
+they share one loaded model and the words it remembers.
 """
 
 
@@ -58,8 +58,8 @@ class Kenlm:
 def load(folder: Path) -> Kenlm:
     """The model in `folder`; the same object for every call in this process.
 
-    A probing binary is mapped in under a millisecond: its header and length are checked, its hash is not (`models verify` does that).
-    Raises ModelError if a file is missing, cut short or not what the card says.
+    A probing binary is mapped in under a millisecond: its header and length are checked, its hash is not (`models verify`
+    does that). Raises ModelError if a file is missing, cut short or not what the card says.
     """
     card = read_card(folder, KenlmCard)
     for name in card.files:

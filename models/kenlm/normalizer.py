@@ -24,7 +24,7 @@ _MAPPED = (
     *(range(0x3400), range(0xA000, 0xD7FF), range(0xF900, 0xFFFF), range(0x10000, 0x17000), range(0x1B000, 0x20000)),
     *(range(0x2F800, 0x2FA20), range(0xE0000, 0xE0200)),
 )
-"""Code points that a step may change. For speed, these are left out: ideographs, Tangut, surrogates, private use, empty planes."""
+"""Code points that a step may change. Left out, for speed: ideographs, Tangut, surrogates, private use, empty planes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,8 @@ def compile_table(
     """A table from what code points become; those missing from `results` stay as they are.
 
     `context`: code points whose row must be prepared first. `strip`: code points that are removed at both ends of a row.
-    `separators`: a run of digits, or two runs with one of these between them, becomes `0`. `collapse`: runs of spaces in the output
-    become one space, and spaces at both ends are removed.
+    `separators`: a run of digits, or two runs with one of these between them, becomes `0`. `collapse`: runs of spaces in the
+    output become one space, and spaces at both ends are removed.
     """
     entries = np.zeros(_CODE_POINTS, np.uint32)
     replacements = bytearray()

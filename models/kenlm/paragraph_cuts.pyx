@@ -8,8 +8,8 @@ def cut_paragraphs(
 ):
     """Write the end of each paragraph of the rows `data[offsets[i]:offsets[i + 1]]`, and its row; returns their number.
 
-    A paragraph ends with the first line end, or the row's end, that gives it at least `min_bytes` bytes. A shorter rest belongs to
-    the row's last paragraph, or is its only one.
+    A paragraph ends with the first line end, or the row's end, that gives it at least `min_bytes` bytes. A shorter rest belongs
+    to the row's last paragraph, or is its only one.
     """
     cdef Py_ssize_t row
     cdef int64_t start, end, position, first

@@ -17,8 +17,8 @@ Numbers = npt.NDArray[np.float64]
 def paragraphs(texts: pa.Array, min_bytes: int) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """Paragraphs and the row of each. Every byte of `texts` (string) is in exactly one, in order; an empty or null text has none.
 
-    A paragraph is the shortest run of whole lines with at least `min_bytes` bytes (1: each line is a paragraph). A shorter rest at
-    the end of a document belongs to its last paragraph.
+    A paragraph is the shortest run of whole lines with at least `min_bytes` bytes (1: each line is a paragraph). A shorter rest
+    at the end of a document belongs to its last paragraph.
     """
     data, offsets = string_buffers(texts)
     most = int(np.count_nonzero(data[offsets[0] : offsets[-1]] == 10)) + len(texts)

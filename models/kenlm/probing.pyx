@@ -129,9 +129,17 @@ cdef class ProbingLookup:
     cdef int64_t _begin, _end
 
     def __init__(
-        self, const uint8_t[::1] file, int64_t vocabulary, int64_t unigrams, const int64_t[::1] tables, const uint64_t[::1] buckets
+        self,
+        const uint8_t[::1] file,
+        int64_t vocabulary,
+        int64_t unigrams,
+        const int64_t[::1] tables,
+        const uint64_t[::1] buckets,
     ):
-        """`vocabulary`, `unigrams`, `tables`: byte offsets of the tables. `buckets`: of the vocabulary, then of each of `tables`."""
+        """`vocabulary`, `unigrams`, `tables`: byte offsets of the tables.
+
+        `buckets`: of the vocabulary, then of each of `tables`.
+        """
         cdef Py_ssize_t i
         cdef Py_ssize_t longest = tables.shape[0] - 1
         if not 1 <= tables.shape[0] < MOST_ORDER or buckets.shape[0] != tables.shape[0] + 1:

@@ -58,8 +58,8 @@ def score(model: Kenlm, texts: pa.Array) -> Scores:
 def score_all(models: Sequence[Kenlm], texts: pa.Array, base: Kenlm | None = None) -> list[Scores]:
     """Scores under each model, in order.
 
-    With `base`, a model whose card has a weight w under 1 is also scored in a mixture (`Scores.mixed`): w p + (1 - w) p_base for each
-    token. Both models must then read alike (`KenlmCard.reads_like`).
+    With `base`, a model whose card has a weight w under 1 is also scored in a mixture (`Scores.mixed`): w p + (1 - w) p_base for
+    each token. Both models must then read alike (`KenlmCard.reads_like`).
     """
     results: dict[int, Scores] = {}
     for like in dict.fromkeys(model.card.reads_like for model in models):

@@ -41,8 +41,8 @@ def scan_pieces(
 ):
     """Write the start and end of each piece's text in `data`, its score and kind; returns the number of pieces.
 
-    `settings`: start and end of the trainer's and of the normalizer's settings. Each array must have room for half as many pieces
-    as the file has bytes. Stops at the first thing that cannot be read.
+    `settings`: start and end of the trainer's and of the normalizer's settings. Each array must have room for half as many
+    pieces as the file has bytes. Stops at the first thing that cannot be read.
     """
     cdef int64_t size = data.shape[0]
     cdef int64_t position = 0
@@ -56,7 +56,9 @@ def scan_pieces(
                 break
             field = tag >> WIRE_BITS
             if field == PIECES_FIELD:
-                read_piece(&data[0], size, position, position + length, &starts[count], &ends[count], &scores[count], &kinds[count])
+                read_piece(
+                    &data[0], size, position, position + length, &starts[count], &ends[count], &scores[count], &kinds[count]
+                )
                 count += ends[count] <= size
             elif TRAINER_FIELD <= field <= NORMALIZER_FIELD:
                 settings[field - TRAINER_FIELD, 0] = position

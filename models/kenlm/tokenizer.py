@@ -29,8 +29,8 @@ class Tokenizer(Protocol):
     def tokens(self, data: Bytes, offsets: Offsets) -> tuple[Ids, Offsets, Hashes]:
         """Tokens of the normalized rows `data[offsets[i]:offsets[i + 1]]`.
 
-        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers are valid for this call
-        only.
+        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers are valid for this
+        call only.
         """
 
 

@@ -1,6 +1,6 @@
 """A SentencePiece unigram model, read from its file.
 
-Segmentation gives the same pieces as `sentencepiece`, float32 for float32. Models with byte fallback are not supported, and, unless
+Segmentation gives the same pieces as `sentencepiece`, float32 for float32. Models with byte fallback are not supported. Unless
 the caller allows them, neither are models with normalization rules of their own (a profile has already normalized the text) or
 user-defined symbols. `read_unigram` returns None for those.
 """

@@ -1,11 +1,11 @@
 """The hash table of remembered words behind `models.kenlm.words`.
 
-All that is known of a word is one record, so a word costs two places in memory: its slot in the hash table and its record. Both are
-prefetched for a block of words.
+All that is known of a word is one record, so a word costs two places in memory: its slot in the hash table and its record. Both
+are prefetched for a block of words.
 
-A record is a run of 8-byte units: the word's size in bytes (low half) and number of tokens (high half); its first eight bytes; the
-tokens, two in each unit; the rest of the bytes. A slot holds the record's place (low half) and the word's hash (high half); 0 is a
-free slot.
+A record is a run of 8-byte units: the word's size in bytes (low half) and number of tokens (high half); its first eight bytes;
+the tokens, two in each unit; the rest of the bytes. A slot holds the record's place (low half) and the word's hash (high half); 0
+is a free slot.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

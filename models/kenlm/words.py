@@ -19,7 +19,7 @@ _BYTES_PER_TOKEN = 3  # fewer than in real text, so that the tokens of a batch r
 
 
 def split_words(text: str) -> list[str]:
-    """Words between spaces. A longer run without a space is cut, between characters, into words of at most MAX_WORD_BYTES bytes."""
+    """Words between spaces. A run of more than MAX_WORD_BYTES bytes is cut, between characters, into several words."""
     words: list[str] = []
     for word in text.split(" "):
         data = word.encode()
@@ -45,8 +45,8 @@ class WordCache:
     def tokens(self, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Ids, Offsets, Hashes]:
         """Tokens of the rows `data[starts[i]:ends[i]]`, whose words are separated by spaces.
 
-        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers are valid for this call
-        only; those of the model's pieces are their places in the model.
+        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers are valid for this
+        call only; those of the model's pieces are their places in the model.
         """
         with self._lock:
             if self._table.words > MAX_WORDS or self._table.word_bytes > MAX_BYTES:

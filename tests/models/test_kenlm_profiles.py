@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from curricle.models.kenlm.profiles import PROFILES, Profile, normalize, normalize_text, profile_named
+from curricle.models.kenlm.profiles import PROFILES, Profile, normalize, normalize_bytes, normalize_text, profile_named
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,15 @@ def test_our_profile_joins_no_words_and_leaves_single_spaces(text: str):
 
 def test_text_that_becomes_much_longer_fits():
     agree(PROFILES["curricle-v1"], ["\ufdfa" * 5000, "…" * 5000, "a"])
+
+
+@ALL
+@pytest.mark.parametrize("damaged", [b"\xf7\xbf\xbf\xbf", b"ab\xf0\x9f", b"\xe2", b"\x80" * 9, b"\xc3a \xff"])
+def test_bytes_that_are_not_utf_8_are_never_read_past_their_end(profile: Profile, damaged: bytes):
+    data = np.frombuffer(damaged, np.uint8)  # the array ends with the damaged character
+    out, offsets = normalize_bytes(profile, data, np.array([0]), np.array([len(data)]))
+    assert (offsets.tolist(), len(out)) == ([0, len(out)], offsets[-1])
+    assert len(out) <= len(damaged)
 
 
 @ALL
