@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from curricle.models.raters import embedding
 from curricle.models.raters.encoder import CHARACTERS
 from curricle.models.raters.features import character_table, extract
-from curricle.models.raters.layers import Floats, join, quantise, scale_statistics
+from curricle.models.raters.layers import Floats, join, quantize, scale_statistics
 from curricle.models.raters.organizer import TAG_HEADS, TAG_SETS, TAG_TABLE, TAGS
 from curricle.models.raters.train.distil import (
     FOLDS,
@@ -96,7 +96,7 @@ def main() -> None:
         )
         sharpness.append(fit_sharpness(shipped[apart, part], truth[apart, n]))
 
-    table, table_scale = quantise(slot_weights[:, None] * np.asarray(ngrams.T @ dual), LEVELS)
+    table, table_scale = quantize(slot_weights[:, None] * np.asarray(ngrams.T @ dual), LEVELS)
     np.save(options.output / CHARACTERS, character_table())
     np.save(options.output / TAG_TABLE, table)
     heads = {

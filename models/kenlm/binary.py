@@ -1,13 +1,12 @@
-"""Writes KenLM's probing-hash-table binary (format version 5), byte for byte as build_binary makes it from the model's ARPA file.
+"""Writes KenLM's probing binary (format version 5), byte for byte as build_binary makes it from the model's ARPA file.
 
-`kenlm.Model(path)` maps such a file; nothing is parsed. Layout and conventions: KenLM's lm/binary_format.cc, lm/vocab.cc,
-lm/search_hashed.cc,
-lm/blank.hh, util/probing_hash_table.hh. The signs carry meaning: a probability's sign bit is set where no longer n-gram ends
-in the n-gram
-(it need not be extended to the left), and the back-off is -0.0 where no longer n-gram begins with it (the state need not keep
-it).
+`kenlm.Model(path)` maps such a file without parsing it. Layout and conventions are those of KenLM's lm/binary_format.cc,
+lm/vocab.cc, lm/search_hashed.cc, lm/blank.hh and util/probing_hash_table.hh. Signs carry meaning. The sign bit of a probability
+is set where no longer n-gram ends in this one, so that it need not be extended to the left. The back-off is -0.0 where no longer
+n-gram begins with this one, so that the state need not keep it.
 """
 
+import hashlib
 import struct
 from collections.abc import Iterator
 from itertools import chain, zip_longest
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.binary_kernels import extend_keys, fill_buckets, hash_each_word
 from curricle.models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
 from numpy.typing import NDArray
 
@@ -33,80 +32,26 @@ UNIGRAM_ENTRY = np.dtype([("prob", "<f4"), ("backoff", "<f4")])
 SIGN = np.uint32(1 << 31)
 
 
-@export("uint64(uint8[::1], int64, int64)")
-def _murmur(data: Any, start: Any, end: Any) -> Any:
-    m = np.uint64(0xC6A4A7935BD1E995)
-    r = np.uint64(47)
-    h = np.uint64(end - start) * m
-    i = start
-    while i + 8 <= end:
-        k = np.uint64(0)
-        for b in range(8):
-            k |= np.uint64(data[i + b]) << np.uint64(8 * b)
-        k *= m
-        k ^= k >> r
-        k *= m
-        h ^= k
-        h *= m
-        i += 8
-    if i < end:
-        for b in range(end - i):
-            h ^= np.uint64(data[i + b]) << np.uint64(8 * b)
-        h *= m
-    h ^= h >> r
-    h *= m
-    h ^= h >> r
-    return h
-
-
-@export("void(uint8[::1], int32[::1], uint64[::1])")
-def _hash_all(data: NDArray[np.uint8], offsets: NDArray[np.int32], out: U64) -> None:
-    for word in range(len(out)):
-        out[word] = _murmur(data, np.int64(offsets[word]), np.int64(offsets[word + 1]))
-
-
 def hash_words(words: pa.StringArray) -> U64:
     """KenLM's 64-bit hash of each word's UTF-8 bytes."""
-    out = np.empty(len(words), np.uint64)
+    hashes = np.empty(len(words), np.uint64)
     if not len(words):
-        return out
+        return hashes
     _, offsets, data = words.buffers()
     ends = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
-    _hash_all(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends, out)
-    return out
+    hash_each_word(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), ends, hashes)
+    return hashes
 
 
-@export("void(uint64[::1], uint32[::1], uint32[::1], uint64[::1])")
-def _extend_keys(suffix_keys: U64, begin: U32, word: U32, out: U64) -> None:
-    """Table key of each n-gram from its suffix's key: the last word's id, then each earlier word (detail::CombineWordHash)."""
-    for suffix in range(len(begin) - 1):
-        base = suffix_keys[suffix] * np.uint64(8978948897894561157)
-        for row in range(begin[suffix], begin[suffix + 1]):
-            out[row] = base ^ (np.uint64(word[row]) + np.uint64(1)) * np.uint64(17894857484156487943)
-
-
-@export("void(int64[::1], int64, int64[::1])")
-def _probe(home: NDArray[np.int64], buckets: int, out: NDArray[np.int64]) -> None:
-    taken = np.zeros(buckets, np.bool_)
-    for row in range(len(home)):
-        at = home[row]
-        while taken[at]:
-            at += 1
-            if at == buckets:
-                at = 0
-        taken[at] = True
-        out[row] = at
-
-
-def places(keys: U64, buckets: int) -> NDArray[np.int64]:
-    """Bucket of each key in a table with linear probing, filled in order."""
-    out = np.empty(len(keys), np.int64)
-    _probe((keys % np.uint64(buckets)).astype(np.int64), buckets, out)
-    return out
+def find_buckets(keys: U64, size: int) -> NDArray[np.intp]:
+    """Bucket of each key in a table of `size` buckets with linear probing, filled in order."""
+    buckets = np.empty(len(keys), np.intp)
+    fill_buckets(keys, np.zeros(size, np.uint8), buckets)
+    return buckets
 
 
 def buckets_for(entries: int, multiplier: float = MULTIPLIER) -> int:
-    """Size of KenLM's table for so many entries; the product is taken in single precision, as there."""
+    """Number of buckets in KenLM's table for `entries` entries; the product is in single precision, as in KenLM."""
     return max(entries + 1, int(np.float32(multiplier) * np.float32(entries)))
 
 
@@ -134,30 +79,30 @@ def marked_backoffs(level: NgramOrder, contexts: U32) -> NDArray[np.float32]:
     return np.where(zero, np.where(used, np.float32(0), np.float32(-0.0)), level.log10_backoff)
 
 
-def table(keys: U64, dtype: np.dtype[Any], **values: NDArray[Any]) -> NDArray[Any]:
-    """A probing table as it lies in the file; ValueError where a key is 0, which means an empty bucket."""
+def probing_table(keys: U64, dtype: np.dtype[Any], **values: NDArray[Any]) -> NDArray[Any]:
+    """A probing table as the file holds it; ValueError where a key is 0, which marks an empty bucket."""
     if not keys.all():
         raise ValueError("an n-gram's hash is 0, which KenLM's table cannot hold")
     out = np.zeros(buckets_for(len(keys)), dtype)
-    at = places(keys, len(out))
-    out["key"][at] = keys
+    buckets = find_buckets(keys, len(out))
+    out["key"][buckets] = keys
     for name, column in values.items():
-        out[name][at] = column
+        out[name][buckets] = column
     return out
 
 
 def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
-    """The file in pieces."""
+    """The parts of the file, in order."""
     yield header(model.counts)
     hashes = hash_words(model.words)
     if (hashes[1:] == hash_words(pa.array(["<UNK>"]))[0]).any():
-        raise ValueError("the word <UNK> cannot be in a KenLM binary: KenLM takes it for <unk>")
+        raise ValueError("a KenLM binary cannot hold the word <UNK>: KenLM reads it as <unk>")
     yield struct.pack("<II", 0, len(model.words))
     entries = len(model.words)
     vocabulary = np.zeros(buckets_for(entries), VOCABULARY_ENTRY)
-    at = places(hashes[1:], len(vocabulary))
-    vocabulary["key"][at] = hashes[1:]
-    vocabulary["id"][at] = np.arange(1, entries, dtype=np.uint32)
+    buckets = find_buckets(hashes[1:], len(vocabulary))
+    vocabulary["key"][buckets] = hashes[1:]
+    vocabulary["id"][buckets] = np.arange(1, entries, dtype=np.uint32)
     yield vocabulary
     keys = np.arange(entries, dtype=np.uint64)
     contexts = chain(context_rows(model.orders), [np.empty(0, np.uint32)])
@@ -170,16 +115,28 @@ def sections(model: NgramModel) -> Iterator[bytes | NDArray[Any]]:
             yield unigrams
             continue
         suffix_keys, keys = keys, np.empty(len(level.word), np.uint64)
-        _extend_keys(suffix_keys, level.begin, level.word, keys)
+        extend_keys(suffix_keys, level.begin, level.word, keys)
         if longer is None:
-            yield table(keys, LONGEST_ENTRY, prob=prob)
+            yield probing_table(keys, LONGEST_ENTRY, prob=prob)
         else:
-            yield table(keys, MIDDLE_ENTRY, prob=prob, backoff=marked_backoffs(level, used))
+            yield probing_table(keys, MIDDLE_ENTRY, prob=prob, backoff=marked_backoffs(level, used))
     yield "\0".join([*model.words.to_pylist(), ""]).encode()
+
+
+def probing_sha256(model: NgramModel) -> str:
+    """SHA-256 of the file that `write_probing` writes, hex."""
+    digest = hashlib.sha256()
+    for section in sections(model):
+        digest.update(_bytes(section))
+    return digest.hexdigest()
 
 
 def write_probing(model: NgramModel, path: Path) -> None:
     """Write `model` to `path`, whole or not at all. Raises OSError, and ValueError for a model that the format cannot hold."""
-    with whole_file(path) as part, part.open("wb") as file:
+    with whole_file(path) as temp_path, temp_path.open("wb") as file:
         for section in sections(model):
-            file.write(section if isinstance(section, bytes) else section.data.cast("B"))
+            file.write(_bytes(section))
+
+
+def _bytes(section: bytes | NDArray[Any]) -> bytes | memoryview:
+    return section if isinstance(section, bytes) else section.data.cast("B")

@@ -21,6 +21,7 @@ class KenlmCard(Card):
     tokenizer: str  # name of the SentencePiece file, or `words`: separated by white space
     unit: Literal["document", "line"] = "document"  # which texts are scored as one sentence each
     model: str = "model.bin"  # KenLM binary, ARPA (.arpa, .arpa.gz) or our compact file (.compact)
+    unpacked_sha256: str = ""  # of the probing binary that a compact `model` unpacks to; "": not known
     order: int = Field(ge=2)
     ngrams: tuple[int, ...] = ()  # of each order
     documents: int | None = Field(default=None, ge=0)  # trained on; None: not known

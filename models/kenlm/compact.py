@@ -1,21 +1,18 @@
 """A small file for shipping a model: its counts, from which probabilities are computed again; nothing is rounded.
 
-Kneser-Ney probabilities follow from the counts and twelve-odd discounts, and most counts follow from the trie: an n-gram's
-adjusted count is
-the number of its left extensions. Where an extension lies is cheap, too: the words seen before (w2 .. wn) were all seen
-before (w2 .. wn-1),
-so a place in that shorter list names them. What remains are four columns of small numbers, nearly all 0 or 1, kept as a flat
-Parquet table
-(one row per n-gram, unigrams first, then each order in suffix order; bytes split by significance, zstd):
+Kneser-Ney probabilities follow from the counts and a dozen discounts. Most counts follow from the trie: the adjusted count of
+an n-gram is the number of its left extensions. The trie itself is cheap to store: every word seen before (w2 .. wn) was also
+seen before (w2 .. wn-1), so a position in that shorter list identifies it. What remains are four columns of small numbers,
+nearly all 0 or 1, in a flat Parquet table (one row per n-gram: unigrams first, then each order in suffix order; bytes are split
+by significance and compressed with zstd):
 
-  word        surface, for unigrams; null for longer n-grams
-  gap         place of the first word among the words seen before the suffix's context, as the distance to the n-gram's left
-  neighbour
+  word        text of a unigram; null for longer n-grams
+  gap         position of the first word among the words seen before the suffix's context, minus that of the left neighbor
   extensions  number of n-grams of the next order that end in this one
-  count       adjusted count less what `extensions` explains (1 for the highest order, 0 after <s>)
+  count       adjusted count minus what `extensions` explains (1 for the highest order, 0 after <s>)
   total       what pruning took from the sum of adjusted counts of the n-grams that begin with this one
 
-Schema metadata `curricle-ngrams`: JSON with version, n-grams per order, discounts, tokens, vocabulary where one was given.
+Schema metadata `curricle-ngrams`: JSON with version, n-grams per order, discounts, tokens, and vocabulary if one was given.
 """
 
 import json
@@ -28,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from curricle.models.kenlm.binary import write_probing
-from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.compact_kernels import contexts_to_gaps, gaps_to_contexts
 from curricle.models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
 from curricle.models.kenlm.smoothing import context_sums, smooth
 from curricle.models.kenlm.spill import Spill
@@ -45,32 +42,8 @@ class CompactError(ValueError):
     """A file that is not a compact model, or a damaged one."""
 
 
-@export("void(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
-def _gaps(begin: U32, contexts: U32, lower_begin: U32, lower_contexts: U32, gaps: U32) -> None:
-    for suffix in range(len(begin) - 1):
-        free = lower_begin[lower_contexts[suffix]]
-        for row in range(begin[suffix], begin[suffix + 1]):
-            gaps[row] = contexts[row] - free
-            free = contexts[row] + 1
-
-
-@export("int64(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
-def _contexts(begin: U32, gaps: U32, lower_begin: U32, lower_contexts: U32, contexts: U32) -> int:
-    """Undo `_gaps`; 0 where a place lies outside its list, else 1."""
-    for suffix in range(len(begin) - 1):
-        context = lower_contexts[suffix]
-        free, end = np.int64(lower_begin[context]), np.int64(lower_begin[context + 1])
-        for row in range(begin[suffix], begin[suffix + 1]):
-            at = free + gaps[row]
-            if at >= end:
-                return 0
-            contexts[row] = at
-            free = at + 1
-    return 1
-
-
 def explained_counts(word: U32, extensions: U32 | None) -> U32:
-    """The part of the adjusted counts that needs no storing; `extensions` is None for the highest order."""
+    """The part of the adjusted counts that need not be stored; `extensions` is None for the highest order."""
     if extensions is None:
         return np.ones(len(word), np.uint32)
     return np.where(word == BOS, np.uint32(0), extensions)
@@ -85,7 +58,7 @@ def columns(levels: Sequence[Level]) -> list[list[U32]]:
         gaps = nothing
         if n:
             gaps = np.empty(len(level.word), np.uint32)
-            _gaps(level.begin, contexts[n], levels[n - 1].begin, contexts[n - 1], gaps)
+            contexts_to_gaps(level.begin, contexts[n], levels[n - 1].begin, contexts[n - 1], gaps)
         extensions = None if longer is None else np.diff(longer.begin)
         total = level.total - context_sums(contexts[n + 1], longer.count, len(level.word))[:, 0] if len(level.total) else nothing
         out.append(
@@ -95,21 +68,17 @@ def columns(levels: Sequence[Level]) -> list[list[U32]]:
 
 
 def pack(model: NgramModel, path: Path) -> None:
-    """Write `model` to `path`, whole or not at all. Raises ValueError for a model without counts (one that was read from an
-    ARPA file).
-    """
-    if not len(model.orders[0].count):
-        raise ValueError("only a model that was estimated here can be packed: an ARPA file has no counts")
+    """Write `model` to `path`, whole or not at all. Raises OSError."""
     numbers = [np.concatenate(column) for column in zip(*columns(model.orders), strict=True)]
     words = pa.concat_arrays([model.words, pa.nulls(sum(model.counts[1:]), pa.string())])
     about = {"version": VERSION, "counts": model.counts, "discounts": model.discounts, "tokens": model.tokens}
     table = pa.table({"word": words} | dict(zip(NUMBERS, map(pa.array, numbers), strict=True)))
     if model.vocabulary:
         about["vocabulary"] = model.vocabulary
-    with whole_file(path) as part:
+    with whole_file(path) as temp_path:
         pq.write_table(
             table.replace_schema_metadata({KEY: json.dumps(about).encode()}),
-            part,
+            temp_path,
             row_group_size=max(1, len(table)),
             data_page_size=1 << 30,
             use_dictionary=False,
@@ -154,7 +123,7 @@ def _levels(path: Path, counts: list[int], numbers: list[NDArray[np.uint32]]) ->
         fits = True
         if n:
             lower_contexts, contexts = contexts, np.empty(len(gaps), np.uint32)
-            fits = _contexts(begin, gaps, levels[-1].begin, lower_contexts, contexts) == 1
+            fits = gaps_to_contexts(begin, gaps, levels[-1].begin, lower_contexts, contexts)
             word = levels[-1].word[contexts] if fits else word
         last = n + 1 == len(counts)
         if not fits or int(extensions.sum(dtype=np.uint64)) != (0 if last else counts[n + 1]):

@@ -7,15 +7,7 @@ from curricle.models.compiled.library import Library
 LIBRARY = Library(
     "curricle.models.kenlm",
     Path(__file__).parent,
-    (
-        "train.arpa_lines",
-        "binary",
-        "compact",
-        "train.counting",
-        "train.levels",
-        "ngrams",
-        "smoothing",
-    ),
+    (),
 )
 inner = LIBRARY.inner  # other compiled functions call what it gives
 export = LIBRARY.export

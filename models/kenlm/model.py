@@ -1,6 +1,7 @@
 """Loads a KenLM model folder: the mapped file, its card and its tokenizer.
 
-A compact or compressed file is unpacked once per machine into the user's cache, under the hash of the packed file.
+A compact or compressed file is unpacked once per machine into the user's cache, under the hash of the unpacked file, if the card
+states it and so it can be checked, else under that of the packed file.
 """
 
 import fcntl
@@ -77,15 +78,15 @@ def model_path(folder: Path, card: KenlmCard) -> Path:
     """A file that can be mapped: the model itself, or what it was unpacked to."""
     packed = folder / card.model
     if card.model.endswith(COMPACT):
-        return _unpacked(packed, card.files[card.model], "model.bin", _uncompact)
+        return _unpacked(packed, card.files[card.model], "model.bin", _uncompact, card.unpacked_sha256)
     if card.model.endswith(".gz"):
         return _unpacked(packed, card.files[card.model], "model.arpa", _gunzip)
     return packed
 
 
-def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path], None]) -> Path:
+def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path], None], unpacked_sha256: str = "") -> Path:
     """`packed` as written by `write` to the cache: one process writes, the others wait; never half a file."""
-    folder = cache_folder() / "unpacked" / sha256
+    folder = cache_folder() / "unpacked" / (unpacked_sha256 or sha256)
     path = folder / name
     if path.is_file():
         return path
@@ -98,6 +99,11 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
             if not path.is_file():
                 with whole_file(path) as part:
                     write(packed, part)
+                    if unpacked_sha256 and (found := file_sha256(part)) != unpacked_sha256:
+                        raise ModelError(
+                            f"{packed}: the unpacked model has SHA-256 {found[:12]}..., the card says {unpacked_sha256[:12]}...; "
+                            "the model was made by another version of curricle, or this installation is damaged"
+                        )
     except OSError as error:
         raise ModelError(f"cannot unpack {packed} into {folder}: {error.strerror or error}") from None
     return path

@@ -1,12 +1,9 @@
-"""A back-off n-gram model in memory: for each order a level of a trie that is entered from the last word.
+"""A back-off n-gram model in memory: each order is one level of a trie that starts from the last word.
 
-An n-gram is stored as its first word and, through its place, its suffix (the n-gram without the first word). That is 4 bytes
-of ids per n-gram
-for any order, it is the order of lmplz's ARPA files, and the three neighbours that Kneser-Ney and KenLM's tables need are at
-hand: the suffix (the
-level above), the left extensions (a range of the level below) and the context (`context_rows`, a search among the left
-extensions of the
-suffix's context).
+An n-gram is stored as its first word; its position gives its suffix (the n-gram without the first word). This takes 4 bytes of
+ids per n-gram of any order, and it is the order of lmplz's ARPA files. The three relatives that Kneser-Ney and KenLM's tables
+need are easy to find: the suffix (the level above), the left extensions (a range of the level below) and the context
+(`context_rows`: a search among the left extensions of the suffix's context).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from curricle.models.kenlm.compiled import export
+from curricle.models.kenlm.ngram_kernels import link_contexts
 from numpy.typing import NDArray
 
 UNK, BOS, EOS = 0, 1, 2
@@ -34,19 +31,17 @@ class Discount(NamedTuple):
     d1: float
     d2: float
     d3: float
-    fallback: bool  # the closed form failed and these were put in its place
+    fallback: bool  # the closed form failed, and these are the fallback values
 
 
 @dataclass(frozen=True)
 class Level:
-    """Counts of all n-grams of one order, in suffix order: by last word, then the word before it, and so on (what lmplz
-    writes).
-    """
+    """Counts of all n-grams of one order, in suffix order, as lmplz writes them: by last word, then the word before it, etc."""
 
     word: U32  # (n,) id of the first word; for unigrams 0..n-1
     begin: U32  # (m + 1,) rows begin[i]:begin[i + 1] end in row i of the order below (m rows there); (0, n) for unigrams
-    count: U32  # (n,) Kneser-Ney's adjusted count; empty where the model was read from an ARPA file
-    total: U32  # (n,) adjusted counts of the n-grams that began with this one, summed before pruning; empty: nothing was pruned
+    count: U32  # (n,) Kneser-Ney's adjusted count
+    total: U32  # (n,) sum of the adjusted counts of the n-grams that begin with this one, before pruning; empty: nothing pruned
 
 
 @dataclass(frozen=True)
@@ -59,13 +54,13 @@ class NgramOrder(Level):
 
 @dataclass(frozen=True)
 class NgramModel:
-    """`words[id]` is a word's surface, <unk> 0, <s> 1, </s> 2 as in KenLM; `orders[0]` are the unigrams."""
+    """`words[id]` is the text of a word; <unk> is 0, <s> 1, </s> 2, as in KenLM. `orders[0]` are the unigrams."""
 
     words: pa.StringArray
     orders: tuple[NgramOrder, ...]
-    discounts: tuple[Discount, ...] = ()  # per order, where the model was estimated here
-    tokens: int = 0  # words of the corpus without <s> and </s>, where the model was estimated here
-    vocabulary: int = 0  # what it was estimated with
+    discounts: tuple[Discount, ...]  # per order
+    tokens: int  # words of the corpus without <s> and </s>
+    vocabulary: int  # the argument of `estimate`
 
     @property
     def order(self) -> int:
@@ -91,20 +86,19 @@ class NgramModel:
 
 
 def check_words(words: Sequence[str] | pa.Array) -> pa.StringArray:
-    """`words` as one Arrow string array, after checking that KenLM's text formats can carry them.
+    """`words` as one Arrow string array, after checking that KenLM's text formats can hold them.
 
-    Raises ValueError unless it starts with <unk>, <s>, </s> and all words differ, are not empty and hold none of the
-    characters that separate words
-    in lmplz and in ARPA files (NUL, tab, line feed, carriage return, space).
+    Raises ValueError unless the list starts with <unk>, <s>, </s> and all words differ, are not empty and have none of the
+    characters that separate words in lmplz and in ARPA files (NUL, tab, line feed, carriage return, space).
     """
     surfaces = pa.array(words, pa.string()) if not isinstance(words, pa.Array) else words.cast(pa.string())
     if tuple(surfaces[:3].to_pylist()) != SPECIALS:
-        raise ValueError(f"a vocabulary starts with {', '.join(SPECIALS)}, not with {surfaces[:3].to_pylist()}")
+        raise ValueError(f"a vocabulary must start with {', '.join(SPECIALS)}; this one starts with {surfaces[:3].to_pylist()}")
     bad = pc.or_(pc.equal(pc.binary_length(surfaces), 0), pc.match_substring_regex(surfaces, "[\\x00\\t\\n\\r ]"))
     if surfaces.null_count or pc.any(bad).as_py():
-        raise ValueError(f"not a word: {surfaces.filter(pc.fill_null(bad, True))[0].as_py()!r} is empty or has white space")
+        raise ValueError(f"{surfaces.filter(pc.fill_null(bad, True))[0].as_py()!r} is not a word: it is empty or has white space")
     if len(surfaces.unique()) != len(surfaces):
-        raise ValueError("a word is twice in the vocabulary")
+        raise ValueError("the vocabulary has a word twice")
     return surfaces
 
 
@@ -116,30 +110,6 @@ def context_rows(levels: Sequence[Level]) -> Iterator[U32]:
     contexts = np.zeros(len(levels[0].word), np.uint32)  # of unigrams: the empty n-gram
     for order, (lower, level) in enumerate(pairwise(levels), 2):
         lower_contexts, contexts = contexts, np.empty(len(level.word), np.uint32)
-        if _link_contexts(level.word, level.begin, lower.word, lower.begin, lower_contexts, contexts) >= 0:
+        if link_contexts(level.word, level.begin, lower.word, lower.begin, lower_contexts, contexts) >= 0:
             raise ValueError(f"an n-gram of order {order} has no context of order {order - 1} in the model")
         yield contexts
-
-
-@export("int64(uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1], uint32[::1])")
-def _link_contexts(word: U32, begin: U32, lower_word: U32, lower_begin: U32, lower_contexts: U32, contexts: U32) -> int:
-    """The context of (w1 .. wn) begins with w1 and ends in the context of (w2 .. wn), so it is found by a search in a short
-    sorted range.
-
-    Fills in the rows; returns the number of the first n-gram whose context is missing, or -1.
-    """
-    for suffix in range(len(begin) - 1):
-        context = lower_contexts[suffix]
-        low, end = np.int64(lower_begin[context]), np.int64(lower_begin[context + 1])
-        for row in range(begin[suffix], begin[suffix + 1]):
-            target, high = word[row], end
-            while low < high:
-                middle = (low + high) >> 1
-                if lower_word[middle] < target:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low == end or lower_word[low] != target:
-                return row
-            contexts[row] = low
-    return -1

@@ -1,1 +1,1 @@
-"""Quality raters."""
+"""Raters of quality and domain."""

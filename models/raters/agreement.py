@@ -1,9 +1,9 @@
-"""How well two raters agree: figures of a table of their ratings, and bootstrap intervals of these figures.
+"""How well two raters agree: figures computed from a table of their ratings, with bootstrap intervals.
 
-A table has a row per rating of the first rater and a column per rating of the second; its cells count documents. All figures of
-integer ratings follow from it, so a bootstrap draw is one multinomial draw of the table. Functions take one table or a stack of
-them, shape (..., k, k), and give float64 of shape (...); NaN where a figure is not defined (no document, or a rater that gave
-every document the same).
+A table has a row for each rating of the first rater and a column for each rating of the second; its cells count documents. All
+figures for integer ratings follow from it, so a bootstrap draw is one multinomial draw of the table. The functions take one table
+or a stack of them, shape (..., k, k), and return float64 of shape (...). A figure is NaN where it is undefined: without
+documents, or for a rater that gave every document the same rating.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ DRAWS = 1000
 
 
 def count_pairs(first: npt.ArrayLike, second: npt.ArrayLike, levels: int) -> Table:
-    """Table (levels, levels) of two equally long arrays of level numbers, 0-based."""
+    """The table (levels, levels) of two arrays of level numbers, which start at 0, of the same length."""
     table = np.zeros((levels, levels), dtype=np.int64)
     np.add.at(table, (np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)), 1)
     return table
 
 
 def exact(table: npt.ArrayLike) -> Values:
-    """Share of documents that both rated the same."""
+    """Share of documents to which both gave the same rating."""
     return within(table, 0)
 
 

@@ -1,4 +1,4 @@
-"""The raters that a recipe or `curricle raters rate` can name: one configuration each, told apart by `rater`."""
+"""The raters that a recipe or `curricle raters rate` can name. The key `rater` selects the configuration."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -16,14 +16,14 @@ from pydantic import Field
 
 
 class StudentConfig(Config):
-    """`model`: a starter student's name, one in the cache, or a model folder's path."""
+    """`model` is the name of a starter student or of one in the cache, or the path of a model folder."""
 
     rater: Literal["student"] = "student"
     prefix: ColumnName = "quality"
     model: str = Field(default="student", min_length=1)
 
     def writes(self) -> tuple[Column, ...]:
-        """The 14 ratings, a raw score to rank by, and a status."""
+        """The 14 ratings, a raw score for ranking, and a status."""
         return student_columns(self.prefix)
 
     def scores(self) -> tuple[str, ...]:
@@ -35,11 +35,11 @@ class StudentConfig(Config):
         return ("sentencepiece", "unicodedata")
 
     def models(self) -> tuple[Path, ...]:
-        """The student's folder; ModelError if there is none."""
+        """The folder of the student; ModelError where it is missing."""
         return (model_folder(self.model),)
 
     def load(self) -> Rater:
-        """The student."""
+        """Load the student."""
         return student.load(*self.models())
 
 
@@ -52,12 +52,14 @@ KINDS: Final[dict[str, type[RaterConfigs]]] = {
     "classifier": ClassifierConfig,
     "endpoint": EndpointConfig,
 }
-"""By what `rater` says."""
+"""Configurations by the value of `rater`."""
 
 
 def with_kind(values: Any) -> Any:
-    """One rater's settings with `rater` filled in: the student where it is left out, and where it is a student of one's own
-    (`rater: ./my-student`). ValueError for an unknown one with settings of its own.
+    """The settings of one rater with `rater` filled in.
+
+    It defaults to the student. Another value without further settings is the model of a student (`rater: ./my-student`);
+    ValueError for an unknown rater that has settings.
     """
     if not isinstance(values, dict):
         return values

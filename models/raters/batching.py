@@ -1,14 +1,13 @@
-"""Batches for a neural model: texts of like length together, as many as a budget of tokens takes."""
+"""Batches for a neural model: texts of similar length together, within a budget of tokens."""
 
 from collections.abc import Sequence
 
 
 def token_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Rows in batches, the longest first, so that a batch that does not fit in memory is the first to fail.
+    """Rows in batches. The longest come first, so that a batch that does not fit in memory fails at once.
 
-    A batch's longest length times its rows is at most `budget`, as each row is padded to the longest; a longer row is its own
-    batch.
-    Every row is in one batch; equal lengths keep their order.
+    Each row is padded to the longest of its batch: the longest length times the number of rows is at most `budget`. A row that is
+    longer than the budget is a batch of its own. Rows of equal length keep their order.
     """
     batches: list[list[int]] = []
     longest = 0

@@ -1,6 +1,6 @@
-"""Any sequence classifier or regressor of the hub (fineweb-edu-classifier, toxicity models ...), through transformers.
+"""Any sequence classifier or regressor of the hub (fineweb-edu-classifier, toxicity models ...), run with transformers.
 
-Only the first `max_tokens` tokens of a text are read. Always float32.
+Only the first `max_tokens` tokens of a text are read. The model runs in float32.
 """
 
 import re
@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 from curricle.models.cards import ModelError
 from curricle.models.raters.batching import token_batches
+from curricle.models.raters.layers import softmax
 from curricle.models.raters.rater import ColumnName, Rater
 from curricle.models.raters.transformers_model import (
     CONFIG,
@@ -30,15 +31,18 @@ from curricle.schemas.columns import classifier_column
 from curricle.schemas.config import Config
 from pydantic import Field, model_validator
 
+from curricle import portable_math
+
 CHARS_PER_TOKEN = 64
-"""No more of a text goes to the tokenizer: 10 MB would take it 10 s, for 512 tokens."""
+"""The tokenizer gets no more of a text than this: 10 MB would take it 10 s, for 512 tokens."""
 
 
 class ClassifierConfig(Config):
-    """`columns`: their names, in the order of the model's labels; filled in from its config.json where left out.
+    """`columns` are the names for the model's labels, in their order; by default they come from its config.json.
 
-    A regressor (one label, or `problem_type: regression`) gives its raw values, `multi_label_classification` a probability of
-    each label by itself, any other model probabilities that add up to 1. `batch_tokens`: in one batch, padding included.
+    A regressor (one label, or `problem_type: regression`) gives its raw values, `multi_label_classification` an independent
+    probability for each label, and any other model probabilities that add up to 1. `batch_tokens` bounds the tokens in one batch,
+    padding included.
     """
 
     rater: Literal["classifier"] = "classifier"
@@ -71,7 +75,7 @@ class ClassifierConfig(Config):
         return tuple(classifier_column(self.prefix, name) for name in self.columns)
 
     def scores(self) -> tuple[str, ...]:
-        """All of them."""
+        """All its columns."""
         return tuple(column.name for column in self.writes())
 
     def packages(self) -> tuple[str, ...]:
@@ -79,7 +83,7 @@ class ClassifierConfig(Config):
         return ("torch", "transformers", "tokenizers")
 
     def models(self) -> tuple[Path, ...]:
-        """The model's folder; ModelError where its labels are not as many as the columns."""
+        """The folder of the model; ModelError where it has another number of labels than `columns`."""
         check_packages(self.rater, self.device)
         folder = find_folder(self.model)
         labels = read_labels(folder)
@@ -90,7 +94,7 @@ class ClassifierConfig(Config):
         return (folder,)
 
     def load(self) -> Rater:
-        """The model, on its device."""
+        """Load the model onto its device."""
         return Classifier(self)
 
 
@@ -100,7 +104,7 @@ def _column_name(label: str) -> str:
 
 
 def read_labels(folder: Path) -> tuple[str, ...]:
-    """Names of a classifier's labels in the order of its outputs, from config.json; ModelError where it has none."""
+    """The labels of a classifier in the order of its outputs, from config.json; ModelError where it has none."""
     try:
         fields = orjson.loads((folder / CONFIG).read_bytes())
         labels = fields.get("id2label") or {str(n): f"LABEL_{n}" for n in range(fields.get("num_labels", 2))}
@@ -160,14 +164,13 @@ def _raw(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _each(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    odds = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, odds) / (1 + odds)
+    odds: npt.NDArray[np.float32] = portable_math.exp(-np.abs(logits))
+    return (np.where(logits >= 0, 1, odds) / (1 + odds)).astype(np.float32)
 
 
 def _together(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    return softmax(logits)
 
 
 ACTIVATIONS = {"regression": _raw, "multi_label_classification": _each, "single_label_classification": _together}
-"""By the `problem_type` of a model's config.json."""
+"""Activations by the `problem_type` in the model's config.json."""

@@ -1,7 +1,7 @@
-"""What DataMan is asked and what it answers (Peng et al. 2025, arXiv 2502.19363): prompt, truncation, parser. Pure.
+"""DataMan's form (Peng et al. 2025, arXiv 2502.19363): prompt, truncation of long texts, and parser of replies.
 
 The wording of the prompt follows the published form; it was not run on the published weights here. Deviation: a long text is cut
-at the characters where its tokens begin and end, where decoding the kept tokens could leave half a character at the cut.
+at character boundaries next to its tokens; decoding the kept tokens could leave half a character at the cut.
 """
 
 import re
@@ -14,7 +14,7 @@ from curricle.models.cards import ModelError
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 
 LETTERS: Final = "ABCDEFGHIJKLMNO"
-"""Of DOMAINS, in order."""
+"""The letters of DOMAINS, in order."""
 DIGITS: Final = "12345"
 LINES: Final = 1 + len(QUALITY_CRITERIA)
 REPLY_TOKENS: Final = 2 * LINES - 1
@@ -47,20 +47,20 @@ RUBRIC: Final = "\n".join(
     ]
 )
 PROMPTS: Final = {"published": PUBLISHED, "rubric": RUBRIC}
-"""By name: the form that DataMan was trained on, and one that tells a general model what it is about (ours)."""
+"""Prompts by name: the form DataMan was trained on, and our own, which explains the task to a general model."""
 
 Status = Literal["ok", "parse_error", "truncated", "timeout", "refused", "out_of_domain"]
 
 
 class Limits(NamedTuple):
-    """A text of more characters than `chars` loses its middle, then one of more tokens than `tokens`."""
+    """A text with more than `chars` characters loses its middle; so does one that still has more than `tokens` tokens."""
 
     chars: int
     tokens: int
 
 
 LIMITS: Final = {"en": Limits(20_000, 1_894), "zh": Limits(60_000, 1_896)}
-"""Of the published English and Chinese models."""
+"""The limits of the published English and Chinese models."""
 Edition = Literal["en", "zh"]
 
 
@@ -86,7 +86,7 @@ def messages(prompt: str, text: str) -> list[dict[str, str]]:
 
 
 def cut_characters(text: str, limit: int) -> str:
-    """The two ends, half of `limit` each, of a text of more code points than `limit`; else the text itself."""
+    """The two ends, half of `limit` each, of a text with more than `limit` code points; otherwise the text itself."""
     return text if len(text) <= limit else text[: limit // 2] + text[-(limit // 2) :]
 
 
@@ -119,7 +119,7 @@ _REFUSAL: Final = re.compile(
 )
 
 REPLY_PATTERN: Final = _BARE.pattern
-"""Of the bare reply, for an endpoint that decodes under a regular expression."""
+"""The reply itself, for an endpoint that supports a regular expression."""
 REPLY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -129,7 +129,7 @@ REPLY_SCHEMA: Final[dict[str, Any]] = {
     "required": list(_KEYS),
     "additionalProperties": False,
 }
-"""The same as an object, for an endpoint that decodes under a JSON schema."""
+"""The reply as an object, for an endpoint that supports a JSON schema."""
 
 
 def parse(reply: str, cut: bool = False) -> Reply:

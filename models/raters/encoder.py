@@ -1,4 +1,4 @@
-"""What every student reads of a text: n-grams and statistics, a static embedding, and scores of topic and format."""
+"""What every student reads from a text: n-grams and statistics, a static embedding, and scores of topics and formats."""
 
 import shutil
 from dataclasses import dataclass
@@ -19,20 +19,23 @@ FILES = (CHARACTERS, PIECES, VECTORS, TAG_TABLE, TAG_HEADS)
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """The same for all students: those that `distil` makes have copies of its files."""
+    """Shared by all students: those that `distil` makes contain copies of its files."""
 
     characters: Table
     embedding: Embedding
     organizer: Organizer
 
     def encode(self, texts: pa.Array) -> tuple[Features, Floats, Floats]:
-        """Features, embedding (rows, dimensions) and raw scores of topics and formats (rows, 48); a null is an empty text."""
+        """Features, embedding (rows, dimensions) and raw scores of topics and formats (rows, 48) of `texts`.
+
+        A null counts as an empty text.
+        """
         features, vectors = extract(texts, self.characters), self.embedding.embed(texts)
         return features, vectors, self.organizer.scores(features, vectors)
 
 
 def load_characters(folder: Path) -> Table:
-    """The character table in `folder`; ModelError where there is none, or it is not as it must be."""
+    """Load the character table in `folder`; ModelError where it is missing or wrong."""
     try:
         characters: Table = np.load(folder / CHARACTERS, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -43,13 +46,13 @@ def load_characters(folder: Path) -> Table:
 
 
 def load(folder: Path) -> Encoder:
-    """The encoder in `folder`; ModelError naming the file that is missing or not as it must be."""
+    """Load the encoder in `folder`; a ModelError names the file that is missing or wrong."""
     vectors = embedding.load(folder)
     return Encoder(characters=load_characters(folder), embedding=vectors, organizer=organizer.load(folder, vectors.dimensions))
 
 
 def copy(source: Path, folder: Path) -> None:
-    """Copy the encoder's files, unless they are there already."""
+    """Copy the encoder's files from `source`, unless that is `folder` itself."""
     if folder.resolve() != source.resolve():
         for name in FILES:
             shutil.copyfile(source / name, folder / name)

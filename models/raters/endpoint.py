@@ -1,7 +1,7 @@
 """A rater behind an OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp, a hosted API): POST /chat/completions.
 
-Each row is one request, repeated with growing pauses while the server fails; a Retry-After is heeded. The key comes from the
-environment; it is in no configuration, log, message or output.
+Each row is one request. It is repeated with growing pauses while the server fails; a Retry-After header is respected. The key
+comes from the environment and never appears in a configuration, log, message or output.
 """
 
 import json
@@ -38,26 +38,27 @@ from pydantic import Field, field_validator, model_validator
 
 TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 OF_THE_ROW: Final = frozenset({400, 413, 422})
-"""The server does not take this text (too long, against its policy)."""
+"""The server rejects this text, because it is too long or against its policy."""
 OBJECT_TOKENS: Final = 200
-"""For a reply as a JSON object: 15 names and values."""
+"""Tokens of a reply that is a JSON object with 15 names and values."""
 LONGEST_PAUSE_S: Final = 900.0
-"""A server that asks for a longer one has failed."""
+"""A server that asks for a longer pause counts as failed."""
 RAW_CHARS: Final = 1000
-"""Kept of an answer that is no chat completion."""
+"""Characters that are kept of an answer that is not a chat completion."""
 
 
 class EndpointError(RuntimeError):
-    """The endpoint cannot be used, or failed too often: one line, without the key. The shard fails."""
+    """The endpoint cannot be used or failed too often, so the shard fails. The message is one line without the key."""
 
 
 class EndpointConfig(FormConfig):
-    """`key_env`: the variable that holds the key (none is sent where it is not set); `concurrency`: requests under way, per
-    process; `constrain`: how the server is told to decode.
+    """Where to send the requests, and how.
 
-    A row is asked about again up to `retries` times, after `pause_s` seconds, then twice as long each time; more than
-    `max_failures` rows of a batch (at most 1,000) without an answer fail the shard. `tokenizer`: a folder with the model's
-    tokenizer.json, to cut long texts by tokens too; without one they are cut by characters only.
+    `key_env` names the environment variable with the key; without the variable no key is sent. `concurrency` is the number of
+    requests in flight in each process; `constrain` selects how the server restricts decoding. A request is repeated up to
+    `retries` times, after `pause_s` seconds and then twice as long each time. More than `max_failures` rows of a batch (at most
+    1,000) without an answer fail the shard. `tokenizer` is a folder with the model's tokenizer.json, by whose tokens long texts
+    are cut; without it they are cut by characters only.
     """
 
     rater: Literal["endpoint"] = "endpoint"
@@ -69,7 +70,7 @@ class EndpointConfig(FormConfig):
     retries: int = Field(default=5, ge=0)
     pause_s: float = Field(default=0.5, gt=0)
     max_failures: int = Field(default=20, ge=0)
-    max_tokens: int | None = Field(default=None, ge=REPLY_TOKENS)  # of the reply; None: what the form takes
+    max_tokens: int | None = Field(default=None, ge=REPLY_TOKENS)  # of the reply; None: as many as the form needs
     constrain: Literal["none", "guided_regex", "json_schema", "logit_bias"] = "none"
     tokenizer: str | None = None
 
@@ -97,11 +98,11 @@ class EndpointConfig(FormConfig):
         return self
 
     def packages(self) -> tuple[str, ...]:
-        """The tokenizer that cuts long texts, where one is named."""
+        """The package of the tokenizer that cuts long texts, if one is named."""
         return () if self.tokenizer is None else ("tokenizers",)
 
     def models(self) -> tuple[Path, ...]:
-        """The tokenizer's folder, if one is named."""
+        """The folder of the tokenizer, if one is named."""
         _import_httpx()
         if self.tokenizer is None:
             return ()
@@ -111,7 +112,7 @@ class EndpointConfig(FormConfig):
         return (folder,)
 
     def load(self) -> Rater:
-        """A client with the key of this process's environment; nothing is sent yet."""
+        """A client with the key from the environment of this process; nothing is sent yet."""
         return Endpoint(self)
 
 
@@ -149,13 +150,13 @@ def _seconds(retry_after: str | None, now: datetime) -> float | None:
 
 
 class _Answers:
-    """What the rows of one batch share: how many failed, and whether to stop."""
+    """State shared by the rows of one batch: how many failed, and whether to stop."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.failures, self.stop, self.lock = limit, 0, threading.Event(), threading.Lock()
 
     def count_failure(self, cause: str | None) -> None:
-        """EndpointError where the budget is spent."""
+        """Raise EndpointError where the budget is spent."""
         with self.lock:
             self.failures += 1
             if self.failures > self.limit:
@@ -165,7 +166,7 @@ class _Answers:
 
 
 class Endpoint:
-    """A client that asks about each text; safe to use from several threads, each `predict` with its own budget of failures."""
+    """Sends a request for each text. Safe to use from several threads: each `predict` has its own budget of failures."""
 
     def __init__(self, config: EndpointConfig, wait: Callable[[threading.Event, float], bool] = threading.Event.wait) -> None:
         httpx = _import_httpx()
@@ -183,7 +184,7 @@ class Endpoint:
         self.fields = self._fields()
 
     def _fields(self) -> dict[str, Any]:
-        """All of a request's body but the messages."""
+        """The body of a request without the messages."""
         config = self.config
         fields: dict[str, Any] = {"model": config.model, "temperature": 0}
         fields["max_tokens"] = config.max_tokens or (OBJECT_TOKENS if config.constrain == "json_schema" else REPLY_TOKENS)
@@ -203,7 +204,7 @@ class Endpoint:
         return int(ids[0])
 
     def cut(self, text: str) -> str:
-        """The text as it is sent."""
+        """The text that is sent."""
         limits = LIMITS[self.config.edition]
         text = cut_characters(text, limits.chars)
         if self.tokenizer is None:
@@ -266,9 +267,9 @@ class Endpoint:
         raise EndpointError(f"{self.config.url}: {what}")
 
     def _read(self, body: str) -> Reply:
-        """The reply in a chat completion; _NoAnswerError where it is none."""
+        """The reply in a chat completion; _NoAnswerError for any other body."""
         try:
-            choice = json.loads(body)["choices"][0]  # orjson takes no half of a surrogate pair, which a cut reply may end in
+            choice = json.loads(body)["choices"][0]  # orjson rejects half of a surrogate pair, in which a truncated reply may end
             message, finish = choice["message"], choice.get("finish_reason")
             content, refusal = message.get("content"), message.get("refusal")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -281,12 +282,12 @@ class Endpoint:
         return reply if reply.raw is None else reply._replace(raw=self._clean(reply.raw))
 
     def _clean(self, text: str) -> str:
-        """What the server sent, without the key, should it send that back."""
+        """What the server sent; `[key]` replaces the key."""
         return (text.replace(self._key, "[key]") if self._key else text).strip()
 
 
 class _NoAnswerError(Exception):
-    """No reply to one request, and whether the server asked to wait, or it is of no use to ask again (`last`)."""
+    """A request got no reply. `last` is true where repeating it is of no use."""
 
     def __init__(self, status: Status, cause: str, retry_after: str | None = None, last: bool = False) -> None:
         super().__init__(cause)
@@ -294,7 +295,7 @@ class _NoAnswerError(Exception):
 
 
 class _StoppedError(Exception):
-    """Another row of the batch ended it."""
+    """Another row ended the batch."""
 
 
 def _load_tokenizer(folder: Path) -> Any:

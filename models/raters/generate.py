@@ -1,7 +1,7 @@
-"""A language model that answers DataMan's form, run here through transformers: the published DataMan models, or one of like use.
+"""A language model that answers DataMan's form, run with transformers: a published DataMan model or a similar one.
 
-Greedy, at most 29 new tokens, in batches by length, padded on the left (https://huggingface.co/docs/transformers/llm_tutorial);
-bfloat16 on a GPU, float32 on a CPU. Only a batch of texts has to fit in memory.
+Decoding is greedy with at most 29 new tokens, in bfloat16 on a GPU and float32 on a CPU. Batches hold texts of similar length,
+padded on the left (https://huggingface.co/docs/transformers/llm_tutorial). Only one batch of texts has to fit in memory.
 """
 
 from pathlib import Path
@@ -35,9 +35,10 @@ from pydantic import Field
 
 
 class DataManConfig(FormConfig):
-    """`model`: a folder, a name in the cache, or a hub repository that was pulled.
+    """`model` is a folder, a name in the cache, or a hub repository that was pulled.
 
-    `constrain`: nothing but the form can be written; `batch_tokens`: of prompts and replies in one batch, padding included.
+    With `constrain` the model can write nothing but the form. `batch_tokens` bounds the tokens of prompts and replies in one
+    batch, padding included.
     """
 
     rater: Literal["dataman"] = "dataman"
@@ -47,16 +48,16 @@ class DataManConfig(FormConfig):
     batch_tokens: int = Field(default=16_384, ge=1)
 
     def packages(self) -> tuple[str, ...]:
-        """What runs the model."""
+        """The packages that run the model."""
         return ("torch", "transformers", "tokenizers")
 
     def models(self) -> tuple[Path, ...]:
-        """The model's folder."""
+        """The folder of the model."""
         check_packages(self.rater, self.device)
         return (find_folder(self.model),)
 
     def load(self) -> Rater:
-        """The model, on its device."""
+        """Load the model onto its device."""
         return Generator(self)
 
 
@@ -65,7 +66,7 @@ class Generator:
 
     def __init__(self, config: DataManConfig) -> None:
         [folder] = config.models()
-        if not (folder / "tokenizer.json").is_file():  # transformers makes an empty tokenizer without a word
+        if not (folder / "tokenizer.json").is_file():  # transformers would silently make an empty tokenizer
             raise ModelError(f"{folder}: tokenizer.json is missing")
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
@@ -83,7 +84,7 @@ class Generator:
         self.model = load_part(folder, AutoModelForCausalLM, dtype=dtype).to(self.device).eval()
         check_vocabulary(folder, self.tokenizer, self.model)
         self.ends = _end_tokens(self.model.generation_config.eos_token_id, self.tokenizer.eos_token_id)
-        self.model.generation_config = GenerationConfig(  # the folder's own may hold a temperature or a repetition penalty
+        self.model.generation_config = GenerationConfig(  # the one in the folder may set a temperature or a repetition penalty
             max_new_tokens=REPLY_TOKENS,
             do_sample=False,
             use_cache=True,
@@ -93,7 +94,7 @@ class Generator:
         self.processors = [self._mask()] if config.constrain else []
 
     def _mask(self) -> Any:
-        """A logits processor under which only a letter, newlines and digits in their places can be written."""
+        """A logits processor that allows only a letter, newlines and digits, each in its place."""
         import torch
 
         allowed = [self._tokens(LETTERS), *([self._tokens("\n"), self._tokens(DIGITS)] * (REPLY_TOKENS // 2))]
@@ -119,7 +120,7 @@ class Generator:
         return [tokens[0] for tokens in ids]
 
     def ask(self, text: str) -> str:
-        """The whole prompt about one text, cut to the published limits in the model's own tokens."""
+        """The whole prompt for one text, which is cut to the published limits in the model's own tokens."""
         limits = LIMITS[self.config.edition]
         text = cut_characters(text, limits.chars)
         spans = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
@@ -157,6 +158,6 @@ class Generator:
 
 
 def _end_tokens(of_model: int | list[int] | None, of_tokenizer: int | None) -> list[int]:
-    """Every token that ends a turn: generation_config.json may name one or several, the tokenizer one."""
+    """All tokens that end a turn: generation_config.json may name one or several, the tokenizer one."""
     several = of_model if isinstance(of_model, list) else [of_model]
     return sorted({token for token in (*several, of_tokenizer) if token is not None})

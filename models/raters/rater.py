@@ -1,11 +1,10 @@
-"""The one interface of all raters: a configuration that says what it writes and loads it, and `predict`."""
+"""The interface of all raters: a configuration that names the columns and loads the rater, and the rater's `predict`."""
 
 import hashlib
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import Edition, Reply, read_prompt
 from curricle.schemas.column import Column
@@ -20,38 +19,38 @@ class Rater(Protocol):
     """Rates texts; safe to use from several threads."""
 
     def predict(self, texts: pa.Array, languages: pa.Array | None = None) -> pa.Table:
-        """One row for each of string `texts` (no nulls), in order; `languages` (string, ISO 639) where they are known.
+        """Rate string `texts` (no nulls): one row each, in order. `languages` are ISO 639 codes, null where unknown.
 
-        The columns are those of the configuration without its prefix. What a row holds depends on its text alone.
+        The columns are those of the configuration without its prefix. A row depends only on its text and language.
         """
 
 
 class RaterConfig(Protocol):
-    """What the stage and the command line ask of a rater's configuration."""
+    """What the stage and the command line require from the configuration of a rater."""
 
     prefix: str
 
     def writes(self) -> tuple[Column, ...]:
-        """What it writes, each name `<prefix>_...`."""
+        """The columns that the rater writes, each named `<prefix>_...`."""
 
     def scores(self) -> tuple[str, ...]:
-        """Names of those columns that hold a rating; a row is rated where none of them is null."""
+        """Names of the columns with ratings; a row counts as rated where none of them is null."""
 
     def models(self) -> tuple[Path, ...]:
-        """Folders whose contents the ratings depend on; ModelError, one line, where it cannot be loaded."""
+        """Folders whose contents the ratings depend on; ModelError where one cannot be loaded."""
 
     def packages(self) -> tuple[str, ...]:
         """Modules of other projects that decide the ratings."""
 
     def load(self) -> Rater:
-        """The rater; ModelError, one line, where it cannot be loaded."""
+        """Load the rater; ModelError where that fails."""
 
 
 class FormConfig(Config):
-    """What all raters have that answer DataMan's form.
+    """Settings of all raters that answer DataMan's form.
 
-    `prompt`: `published`, `rubric` or a file with `{text}` in it; `prompt_sha256` is filled in, so that its content is in the
-    fingerprint of a run. `edition`: whose limits a long text is cut to.
+    `prompt` is `published`, `rubric` or a file that contains `{text}`. `prompt_sha256` is filled in, so that the fingerprint of a
+    run covers the content of the prompt. `edition` selects the limits to which a long text is cut.
     """
 
     prefix: ColumnName = "quality"
@@ -74,7 +73,7 @@ class FormConfig(Config):
         return {**values, "prompt_sha256": found}
 
     def writes(self) -> tuple[Column, ...]:
-        """The 14 ratings, the domain, a status and what was replied where that is not a rating."""
+        """The 14 ratings, the domain, a status, and the reply where it could not be read."""
         return reply_columns(self.prefix)
 
     def scores(self) -> tuple[str, ...]:
@@ -82,7 +81,7 @@ class FormConfig(Config):
         return criteria(self.prefix)
 
     def prompt_text(self) -> str:
-        """The prompt; ModelError where its file was changed since the configuration was made."""
+        """The prompt; ModelError where its file has changed since the configuration was made."""
         text = read_prompt(self.prompt)
         if hashlib.sha256(text.encode()).hexdigest() != self.prompt_sha256:
             raise ModelError(f"prompt {self.prompt}: changed since the run began")
@@ -94,13 +93,8 @@ def criteria(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}_{name}" for name in QUALITY_CRITERIA)
 
 
-def is_blank(texts: pa.Array) -> pa.Array:
-    """True where a text has nothing but white space: no model is asked about it."""
-    return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(texts)), 0)
-
-
 def reply_table(replies: list[Reply]) -> pa.Table:
-    """Replies as the columns of `schemas.columns.reply_columns`, without the prefix."""
+    """The columns of `schemas.columns.reply_columns` for these replies, without the prefix."""
     nothing = (None,) * len(QUALITY_CRITERIA)
     by_criterion = zip(*(reply.ratings or nothing for reply in replies), strict=True) if replies else [()] * len(QUALITY_CRITERIA)
     columns = {name: pa.array(values, pa.int8()) for name, values in zip(QUALITY_CRITERIA, by_criterion, strict=True)}
@@ -111,5 +105,5 @@ def reply_table(replies: list[Reply]) -> pa.Table:
 
 
 def _storable(raw: str | None) -> str | None:
-    """JSON may hold half a surrogate pair, Arrow's UTF-8 not."""
+    """JSON may contain half of a surrogate pair, which Arrow's UTF-8 cannot store."""
     return None if raw is None else raw.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Tables of ratings: Parquet files with an integer column 1..5 per criterion and a domain by name, as raters write them."""
+"""Tables of ratings: Parquet files with an integer column (1 to 5) for each criterion and the name of a domain."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from curricle.schemas.config import Config, did_you_mean
 
 
 class RatingColumns(Config):
-    """How a rater named its columns: `prefix` + criterion, and the domain's column."""
+    """How the rater named its columns: `prefix` + criterion, and the column of the domain."""
 
     prefix: str = "quality_"
     domain: str = "domain"
@@ -23,9 +23,9 @@ class RatingColumns(Config):
 
 
 def read_ratings(paths: Sequence[Path], columns: RatingColumns) -> pa.Table:
-    """All rows of the files, ratings as int8 and domains as strings, null where there is none; other columns as they are.
+    """All rows of the files, with ratings as int8, domains as strings and other columns unchanged.
 
-    ModelError names the file and the column that is missing, of another type, or holds a value that is not a rating or a domain.
+    A ModelError names the file and the column that is missing, has another type, or holds a value that is not a rating or domain.
     """
     tables = [_read(path, columns) for path in paths]
     try:

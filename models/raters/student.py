@@ -1,10 +1,11 @@
-"""The student: DataMan's 14 criteria and 15 domains on a CPU, at thousands of documents per second (arXiv 2502.19363 for the
-criteria; what it imitates, and how well, stands in its card and in docs/raters.md).
+"""The student rates DataMan's 14 criteria and 15 domains (arXiv 2502.19363) on a CPU, thousands of documents per second.
 
-A linear model over hashed n-grams (`models.raters.features`), and two Gaussian-kernel models, by the document's nearness to
-landmark documents (Nystroem's method, Williams and Seeger 2001): one over its statistics and its static embedding
-(`models.raters.embedding`), one over its statistics and its scores of topic and format (`models.raters.organizer`). No network
-runs.
+Its card and docs/raters.md say whose ratings it imitates, and how well.
+
+It sums a linear model over hashed n-grams (`models.raters.features`) and two Gaussian-kernel models over the document's distance
+to landmark documents (Nystroem's method, Williams and Seeger 2001). One reads statistics and a static embedding
+(`models.raters.embedding`), the other statistics and the scores of topics and formats (`models.raters.organizer`). No neural
+network runs.
 """
 
 import threading
@@ -22,13 +23,16 @@ import xxhash
 from curricle.models.cards import Card, read_card
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
-from curricle.models.raters.features import Features, utf8
-from curricle.models.raters.layers import GAMMA, Floats, Weights, add_kernel, add_ngrams, join, scale_statistics, top_two
-from curricle.models.raters.ngrams import STARTS, WORDS, count_words
+from curricle.models.raters.features import STATISTICS, Features, utf8
+from curricle.models.raters.layer_kernels import add_kernel, add_ngrams
+from curricle.models.raters.layers import GAMMA, Floats, Weights, join, landmark_lengths, scale_statistics, top_two
+from curricle.models.raters.ngrams import STARTS, FeatureGroup, count_words
 from curricle.models.raters.organizer import TAGS
-from curricle.models.raters.statistics import STATISTICS
+from curricle.models.raters.statistics import Statistic
 from curricle.models.raters.weights import check_heads, read_weights
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+
+from curricle import portable_math
 
 TABLE, HEADS = "table.npy", "heads.npz"
 FILES = (TABLE, HEADS, *encoder.FILES)
@@ -36,21 +40,23 @@ OUTPUTS = len(QUALITY_CRITERIA) + len(DOMAINS)
 
 
 class StudentCard(Card):
-    """`documents`: rated documents it learned from; `figures`: cross-validated, by hosts never seen in training."""
+    """`documents` is how many rated documents it learned from; `figures` come from cross-validation by host."""
 
     kind: Literal["rater"] = "rater"
-    features: Literal[4] = 4  # version of curricle.models.raters.encoder that the weights belong to
+    features: Literal[4] = 4  # version of the features (curricle.models.raters.encoder) that the weights were trained on
     documents: int
-    min_chars: int = 150  # shorter texts (after white space is cut off) are out of domain
-    min_known: float = 0.35  # so are texts of which a smaller share of distinct words was seen in training
+    min_chars: int = 150  # shorter texts are out of domain
+    min_known: float = 0.35  # so are texts of whose distinct words a smaller share was seen in training
     figures: dict[str, float]
 
 
 def kernel_inputs(
     stats: Floats, vectors: Floats, tags: Floats, heads: Mapping[str, Floats]
 ) -> tuple[tuple[str, Floats], tuple[str, Floats]]:
-    """What the two kernels compare, each with the name of its landmarks in `heads`: scaled statistics beside the embedding, and
-    beside the standardised scores of topic and format.
+    """The inputs of the two kernels, each with the name of its landmarks in `heads`.
+
+    The first joins scaled statistics and the embedding; the second, scaled statistics and standardized scores of topics and
+    formats.
     """
     scaled = scale_statistics(stats, heads["mean"], heads["scale"])
     standard = (tags - heads["tag_mean"]) / heads["tag_scale"] * np.float32(np.sqrt(GAMMA / TAGS))
@@ -58,8 +64,9 @@ def kernel_inputs(
 
 
 class Outputs(NamedTuple):
-    """Of a batch of texts: `raw` (rows, 29), `tags` (rows, 48; see `models.raters.organizer`), and which texts are too short or
-    of unknown words.
+    """Outputs for a batch of texts: `raw` (rows, 29), `tags` (rows, 48; see `models.raters.organizer`) and `unlike`.
+
+    `unlike` is true for a text that is too short, or most of whose words are unknown.
     """
 
     raw: Floats
@@ -67,13 +74,26 @@ class Outputs(NamedTuple):
     unlike: npt.NDArray[np.bool_]
 
 
-_last = threading.local()
-"""The outputs of each thread's last batch: the stages quality and domain ask for those of the same texts one after the other."""
+class _LastBatch(threading.local):
+    """The last batch of this thread: `outputs` for the texts that `key` identifies."""
+
+    key: tuple[str, bytes, bytes] | None = None
+    outputs: Outputs | None = None
+
+
+_last_batch = _LastBatch()
+"""Shared by all students of this process, and read and written only by `Student.outputs`.
+
+The stages `quality` and `domain` each load a student and ask it for the same texts, one stage right after the other in one
+thread. Whichever stage comes second finds the outputs here, which halves the cost of running both. The key holds the model's hash
+and a hash of the texts, so outputs are never taken for another model or other texts. What is stored changes how long a run takes,
+never its results.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Student:
-    """Weights in memory; `table` is memory-mapped, so that processes share it. Safe to use from several threads."""
+    """A student's weights. `table` is memory-mapped, so that processes share it. Safe to use from several threads."""
 
     card: StudentCard
     table: Weights  # (SLOTS, 29): weights of the 14 criteria, then of the 15 domains, each times `table_scale`
@@ -81,32 +101,30 @@ class Student:
     encoder: Encoder
 
     def outputs(self, texts: pa.Array) -> Outputs:
-        """Raw outputs for string `texts`; a null is an empty text."""
+        """Outputs for string `texts`; a null counts as an empty text. The last batch of each thread is remembered."""
         data, offsets = utf8(texts)
         key = (
             self.card.sha256,
             xxhash.xxh3_128_digest(data[offsets[0] : offsets[-1]].data),
             (offsets - offsets[0]).tobytes(),
         )
-        if getattr(_last, "key", None) != key:
-            _last.key, _last.outputs = None, self._outputs(texts)
-            _last.key = key
-        outputs: Outputs = _last.outputs
-        return outputs
+        if _last_batch.outputs is None or _last_batch.key != key:
+            _last_batch.outputs = None  # frees the memory before the next batch needs it
+            _last_batch.outputs, _last_batch.key = self._compute(texts), key
+        return _last_batch.outputs
 
-    def _outputs(self, texts: pa.Array) -> Outputs:
+    def _compute(self, texts: pa.Array) -> Outputs:
         features, vectors, tags = self.encoder.encode(texts)
         indptr, indices, values, stats = features
         heads = self.heads
         out = np.repeat(heads["bias"][None], len(stats), axis=0)
         add_ngrams(indptr, indices, values, self.table, heads["table_scale"], out)
         for name, inputs in kernel_inputs(stats, vectors, tags, heads):
-            landmarks = heads[name]
-            add_kernel(inputs, landmarks, np.einsum("dk,dk->k", landmarks, landmarks), heads[f"{name}_out"], out)
+            add_kernel(inputs, heads[name], self._lengths[name], heads[f"{name}_out"], out)
         return Outputs(out, tags, self._unlike(features))
 
     def rate(self, texts: pa.Array, languages: pa.Array | None = None) -> dict[str, pa.Array]:
-        """The columns of `schemas.columns.QUALITY` for string `texts` (no nulls); `languages`: ISO 639 codes."""
+        """The columns of `schemas.columns.QUALITY` for string `texts` (no nulls); `languages` are ISO 639 codes."""
         raw, _, unlike = self.outputs(texts)
         columns = {
             f"quality_{name}": pa.array((1 + np.searchsorted(cuts, raw[:, n], side="right")).astype(np.int8))
@@ -135,27 +153,32 @@ class Student:
         }
 
     def organize(self, texts: pa.Array, name: str) -> dict[str, pa.Array]:
-        """The columns `<name>` and `<name>_score` for string `texts` (no nulls); `name`: topic or format."""
+        """The columns `<name>` and `<name>_score` for string `texts` (no nulls); `name` is topic or format."""
         return self.encoder.organizer.tag(self.outputs(texts).tags, name)
 
     @cached_property
+    def _lengths(self) -> dict[str, Floats]:
+        """Squared lengths of the landmarks, by their name in `heads`."""
+        return {name: landmark_lengths(self.heads[name]) for name in ("landmarks", "tag_landmarks")}
+
+    @cached_property
     def _known(self) -> npt.NDArray[np.bool_]:
-        """Which word slots carry any weight."""
-        known: npt.NDArray[np.bool_] = np.any(self.table[STARTS[WORDS] : STARTS[WORDS + 1]], axis=1)
+        """Word slots that have any weight."""
+        known: npt.NDArray[np.bool_] = np.any(self.table[STARTS[FeatureGroup.WORDS] : STARTS[FeatureGroup.WORDS + 1]], axis=1)
         return known
 
     def _unlike(self, features: Features) -> npt.NDArray[np.bool_]:
-        """True where the text is unlike the training documents: too short, or of unknown words."""
+        """True where a text is too short, or too few of its words were seen in training."""
         indptr, indices, _, stats = features
         words = np.empty((len(stats), 2), dtype=np.int64)
         count_words(indptr, indices, self._known.view(np.uint8), words)
-        short = np.expm1(stats[:, 0]) < self.card.min_chars - 0.5
+        short = portable_math.expm1(stats[:, Statistic.CHARS_LOG]) < self.card.min_chars - 0.5
         unlike: npt.NDArray[np.bool_] = short | (words[:, 1] < self.card.min_known * words[:, 0]) | (words[:, 0] == 0)
         return unlike
 
 
 def load(folder: Path) -> Student:
-    """The student in `folder`; ModelError naming the file that is missing or not as it must be."""
+    """Load the student in `folder`; a ModelError names the file that is missing or wrong."""
     card = read_card(folder, StudentCard)
     table, heads = read_weights(folder / TABLE, folder / HEADS, OUTPUTS)
     shared = encoder.load(folder)

@@ -1,4 +1,4 @@
-"""What both kinds of transformers models need: their folder, a device, and torch (extra `torch`), imported when one is loaded."""
+"""What all transformers models need: their folder, a device and torch (extra `torch`), which is imported on first use."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ CONFIG = "config.json"
 
 
 def find_folder(name: str) -> Path:
-    """Folder of a transformers model: a path, a name in the cache, or a repository of the hub that was pulled into the cache.
+    """Folder of a transformers model: a path, a name in the cache, or a hub repository that was pulled into the cache.
 
     Raises ModelError, one line that says how to get it, where there is none, or it has no config.json.
     """
@@ -35,7 +35,7 @@ def find_folder(name: str) -> Path:
 
 
 def check_packages(rater: str, device: Device) -> None:
-    """ModelError, one line, where torch is missing (it names the extra), or CUDA is asked for and absent.
+    """Raise ModelError where torch is missing (it names the extra), or CUDA is required and missing.
 
     torch itself is imported only for the second.
     """
@@ -47,7 +47,7 @@ def check_packages(rater: str, device: Device) -> None:
 
 
 def choose_device(device: Device) -> str:
-    """`cuda` or `cpu`; ModelError, one line, where CUDA is asked for and absent."""
+    """`cuda` or `cpu`; ModelError where CUDA is required and missing."""
     import torch
 
     found = torch.cuda.is_available()
@@ -59,7 +59,7 @@ def choose_device(device: Device) -> str:
 
 
 def prepare_process() -> None:
-    """One thread, as a run has a process for each core and torch would start as many threads in each (OMP_NUM_THREADS says
+    """Use one thread: a run has a process for each core, and torch would start as many threads in each (OMP_NUM_THREADS says
     otherwise); and no progress bars, as each shard's process loads the model.
     """
     import torch
@@ -71,15 +71,15 @@ def prepare_process() -> None:
 
 
 def load_part(folder: Path, kind: Any, **options: Any) -> Any:
-    """`kind.from_pretrained(folder)`, nothing fetched, no code of the folder run; ModelError, one line, where that fails."""
+    """`kind.from_pretrained(folder)`, without downloads and without running code from the folder; ModelError where that fails."""
     try:
         return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
-    except Exception as error:  # also KeyError, and the file formats' own: whatever a damaged file leads to
+    except Exception as error:  # a damaged file can raise anything: KeyError, errors of the file formats
         raise ModelError(f"{folder}: {' '.join(str(error).split())[:300]}") from None
 
 
 def check_vocabulary(folder: Path, tokenizer: Any, model: Any) -> None:
-    """ModelError where the tokenizer has tokens that the model has no embedding for: another model's tokenizer."""
+    """Raise ModelError where the tokenizer has tokens without an embedding in the model: it belongs to another model."""
     known = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > known:
         raise ModelError(

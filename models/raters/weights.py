@@ -1,4 +1,4 @@
-"""A model's weights in a folder: an int8 table by n-gram slot, and float32 arrays by name."""
+"""The weights of a model in a folder: an int8 table by n-gram slot, and named float32 arrays."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +10,9 @@ from curricle.models.raters.ngrams import SLOTS
 
 
 def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weights, dict[str, Floats]]:
-    """The table, memory-mapped, int8 (SLOTS, outputs), and the arrays; ModelError for a file that is missing or wrong.
+    """The memory-mapped table, int8 (SLOTS, outputs), and the arrays; ModelError for a file that is missing or wrong.
 
-    All come in C order, as the compiled functions take them: a table that was saved in another is read into memory.
+    All are in C order, which the kernels require; a table that was saved in another order is read into memory.
     """
     try:
         table: Weights = np.load(table_path, mmap_mode="r", allow_pickle=False)
@@ -26,7 +26,7 @@ def read_weights(table_path: Path, heads_path: Path, outputs: int) -> tuple[Weig
 
 
 def check_heads(path: Path, heads: Mapping[str, Floats], wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """ModelError where an array is missing, or not float32 of its shape."""
+    """Raise ModelError where an array is missing or is not float32 of its shape."""
     for name, shape in wanted.items():
         if name not in heads or heads[name].shape != shape or heads[name].dtype != np.float32:
             raise ModelError(f"{path}: {name} must be float32 {shape}")

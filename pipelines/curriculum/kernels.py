@@ -1,7 +1,7 @@
-"""Selection over millions of rows: keyed hashes, and the first documents of each cell up to a quota, with no sort.
+"""Selection over millions of rows without sorting: keyed hashes, and the first documents of each cell up to a quota.
 
-A document's place in its cell is (score, keyed hash of its id), so the result depends on the set of documents alone. The place
-where a quota is met is found digit by digit (a radix select weighted by tokens): the first pass reads every row, each later one
+A document's place in its cell is (score, keyed hash of its id), so the result depends only on the set of documents. The place
+where a quota is met is found digit by digit (a radix select weighted by tokens): the first pass reads every row, each later pass
 only the rows that share the digits found so far.
 """
 
@@ -39,7 +39,7 @@ def keyed(hashes: Hashes, key: np.uint64) -> Hashes:
 def ordered(values: Numbers, descending: bool = False) -> Hashes:
     """uint64 (n,) that sort as the numbers do; NaN (null) after all others, either way."""
     out = np.empty(values.size, np.uint64)
-    radix.places_of[values.dtype.name,](values, int(descending), out)
+    radix.places_of(values, descending, out)
     return out
 
 
@@ -56,7 +56,7 @@ class Ranking:
 def totals(cell: Codes, among: Bools, weight: Weights, cells: int) -> Ints:
     """Weight of the rows `among`, by cell, int64 (cells,)."""
     out = np.empty(cells, np.int64)
-    radix.totals[weight.dtype.name,](cell, among.view(np.uint8), weight, out)
+    radix.totals(cell, among.view(np.uint8), weight, out)
     return out
 
 
@@ -70,18 +70,16 @@ def take(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: In
     searched = np.where(state == 1, quota, 0).astype(np.int64)
     bound, closed = _bounds(cell, among, ranking, weight, searched)
     taken = np.empty(cell.size, np.bool_)
-    places = ranking.values, int(ranking.descending), ranking.id_hash, int(ranking.key)
-    within = radix.within[ranking.values.dtype.name,]
-    within(cell, among.view(np.uint8), *places, bound, closed, state, taken.view(np.uint8))
+    places = ranking.values, ranking.descending, ranking.id_hash, int(ranking.key)
+    radix.within(cell, among.view(np.uint8), *places, bound, closed, state, taken.view(np.uint8))
     return taken
 
 
 def _bounds(cell: Codes, among: Bools, ranking: Ranking, weight: Weights, quota: Ints) -> tuple[Hashes, npt.NDArray[np.uint8]]:
     """The place where each cell meets its quota, by value and hash, uint64 (cells, 2); 1 where the row there is nearer in."""
     bound, closed = np.empty((quota.size, 2), np.uint64), np.empty(quota.size, np.uint8)
-    places = ranking.values, int(ranking.descending), ranking.id_hash, int(ranking.key)
-    find = radix.find_bounds[ranking.values.dtype.name, weight.dtype.name]
-    find(cell, among.view(np.uint8), *places, weight, quota, bound, closed)
+    places = ranking.values, ranking.descending, ranking.id_hash, int(ranking.key)
+    radix.find_bounds(cell, among.view(np.uint8), *places, weight, quota, bound, closed)
     return bound, closed
 
 

@@ -21,6 +21,8 @@ from curricle.pipelines.curriculum.kernels import (
 )
 from curricle.schemas.curriculum import WINDOWS, Phase, Score, Select
 
+from curricle import portable_math
+
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
 
 
@@ -68,7 +70,7 @@ def gumbel(values: Numbers, documents: Documents, key: np.uint64, temperature: f
     for start in range(0, values.size, CHUNK):
         part = slice(start, start + CHUNK)
         uniform = ((keyed(documents.id_hash[part], key) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-        noisy[part] = values[part] / temperature - np.log(-np.log(uniform))
+        noisy[part] = values[part] / temperature - portable_math.log(-portable_math.log(uniform))
     return noisy
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import kenlm
 import pyarrow as pa
 import pytest
-from curricle.models.catalog import model_folder
+from curricle.models.cards import ModelError, file_sha256, read_card
+from curricle.models.catalog import STARTER, model_folder
+from curricle.models.kenlm.card import KenlmCard
 from curricle.models.kenlm.model import load, model_path, verify
 from curricle.models.kenlm.scorer import score
 from curricle.models.kenlm.train.corpus import held_out
@@ -67,7 +69,26 @@ def test_binary_compact_and_arpa_hold_the_same_model(tmp_path):
     assert train(lambda: [changed], tmp_path / "more", CONFIG).corpus != binary.corpus == compact.corpus
 
 
-def test_an_empty_corpus_is_refused_and_leaves_nothing_behind(tmp_path):
+def test_a_compact_model_must_unpack_to_the_bytes_that_its_card_states(tmp_path, monkeypatch):
+    card = train(documents, tmp_path / "m", CONFIG.model_copy(update={"format": "compact"}))
+    assert card.unpacked_sha256 == file_sha256(model_path(tmp_path / "m", card))
+    other = card.model_copy(update={"unpacked_sha256": "0" * 64})
+    with pytest.raises(ModelError, match=r"unpacked model has SHA-256 \w{12}\.\.\., the card says 000000000000\.\.\.") as error:
+        model_path(tmp_path / "m", other)
+    assert "\n" not in str(error.value)
+    assert not [path for path in (tmp_path / "cache").rglob("*0000*/model*") if path.is_file()]
+
+
+def test_every_starter_model_unpacks_to_the_bytes_that_its_card_states():
+    names = sorted(path.parent.name for path in STARTER.glob("*/model.compact"))
+    assert len(names) == 16
+    for name in names:
+        card = read_card(STARTER / name, KenlmCard)
+        assert len(card.unpacked_sha256) == 64
+        model_path(STARTER / name, card)
+
+
+def test_an_empty_corpus_is_rejected_and_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match="SentencePiece cannot learn"):
         train(lambda: [pa.array([], pa.string())], tmp_path / "m", CONFIG)
     assert not list(tmp_path.glob("*m*"))
@@ -77,13 +98,13 @@ def test_a_corpus_of_one_word_is_learned_with_the_fallback(tmp_path):
     assert train(lambda: [pa.array(["a"])], tmp_path / "m", CONFIG).tokens == 2
 
 
-def test_a_folder_that_is_there_is_not_overwritten(tmp_path):
+def test_an_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "m").mkdir()
-    with pytest.raises(ValueError, match="already"):
+    with pytest.raises(ValueError, match="m already exists"):
         train(documents, tmp_path / "m", CONFIG)
 
 
-def test_about_one_document_in_100_is_held_out_whatever_its_neighbours():
+def test_about_one_document_in_100_is_held_out_whatever_its_neighbors():
     texts = pa.array([f"document {number}" for number in range(20_000)])
     whole = held_out(texts)
     assert 150 < whole.sum() < 250

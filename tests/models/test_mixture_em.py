@@ -1,5 +1,7 @@
 """Interpolation weights by EM: the optimum, which no step leaves, with bounds and without."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from curricle.models.kenlm.train.interpolation import TokenScores, fit, fit_resampled, step, water_fill
@@ -100,3 +102,27 @@ def test_water_filling_meets_the_conditions_of_the_maximum(pairs):
     if free.any():
         assert price[free] == pytest.approx(price[free][0], rel=1e-6)
         assert (price[~free] >= price[free][0] * (1 - 1e-6)).all()
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 8, 511, 512, 513, 1300])
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_shares_and_log10_are_those_of_the_matrix_products(tokens: int, precision: type):
+    random = np.random.default_rng(tokens)
+    ours = TokenScores.of(random.uniform(-6, 0, (5, tokens)).astype(np.float32), np.sort(random.integers(0, 4, tokens)))
+    weights = random.dirichlet(np.ones(5), 3)
+    draws = random.integers(0, 5, (3, ours.documents)).astype(precision)
+    draws[:, 0] += 1
+    mixed = weights @ ours.relative.astype(np.float64)
+    shares = weights * (draws[:, ours.document] / mixed @ ours.relative.T) / draws[:, ours.document].sum(axis=1)[:, None]
+    assert ours.shares(weights, draws) == pytest.approx(shares, rel=1e-5 if precision is np.float32 else 1e-12)
+    assert ours.log10(weights) == pytest.approx((np.log10(mixed) + ours.best).sum(axis=1), rel=1e-9)
+
+
+def test_weights_have_the_same_bits_on_every_processor():
+    """Scores without a logarithm or exponential of NumPy, which differ between processors."""
+    log10 = -np.random.default_rng(8).integers(0, 4096, (7, 5000)).astype(np.float32) / np.float32(1024)
+    ours = TokenScores.of(log10, np.arange(5000) // 50)
+    fitted = fit(ours)
+    drawn = fit_resampled(ours, np.full(7, 0.3), 5, 1)
+    content = b"".join(values.tobytes() for values in (ours.relative, fitted, drawn, ours.log10(fitted[None])))
+    assert hashlib.sha256(content).hexdigest() == "b720bd8b762f8105104497f371823b3cdd63c1a055733dd1cf2a5fd87adf14d7"

@@ -1,4 +1,4 @@
-"""The student: features, scores, row independence, bounded reading, and what is refused."""
+"""The student: features, scores, row independence, bounded reading, and what is rejected."""
 
 import shutil
 import zlib
@@ -16,7 +16,8 @@ from curricle.models.catalog import model_folder
 from curricle.models.raters import student
 from curricle.models.raters.embedding import PIECES, VECTORS, Pieces
 from curricle.models.raters.features import HEAD, LIMIT, TAIL, character_table, cut_texts, extract
-from curricle.models.raters.layers import add_kernel, add_ngrams, quantise, top_two
+from curricle.models.raters.layer_kernels import add_kernel, add_ngrams
+from curricle.models.raters.layers import landmark_lengths, quantize, top_two
 from curricle.models.raters.ngrams import SLOTS
 from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE
 from curricle.models.raters.student import FILES, HEADS, TABLE, Student
@@ -130,7 +131,7 @@ def test_a_batch_of_one_equals_a_batch_of_64_exactly(model: Student, shared_data
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=300)), max_size=6), st.lists(st.text(max_size=3000), max_size=3))
-def test_a_row_does_not_see_its_neighbours_and_every_text_has_finite_features(first: list[str | None], second: list[str]):
+def test_a_row_does_not_see_its_neighbors_and_every_text_has_finite_features(first: list[str | None], second: list[str]):
     table = character_table_once()
     a, b, both = (extract(strings(*texts), table) for texts in (first, second, [*first, *second]))
     assert np.array_equal(both[1], np.concatenate([a[1], b[1]]))
@@ -162,7 +163,7 @@ def test_a_missing_weight_file_is_named(tmp_path: Path, name: str):
         student.load(folder)
 
 
-def test_piece_vectors_that_do_not_fit_the_pieces_are_refused(tmp_path: Path):
+def test_piece_vectors_that_do_not_fit_the_pieces_are_rejected(tmp_path: Path):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     with np.load(folder / VECTORS) as file:
         arrays = dict(file)
@@ -177,7 +178,7 @@ def test_the_embedding_is_the_weighted_mean_of_piece_vectors_of_length_1(model: 
     pieces = table.pieces.split(strings(text))[0].tolist()
     assert max(pieces) >= table.pieces.size  # one is unknown, and counts nothing
     pieces = [piece for piece in pieces if piece < table.pieces.size]
-    total = -table.centre.astype(np.float64)
+    total = -table.center.astype(np.float64)
     for piece in set(pieces):
         if (row := table.rows[piece]) >= 0:
             total += (1 + np.log(pieces.count(piece))) * table.scale * table.vectors[row]
@@ -226,7 +227,7 @@ def test_threads_do_not_see_each_others_batches(model: Student):
 
 
 @pytest.mark.parametrize("name", [TABLE, TAG_TABLE])
-def test_weights_of_a_wrong_shape_are_refused(tmp_path: Path, name: str):
+def test_weights_of_a_wrong_shape_are_rejected(tmp_path: Path, name: str):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     np.save(folder / name, np.zeros((4, 28), np.int8))
     with pytest.raises(ModelError, match=rf"{name} holds int8 \(4, 28\)"):
@@ -280,7 +281,7 @@ def test_the_kernel_layer_adds_gaussians_of_the_distance(inputs: int):
     rng = np.random.default_rng(inputs)
     rows, landmarks, weights = (rng.standard_normal(shape).astype(np.float32) for shape in ((9, inputs), (inputs, 5), (5, 18)))
     out = np.ones((9, 18), dtype=np.float32)
-    add_kernel(rows, landmarks, (landmarks**2).sum(axis=0), weights, out)
+    add_kernel(rows, landmarks, landmark_lengths(landmarks), weights, out)
     distances = ((rows[:, :, None] - landmarks[None]) ** 2).sum(axis=1)
     assert out == pytest.approx(1 + np.exp(-distances) @ weights, abs=1e-5)
 
@@ -311,9 +312,9 @@ def test_the_n_gram_layer_adds_each_features_row_times_its_value(features: int, 
     assert out == pytest.approx(np.stack([np.ones(outputs), 1 + values @ table[indices] * scale]), rel=1e-5, abs=1e-5)
 
 
-def test_quantised_weights_are_within_half_a_step():
+def test_quantized_weights_are_within_half_a_step():
     weights = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32) * np.array([1, 10, 0], dtype=np.float32)
-    levels, scale = quantise(weights, 63)
+    levels, scale = quantize(weights, 63)
     assert np.abs(levels).max() == 63
     assert np.all(np.abs(levels * scale - weights) <= scale * 0.5001)
 
@@ -333,6 +334,6 @@ def test_a_pickle_is_not_opened(tmp_path: Path):
         student.load(folder)
 
 
-def test_another_kind_of_model_is_refused():
+def test_another_kind_of_model_is_rejected():
     with pytest.raises(ModelError, match="kind"):
         student.load(model_folder("lid.176"))

@@ -202,7 +202,7 @@ def test_distil_gives_the_same_bytes_again(distilled: tuple[Result, Path], ratin
     [
         pytest.param({}, "no column 'text'", id="no-text"),
         pytest.param({"text": [None] * 3}, "no row with a text and all 14 ratings", id="only-nulls"),
-        pytest.param({"text": ["a", "b", "c"]}, "3 hosts or sources: at least 10 are needed", id="too-few-hosts"),
+        pytest.param({"text": ["a", "b", "c"]}, "3 hosts or sources; cross-validation needs at least 10", id="too-few-hosts"),
     ],
 )
 def test_ratings_that_no_student_can_learn_from_are_refused_and_nothing_is_written(

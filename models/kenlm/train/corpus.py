@@ -1,4 +1,4 @@
-"""A training corpus: documents to be held out, a bounded sample for SentencePiece, and token lines as word ids."""
+"""A training corpus: held-out documents, a sample of limited size for SentencePiece, and lines of tokens as word ids."""
 
 import heapq
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ SAMPLE_SENTENCE_CHARS = 1000  # SentencePiece skips sentences over 4,192 bytes
 
 
 def held_out(texts: pa.Array) -> NDArray[np.bool_]:
-    """True for about every 100th document, by the hash of its text: the same ones in every run and order, duplicates together."""
+    """True for about one document in 100, by the hash of its text: the same ones in any run and order, with their duplicates."""
     return np.array([xxhash.xxh3_64_intdigest(text.encode()) % HELD_OUT_OF == 0 for text in texts.to_pylist()], np.bool_)
 
 
 def split_units(texts: pa.Array, unit: str) -> pa.Array:
-    """What is one sentence for the model: the document, or each of its lines."""
+    """What the model treats as sentences: the documents, or their lines."""
     return texts if unit == "document" else pc.list_flatten(pc.split_pattern(texts, "\n"))
 
 
 class Sample:
-    """Sentences of up to `limit` bytes: those with the least hashes, whatever the order they came in."""
+    """Sentences of at most `limit` bytes in all: those with the lowest hashes, in whatever order they are added."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.size = limit, 0
         self.heap: list[tuple[int, str]] = []  # greatest hash first
 
     def add(self, texts: pa.Array) -> None:
-        """Offer normalised texts; long ones are cut at a space after about `SAMPLE_SENTENCE_CHARS` characters."""
+        """Add normalized texts; long ones are cut at a space after about `SAMPLE_SENTENCE_CHARS` characters."""
         for text in texts.to_pylist():
             for sentence in _sentences(text):
                 key = -xxhash.xxh3_64_intdigest(sentence.encode())
@@ -43,7 +43,7 @@ class Sample:
                     self.size -= len(heapq.heappop(self.heap)[1].encode())
 
     def sentences(self) -> list[str]:
-        """The sample, in the order of the hashes."""
+        """The sample, by hash."""
         return [sentence for _, sentence in sorted(self.heap, reverse=True)]
 
 
@@ -59,21 +59,21 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 class Numbering:
-    """Words get ids as they come, after <unk>, <s>, </s>."""
+    """Gives ids to words in order of first appearance, after <unk>, <s>, </s>."""
 
     def __init__(self) -> None:
         self.ids = {word: number for number, word in enumerate(SPECIALS)}
 
     def number(self, lines: pa.Array) -> U32:
-        """Ids of each line's tokens, EOS after each line that has one."""
+        """Ids of the tokens of all lines, with EOS after each line that has tokens."""
         ids, rows = self.tokens(lines)
         ends = np.flatnonzero(np.diff(rows, append=-1)) + 1
         return np.insert(ids, ends, EOS) if len(ids) else ids
 
     def tokens(self, lines: pa.Array) -> tuple[U32, NDArray[np.int64]]:
-        """Ids of all tokens (between ASCII white space), uint32 (n,), and the line of each, int64 (n,).
+        """Ids of all tokens (separated by ASCII white space), uint32 (n,), and the line of each, int64 (n,).
 
-        Tokens that KenLM keeps for itself (<s>, </s>, <unk>, <UNK>) count as white space, as with lmplz's --skip_symbols.
+        Tokens that KenLM reserves (<s>, </s>, <unk>, <UNK>) count as white space, as with lmplz's --skip_symbols.
         """
         lists = pc.ascii_split_whitespace(lines)
         tokens = lists.flatten().dictionary_encode()

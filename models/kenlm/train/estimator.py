@@ -1,9 +1,10 @@
-"""Interpolated modified Kneser-Ney estimation with the numbers of KenLM's lmplz.
+"""Interpolated modified Kneser-Ney estimation that gives the same numbers as KenLM's lmplz.
 
 Chen and Goodman 1998, "An Empirical Study of Smoothing Techniques for Language Modeling", section 4.1.6 and equation 26;
-Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model Estimation". As in lmplz: unigrams are interpolated with a
-uniform distribution over all words and <unk>; n-grams that begin with <s> keep their plain counts; discounts come from the counts
-before pruning; the mass of pruned n-grams goes to the back-off; single precision throughout, in lmplz's order of operations.
+Heafield et al. 2013, "Scalable Modified Kneser-Ney Language Model Estimation". As in lmplz, unigrams are interpolated with a
+uniform distribution over all words and <unk>; n-grams that begin with <s> keep their plain counts; discounts come from the
+counts before pruning; the mass of pruned n-grams goes to the back-off; all operations are in single precision and in the same
+order.
 """
 
 import tempfile
@@ -24,7 +25,7 @@ MEMORY_BYTES = 1 << 30
 
 
 class DiscountError(ValueError):
-    """The discounts of an order have no closed-form estimate: one line with the order and the cause."""
+    """There is no closed-form estimate of an order's discounts: one line with the order and the cause."""
 
 
 def estimate(
@@ -39,19 +40,16 @@ def estimate(
 ) -> NgramModel:
     """The model that `lmplz -o order --prune ... [--discount_fallback] [--vocab_pad vocabulary]` makes of the same sentences.
 
-    sentences: uint32 ids into `words`, without <s> and <unk>. An array is one sentence; it may carry several, each ended by
-      EOS (2). An empty array
-      is an empty sentence.
-    words: surfaces, beginning with <unk>, <s>, </s>. The model's own ids are in order of first appearance (as lmplz numbers
-      them), without words
-      that do not occur.
-    prune: n-grams that occur this often or less are left out, per order, the last value for all higher orders; unigrams are
-      never pruned.
-    memory_bytes: bound for the sort buffers; beyond it sorted runs and finished orders go to temporary files in
-      `spill_folder` (default: the
-      system's). On top come about 30 bytes per n-gram of the two largest neighbouring orders.
-    vocabulary: how many words there are, </s> and <unk> included, <s> not, if they are more than the corpus has. <unk> then has
-      the probability of *each* word that the corpus lacks: models of one vocabulary are distributions over the same events.
+    sentences: uint32 ids into `words`, without <s> and <unk>. Each array is one sentence, or several that each end in EOS (2).
+      An empty array is an empty sentence.
+    words: the texts of the words, starting with <unk>, <s>, </s>. The model has only the words that occur, with ids in order of
+      first appearance, as in lmplz.
+    prune: for each order, n-grams that occur this often or less are left out; the last value holds for all higher orders.
+      Unigrams are never pruned.
+    memory_bytes: limit for the sort buffers. Beyond it, sorted runs and finished orders go to temporary files in `spill_folder`
+      (default: the system's). Estimation needs about 30 bytes more per n-gram of the two largest neighboring orders.
+    vocabulary: number of words, with </s> and <unk> but without <s>, if there are more than the corpus has. The probability of
+      <unk> is then that of *each* word that the corpus lacks: models of one vocabulary are distributions over the same events.
 
     Raises ValueError (empty corpus, id or argument out of range), DiscountError, SpillError.
     """
@@ -60,7 +58,7 @@ def estimate(
     spill = Spill(spill_folder or Path(tempfile.gettempdir()))
     counts = count_ngrams(sentences, len(surfaces), order, memory_bytes, spill)
     if not counts.tokens:
-        raise ValueError("the corpus is empty: not one word")
+        raise ValueError("the corpus is empty: it has no words")
     levels, last_length = build_levels(counts.blocks, counts.layout, spill)
     adjusted = [spill.keep(adjusted_counts(level, longer)) for level, longer in zip_longest(levels, levels[1:])]
     discounts = tuple(
@@ -75,11 +73,11 @@ def estimate(
 
 
 def check_prune(prune: Sequence[int], order: int) -> list[int]:
-    """A threshold for every order; ValueError for what lmplz refuses, and for pruned unigrams."""
+    """A threshold for every order; ValueError for thresholds that lmplz rejects and for pruned unigrams."""
     if not MIN_ORDER <= order <= MAX_ORDER:
         raise ValueError(f"order {order} is not in {MIN_ORDER}..{MAX_ORDER}, the orders that KenLM reads")
     if not prune or len(prune) > order or prune[0] != 0 or min(prune) < 0 or sorted(prune) != list(prune):
-        raise ValueError(f"prune {tuple(prune)} is not a rising list of 1 to {order} thresholds that begins with 0")
+        raise ValueError(f"prune {tuple(prune)} must be 1 to {order} thresholds in increasing order, the first of them 0")
     return [*prune, *[prune[-1]] * (order - len(prune))]
 
 
@@ -94,37 +92,37 @@ def adjusted_counts(level: Level, longer: Level | None) -> U32:
 
 
 def count_of_counts(adjusted: U32, level: Level, last_is_plain: bool) -> list[int]:
-    """How many n-grams have the adjusted count 0, 1, 2, 3, 4.
+    """How many n-grams have an adjusted count of 0, 1, 2, 3 and 4.
 
-    lmplz enters the last n-gram (in suffix order) of the lower orders by its plain count (AdjustCounts::Run, after its loop);
-    so do we, since on
-    small corpora the discounts show it.
+    lmplz counts the last n-gram (in suffix order) of the lower orders by its plain count (AdjustCounts::Run, after its loop). So
+    does this function, because the discounts of small corpora depend on it.
     """
-    of = np.bincount(np.minimum(adjusted, 5), minlength=6)
+    of_count = np.bincount(np.minimum(adjusted, 5), minlength=6)
     if last_is_plain:
-        of[min(int(adjusted[-1]), 5)] -= 1
-        of[min(int(level.count[-1]), 5)] += 1
-    return of[:5].tolist()
+        of_count[min(int(adjusted[-1]), 5)] -= 1
+        of_count[min(int(level.count[-1]), 5)] += 1
+    return of_count[:5].tolist()
 
 
-def order_discount(order: int, of: Sequence[int], fallback: bool) -> Discount:
-    """Equation 26 of Chen and Goodman; `of[j]` is the number of n-grams with adjusted count j."""
+def order_discount(order: int, of_count: Sequence[int], fallback: bool) -> Discount:
+    """Equation 26 of Chen and Goodman; `of_count[j]` is the number of n-grams with adjusted count j."""
     cause = ""
     amounts = [np.float32(0)]
-    for j in (1, 2, 3):
-        if of[j] == 0:
-            cause = f"no {order}-gram has the adjusted count {j}"
+    for count in (1, 2, 3):
+        if of_count[count] == 0:
+            cause = f"no {order}-gram has an adjusted count of {count}"
             break
-        y = np.float32(of[1]) / np.float32(of[1] + 2.0 * of[2])
-        amounts.append(np.float32(j) - np.float32(j + 1) * y * np.float32(of[j + 1]) / np.float32(of[j]))
-        if not 0 <= amounts[j] <= j:
-            cause = f"the discount of count {j} would be {amounts[j]:.3f}"
+        common = np.float32(of_count[1]) / np.float32(of_count[1] + 2.0 * of_count[2])  # Y
+        higher, here = np.float32(of_count[count + 1]), np.float32(of_count[count])
+        amounts.append(np.float32(count) - np.float32(count + 1) * common * higher / here)
+        if not 0 <= amounts[count] <= count:
+            cause = f"the discount of count {count} would be {amounts[count]:.3f}"
             break
     if not cause:
         return Discount(float(amounts[1]), float(amounts[2]), float(amounts[3]), False)
     if fallback:
         return FALLBACK
     raise DiscountError(
-        f"no Kneser-Ney discounts for order {order}: {cause}; the corpus is small, or repeats itself: add or deduplicate text, "
-        "or allow the fallback discounts"
+        f"no Kneser-Ney discounts for order {order}: {cause}; the corpus is too small or too repetitive: add text, "
+        "deduplicate it, or allow the fallback discounts"
     )

@@ -1,4 +1,4 @@
-"""Trains a perplexity model from documents: normalize, SentencePiece, Kneser-Ney, held-out perplexity, a folder with its card."""
+"""Trains a perplexity model from documents: normalization, SentencePiece, Kneser-Ney, held-out perplexity, a model folder."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 from curricle.models.cards import file_sha256, write_card
-from curricle.models.kenlm.binary import write_probing
+from curricle.models.kenlm.binary import probing_sha256, write_probing
 from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.compact import pack
 from curricle.models.kenlm.model import COMPACT, load
@@ -27,24 +27,26 @@ from curricle.schemas.categories import Category
 from curricle.schemas.config import Config
 from pydantic import Field
 
+from curricle.portable_math import exp10
+
 PIECES = "sp.model"
 
-Documents = Callable[[], Iterable[pa.Array]]
-"""Gives the corpus from its start each time it is called: string arrays of whole documents."""
+CorpusReader = Callable[[], Iterable[pa.Array]]
+"""Reads the corpus from its start each time it is called: string arrays of whole documents."""
 
 
 class TrainConfig(Config):
-    """What to train; `prune` as lmplz's --prune, `pieces` the size of the SentencePiece vocabulary.
+    """What to train. `prune` is lmplz's --prune, `pieces` the size of the SentencePiece vocabulary.
 
-    `format`: KenLM's probing binary, which any KenLM reads, or our lossless compact file, a tenth of it, which is unpacked once
-    on each machine. `arpa` writes model.arpa.gz too.
+    `format` is KenLM's probing binary, which any KenLM reads, or curricle's lossless compact file, a tenth of its size, which is
+    unpacked once on each machine. `arpa` also writes model.arpa.gz.
     """
 
     name: str = Field(min_length=1)
     language: str = Field(min_length=2)
     role: Literal["clean", "harmful"]
     category: Category = ""  # of a harmful model
-    weight: float = Field(default=1, gt=0, le=1)  # for the card: its share when a harmful model is scored
+    weight: float = Field(default=1, gt=0, le=1)  # for the card: share of a harmful model in the mixture that is scored
     source: str  # one line for the card
     licence: str
     profile: str = "curricle-v1"
@@ -52,41 +54,42 @@ class TrainConfig(Config):
     order: int = 5
     prune: tuple[int, ...] = (0,)
     pieces: int = Field(default=16_000, ge=100)
-    sample_bytes: int = Field(default=20_000_000, ge=1)  # of normalised text, for SentencePiece
+    sample_bytes: int = Field(default=20_000_000, ge=1)  # of normalized text, for SentencePiece
     memory_bytes: int = Field(default=MEMORY_BYTES, ge=1 << 20)
     format: Literal["binary", "compact"] = "binary"
     arpa: bool = False
 
 
-Say = Callable[[str], None]
-"""Told what begins now, in a few words."""
+Notify = Callable[[str], None]
+"""Is told in a few words which step begins."""
 
 
 def train(
-    documents: Documents,
+    documents: CorpusReader,
     output: Path,
     config: TrainConfig,
     tokenizer: Path | Literal["words"] | None = None,
-    say: Say = lambda _: None,
+    notify: Notify = lambda _: None,
 ) -> KenlmCard:
-    """Make the model folder `output` (which must not exist), whole or not at all; its card.
+    """Make the model folder `output`, whole or not at all; returns its card.
 
-    `tokenizer` is a SentencePiece file to use, `words`, or None: one is trained. About every 100th document, by hash, is held
-    out. Raises ValueError, one line, for an empty corpus, a wrong setting or a folder that is there; SpillError for a full disk.
+    `tokenizer` is a SentencePiece file, `words`, or None to train one. About one document in 100, by hash, is held out. Raises
+    ValueError, one line, for an empty corpus, a wrong setting or a folder that already exists; SpillError for a full disk.
     """
     check_prune(config.prune, config.order)
     profile = profile_named(config.profile)
     if output.exists():
-        raise ValueError(f"{output} is there already")
+        raise ValueError(f"{output} already exists")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
         folder = Path(scratch) / "model"
         folder.mkdir()
-        reader = _tokenizer(documents, folder, config, profile, tokenizer, say)
-        corpus = Corpus()
-        model = _estimate(documents, config, profile, reader, corpus, say)
-        say("writing")
+        reader = _tokenizer(documents, folder, config, profile, tokenizer, notify)
+        corpus = CorpusDigest()
+        model = _estimate(documents, config, profile, reader, corpus, notify)
+        notify("writing")
         name = _write(model, folder, config)
+        unpacked_sha256 = probing_sha256(model) if config.format == "compact" else ""
         card = KenlmCard(
             name=config.name,
             version="1",
@@ -101,6 +104,7 @@ def train(
             tokenizer=WORDS if tokenizer == WORDS else PIECES,
             unit=config.unit,
             model=name,
+            unpacked_sha256=unpacked_sha256,
             order=config.order,
             ngrams=model.counts,
             documents=corpus.documents,
@@ -108,7 +112,7 @@ def train(
             tokens=model.tokens,
         )
         write_card(folder, card)
-        say("held-out documents")
+        notify("held-out documents")
         card = card.model_copy(update=_held_out_figures(documents, folder))
         write_card(folder, card)
         folder.rename(output)
@@ -116,21 +120,21 @@ def train(
 
 
 @dataclass
-class Corpus:
-    """What was trained on."""
+class CorpusDigest:
+    """Number and hash of the documents that the model was trained on."""
 
     documents: int = 0
     digest: xxhash.xxh3_128 = field(default_factory=xxhash.xxh3_128)
 
     def add(self, texts: pa.Array) -> None:
-        """Count `texts`, which has no nulls."""
+        """Add `texts`, which has no nulls."""
         self.documents += len(texts)
         for text in texts.to_pylist():
             self.digest.update(f"{text}\0".encode())
 
 
 def _write(model: NgramModel, folder: Path, config: TrainConfig) -> str:
-    """The model's files in `folder`; the name of the one that is scored with."""
+    """Write the model's files to `folder`; returns the name of the one that scores."""
     if config.arpa:
         write_arpa(model, folder / "model.arpa.gz")
     name = "model.bin" if config.format == "binary" else f"model{COMPACT}"
@@ -139,12 +143,12 @@ def _write(model: NgramModel, folder: Path, config: TrainConfig) -> str:
 
 
 def _tokenizer(
-    documents: Documents,
+    documents: CorpusReader,
     folder: Path,
     config: TrainConfig,
     profile: Profile,
     tokenizer: Path | Literal["words"] | None,
-    say: Say,
+    notify: Notify,
 ) -> Tokenizer:
     if tokenizer == WORDS:
         return Words()
@@ -152,23 +156,23 @@ def _tokenizer(
     if isinstance(tokenizer, Path):
         shutil.copyfile(tokenizer, path)
     else:
-        say("a sample for SentencePiece")
+        notify("a sample for SentencePiece")
         sample = Sample(config.sample_bytes)
         for texts in _training(documents):
             sample.add(normalize(profile, split_units(texts, config.unit)))
-        say(f"learning {config.pieces:,} pieces")
+        notify(f"learning {config.pieces:,} pieces")
         train_pieces(sample.sentences(), path, config.pieces)
     return SentencePiece(path, per_word=profile.per_word)
 
 
-def _training(documents: Documents) -> Iterator[pa.Array]:
+def _training(documents: CorpusReader) -> Iterator[pa.Array]:
     for texts in documents():
         texts = texts.drop_null()
         yield texts.filter(pa.array(~held_out(texts)))
 
 
 def _estimate(
-    documents: Documents, config: TrainConfig, profile: Profile, tokenizer: Tokenizer, corpus: Corpus, say: Say
+    documents: CorpusReader, config: TrainConfig, profile: Profile, tokenizer: Tokenizer, corpus: CorpusDigest, notify: Notify
 ) -> NgramModel:
     numbering = Numbering()
 
@@ -177,14 +181,14 @@ def _estimate(
             corpus.add(texts)
             yield numbering.number(tokenizer.joined(normalize(profile, split_units(texts, config.unit))))
 
-    say("reading")
-    # the ids come as the words do, so the vocabulary is complete only after the sentences: they are numbered in a first pass
+    notify("reading")
+    # words get their ids as they appear, so the vocabulary is complete only after the last sentence
     numbered = [ids for ids in sentences() if len(ids)]
-    say(f"counting the n-grams of {sum(map(len, numbered)):,} tokens")
+    notify(f"counting the n-grams of {sum(map(len, numbered)):,} tokens")
     return estimate(numbered, list(numbering.ids), config.order, config.prune, True, config.memory_bytes)
 
 
-def _held_out_figures(documents: Documents, folder: Path) -> dict[str, float | None]:
+def _held_out_figures(documents: CorpusReader, folder: Path) -> dict[str, float | None]:
     model = load(folder)
     log10, tokens, units, unknown = 0.0, 0, 0, 0
     for texts in documents():
@@ -196,4 +200,4 @@ def _held_out_figures(documents: Documents, folder: Path) -> dict[str, float | N
         unknown += int(scores.oov.sum(dtype=np.int64))
     if not tokens:
         return {"heldout_ppl": None, "heldout_oov_ratio": None}
-    return {"heldout_ppl": round(10 ** (-log10 / tokens), 2), "heldout_oov_ratio": round(unknown / max(1, tokens - units), 6)}
+    return {"heldout_ppl": round(exp10(-log10 / tokens), 2), "heldout_oov_ratio": round(unknown / max(1, tokens - units), 6)}

@@ -1,4 +1,4 @@
-"""Trains a SentencePiece model, the same bytes each time."""
+"""Trains a SentencePiece model; the same text gives the same bytes."""
 
 import io
 from collections.abc import Iterable
@@ -10,11 +10,10 @@ COVERAGE = 0.9995  # of the characters, as in cc_net (arXiv 1911.00359)
 
 
 def train_pieces(sentences: Iterable[str], path: Path, size: int) -> int:
-    """Write a unigram model of at most `size` pieces; returns how many it has (a small text yields fewer).
+    """Write a unigram model of at most `size` pieces; returns how many it has (small texts give fewer).
 
-    One thread and no shuffling make it deterministic. It has no rules for normalising: the texts are normalised already.
-    Raises ValueError,
-    one line, where the text is too small for any model.
+    One thread and no shuffling make it deterministic. The model has no normalization rules, because the texts are normalized
+    before. Raises ValueError, one line, if the text is too small for any model.
     """
     writer = io.BytesIO()
     try:

@@ -1,7 +1,12 @@
 """Train a student (`models.raters.student`) on rated documents. Needs the extra `train` (scipy).
 
-Everything is chosen and reported by cross-validation over groups: a host, or a source without hosts, is wholly in one fold, and
-so is whatever shares text with it. Deterministic: the only sampling is of landmarks, by a fixed seed.
+Everything is chosen and reported by cross-validation over groups: all documents of a host, or of a source without hosts, and all
+documents that share text with them are in the same fold.
+
+The result depends only on the documents. Landmarks are sampled with a fixed seed. BLAS and LAPACK sum in an order that depends on
+the processor, so their results are computed in double precision, where they differ by 1e-13 or so, and rounded to 16 binary
+digits (`round_to_grid`) before anything that is written depends on them. For 3,485 documents the expected number of values that
+round differently on another processor is 0.0001.
 """
 
 import re
@@ -9,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,28 +27,35 @@ from curricle.models.cards import ModelError, file_sha256, write_card
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
 from curricle.models.raters.features import Features
-from curricle.models.raters.layers import Floats, quantise
+from curricle.models.raters.layers import Floats, quantize
 from curricle.models.raters.ngrams import BITS, SLOTS, STARTS
 from curricle.models.raters.student import FILES, HEADS, OUTPUTS, TABLE, StudentCard, kernel_inputs
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 
-Rows = npt.NDArray[np.int64]
+from curricle import portable_math
 
-GROUP_WEIGHTS = (1.4, 1.0, 0.7, 1.0, 0.5)  # words, pairs, pieces, shapes, triples
-MIN_DOCUMENTS = 3  # an n-gram in fewer training documents is left out
+Rows = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+GROUP_WEIGHTS = (1.4, 1.0, 0.7, 1.0, 0.5)  # of words, pairs, pieces, shapes, triples
+MIN_DOCUMENTS = 3  # n-grams in fewer training documents are left out
 LANDMARKS = 1024  # half as many cost 0.004 of the mean Spearman, twice as many gain 0.002
 TAG_LANDMARKS = 256  # 1024: the same figures
 RIDGE = 0.3
-RARITY = 0.2  # a domain counts its share to the power of -0.2: a ridge regression finds the rare ones too seldom
+RARITY = 0.2  # scores are multiplied by the domain's share to the power of -0.2: ridge regression finds rare domains too seldom
 FOLDS = 5
 MIN_LANGUAGE_DOCUMENTS = 20
-MOST_DOCUMENTS = 20_000  # their inner products take 1.6 GB, three times
+MOST_DOCUMENTS = 20_000  # their inner products take 3.2 GB, twice, and a factor in single precision 1.6 GB
+BLOCK_ROWS = 1024  # of the inner products that are computed at a time
+GRID_BITS = 16
+REFINED = 1e-14  # relative change at which the solution of a regression has converged
+MOST_REFINEMENTS = 20
 BLOCKS = (slice(0, len(QUALITY_CRITERIA)), slice(len(QUALITY_CRITERIA), OUTPUTS))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Documents:
-    """Texts with targets; `weights` is 0 where there is no target."""
+    """Texts and their targets; a weight is 0 where there is no target."""
 
     texts: pa.Array
     languages: list[str]
@@ -57,7 +70,7 @@ class Documents:
 
 
 def make_targets(ratings: Sequence[npt.ArrayLike], domains: Sequence[str | None], rows: int) -> Floats:
-    """(rows, 29): the 14 `ratings` of the first rows, and the domains as one-hot; 0 where there is none."""
+    """(rows, 29): the 14 `ratings` of the first rows and the one-hot domains; 0 where there is none."""
     targets = np.zeros((rows, OUTPUTS), dtype=np.float32)
     for n, values in enumerate(ratings):
         values = np.asarray(values)
@@ -69,11 +82,11 @@ def make_targets(ratings: Sequence[npt.ArrayLike], domains: Sequence[str | None]
 
 
 def host_group(url: str | None, source: str, identifier: str) -> str:
-    """The registered domain of `url` (two labels, three under `co.uk` and its like), or the source if there is no host."""
+    """The registered domain of `url` (two labels; three under `co.uk` and the like), or the source if there is no host."""
     host = urlsplit(url).netloc.lower().split(":")[0] if url else ""
     if not host:
         return f"source:{source}"
-    if host.endswith(".invalid"):  # the page's address is unknown
+    if host.endswith(".invalid"):  # a page without a known address
         return f"page:{identifier}"
     labels = host.split(".")
     second = {"ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"}
@@ -81,7 +94,7 @@ def host_group(url: str | None, source: str, identifier: str) -> str:
 
 
 def merge_near_duplicates(texts: list[str], groups: list[str]) -> list[str]:
-    """Join groups that share a document: 8 of the 32 smallest hashes of 6-word sequences in common."""
+    """Join groups that share a document: two with 8 of their 32 smallest hashes of 6-word sequences in common."""
     parent = {group: group for group in groups}
 
     def root(group: str) -> str:
@@ -105,7 +118,7 @@ def merge_near_duplicates(texts: list[str], groups: list[str]) -> list[str]:
 
 
 def assign_folds(groups: list[str], folds: int = FOLDS) -> npt.NDArray[np.int64]:
-    """A fold per document: largest groups first, each to the smallest fold."""
+    """A fold for each document: groups are assigned from the largest on, each to the smallest fold."""
     sizes = Counter(groups)
     filled = [0] * folds
     fold = {}
@@ -117,28 +130,28 @@ def assign_folds(groups: list[str], folds: int = FOLDS) -> npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Nearness:
-    """Nystroem features, whose inner products are nearly the Gaussian kernel's values."""
+    """Nystroem features: their inner products approximate the values of the Gaussian kernel."""
 
-    features: Floats  # (n, landmarks)
-    turn: Floats  # (landmarks, landmarks): kernel values to the landmarks @ turn = features
+    features: Doubles  # (n, landmarks)
+    projection: Doubles  # (landmarks, landmarks): features = kernel values to the landmarks @ projection
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Features of all documents as they enter the ridge regression, and what turns its solution into a model's files."""
+    """Features of all documents for the ridge regression, and what is needed to turn its solution into a model's files."""
 
     ngrams: sp.csr_matrix
     slot_weights: Floats
-    nearness: dict[str, Nearness]  # by the landmarks' name in `heads`
+    nearness: dict[str, Nearness]  # by the name of the landmarks in `heads`
     heads: dict[str, Floats]
 
 
 def weigh_ngrams(features: Features, min_documents: int) -> tuple[sp.csr_matrix, Floats]:
-    """n-grams weighted by group and inverse document frequency, mean squared length 1, and the weights of the slots."""
+    """n-grams weighted by group and inverse document frequency to a mean squared length of 1, and the weights of the slots."""
     indptr, indices, values, stats = features
     ngrams = sp.csr_matrix((values, indices, indptr), shape=(len(stats), SLOTS))
     frequency = np.bincount(indices, minlength=SLOTS)
-    weights = np.where(frequency >= min_documents, np.log(len(stats) / np.maximum(frequency, 1)) + 1, 0)
+    weights = np.where(frequency >= min_documents, portable_math.log(len(stats) / np.maximum(frequency, 1)) + 1, 0)
     for start, weight, bits in zip(STARTS, GROUP_WEIGHTS, BITS, strict=False):
         weights[start : start + (1 << bits)] *= weight
     norm = np.sqrt((ngrams @ sp.diags(weights)).power(2).sum() / len(stats))
@@ -147,7 +160,7 @@ def weigh_ngrams(features: Features, min_documents: int) -> tuple[sp.csr_matrix,
 
 
 def make_design(documents: Documents, encoder: Encoder) -> Design:
-    """Weighted n-grams, and Nystroem features of what the two kernels compare."""
+    """Weighted n-grams, and Nystroem features of the inputs of the two kernels."""
     features, vectors, tags = encoder.encode(documents.texts)
     ngrams, slot_weights = weigh_ngrams(features, MIN_DOCUMENTS)
     stats, rated = features[3], documents.rated
@@ -161,57 +174,80 @@ def make_design(documents: Documents, encoder: Encoder) -> Design:
     nearness = {}
     for (name, inputs), step in zip(kernel_inputs(stats, vectors, tags, heads), (1, LANDMARKS // TAG_LANDMARKS), strict=True):
         landmarks = inputs[chosen[::step]]
-        values, axes = np.linalg.eigh(_gaussian(landmarks, landmarks).astype(np.float64))
-        turn = (axes / np.sqrt(np.maximum(values, 1e-4))).astype(np.float32)
-        nearness[name] = Nearness(features=_gaussian(inputs, landmarks) @ turn, turn=turn)
+        values, axes = np.linalg.eigh(_gaussian(landmarks, landmarks))
+        projection = axes / np.sqrt(np.maximum(values, 1e-4))
+        nearness[name] = Nearness(features=_gaussian(inputs, landmarks) @ projection, projection=projection)
         heads[name] = np.ascontiguousarray(landmarks.T)
     return Design(ngrams=ngrams, slot_weights=slot_weights, nearness=nearness, heads=heads)
 
 
-def _gaussian(first: Floats, second: Floats) -> Floats:
+def _gaussian(first: Floats, second: Floats) -> Doubles:
     """exp(-|x - y|^2) of all pairs."""
-    squares = (first**2).sum(1)[:, None] + (second**2).sum(1) - 2 * first @ second.T
-    return np.exp(-np.maximum(squares, 0)).astype(np.float32)
+    x, y = first.astype(np.float64), second.astype(np.float64)
+    squares = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
+    return portable_math.exp(-np.maximum(squares, 0))
 
 
-def gram(design: Design) -> Floats:
+def gram(design: Design) -> Doubles:
     """Inner products of all documents."""
-    products = np.asarray((design.ngrams @ design.ngrams.T).todense(), dtype=np.float32)
-    for nearness in design.nearness.values():
-        products += nearness.features @ nearness.features.T
+    products = np.empty((design.ngrams.shape[0],) * 2)
+    for start in range(0, len(products), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        products[rows] = (design.ngrams[rows] @ design.ngrams.T).toarray()
+        for nearness in design.nearness.values():
+            products[rows] += nearness.features[rows] @ nearness.features.T
     return products
 
 
-def solve(kernel: Floats, targets: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Dual weights and mean of a ridge regression in which a document counts `weights` (all > 0)."""
-    mean = np.average(targets, axis=0, weights=weights)
-    system = kernel.copy()
-    system.flat[:: len(system) + 1] += RIDGE / weights
-    factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True)
-    return scipy.linalg.cho_solve(factor, (targets - mean).astype(np.float32)), mean.astype(np.float32)
+def round_to_grid(values: Doubles) -> Doubles:
+    """Each column rounded to multiples of its largest absolute value's power of two, divided by 2^GRID_BITS."""
+    _, exponent = np.frexp(np.abs(values).max(axis=0))
+    return np.ldexp(np.rint(np.ldexp(values, GRID_BITS - exponent)), exponent - GRID_BITS)
 
 
-def fit(kernel: Floats, documents: Documents, rows: Rows) -> tuple[Floats, Floats]:
-    """Dual weights (all documents, 29), zero outside `rows`, and the bias of the 29 outputs, which is the mean of their targets;
-    the domains' both by RARITY.
+def solve(kernel: npt.NDArray[np.floating[Any]], targets: Floats, weights: Floats) -> tuple[Doubles, Floats]:
+    """Dual weights, rounded to a grid, and mean of a ridge regression in which a document counts `weights` (all > 0).
+
+    The system is factored in single precision; the solution is then refined to double precision.
     """
-    dual = np.zeros((len(kernel), OUTPUTS), dtype=np.float32)
+    mean = np.average(targets, axis=0, weights=weights)
+    ridge = RIDGE / weights.astype(np.float64)
+    system = kernel.astype(np.float32)
+    system.flat[:: len(system) + 1] += ridge.astype(np.float32)
+    factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True)
+    wanted = (targets - mean).astype(np.float64)
+    dual = np.zeros_like(wanted)
+    for _ in range(MOST_REFINEMENTS):
+        residual = wanted - kernel @ dual - ridge[:, None] * dual
+        step = scipy.linalg.cho_solve(factor, residual.astype(np.float32))
+        dual += step
+        if np.abs(step).max() <= REFINED * np.abs(dual).max():
+            break
+    return round_to_grid(dual), mean.astype(np.float32)
+
+
+def fit(kernel: Doubles, documents: Documents, rows: Rows) -> tuple[Doubles, Floats]:
+    """Dual weights (all documents, 29), zero outside `rows`, and the bias of the 29 outputs, the mean of their targets.
+
+    Both are adjusted by RARITY for the domains.
+    """
+    dual = np.zeros((len(kernel), OUTPUTS))
     bias = np.zeros(OUTPUTS, dtype=np.float32)
     for n, block in enumerate(BLOCKS):
         used = rows[documents.weights[rows, n] > 0]
         dual[used, block], bias[block] = solve(
             kernel[np.ix_(used, used)], documents.targets[used, block], documents.weights[used, n]
         )
-    rarity = np.maximum(bias[BLOCKS[1]], 1e-4) ** -RARITY
+    rarity = portable_math.exp(-RARITY * portable_math.log(np.maximum(bias[BLOCKS[1]], 1e-4).astype(np.float64)))
     dual[:, BLOCKS[1]] *= rarity
     bias[BLOCKS[1]] *= rarity
     return dual, bias
 
 
-def cross_validate(kernel: Floats, documents: Documents) -> Floats:
-    """Predictions for the rated documents by models that saw none of their group."""
+def cross_validate(kernel: Doubles, documents: Documents) -> Doubles:
+    """Predictions for the rated documents, each by a model that saw no document of its group."""
     rated, folds = documents.rated, assign_folds(documents.groups)
-    predictions = np.zeros((len(rated), OUTPUTS), dtype=np.float32)
+    predictions = np.zeros((len(rated), OUTPUTS))
     for fold in range(FOLDS):
         test = rated[folds[rated] == fold]
         dual, bias = fit(kernel, documents, np.flatnonzero(folds != fold))
@@ -219,8 +255,8 @@ def cross_validate(kernel: Floats, documents: Documents) -> Floats:
     return predictions
 
 
-def cut_points(predictions: Floats, ratings: Floats) -> Floats:
-    """(criteria, 4): thresholds on the raw score so that as many documents get each rating as the teacher gave it."""
+def cut_points(predictions: Doubles, ratings: Floats) -> Floats:
+    """(criteria, 4): thresholds on the raw score that give each rating to as many documents as the teacher did."""
     cuts = [
         [np.quantile(predictions[:, n], np.mean(ratings[:, n] <= rating)) for rating in (1, 2, 3, 4)]
         for n in range(ratings.shape[1])
@@ -228,37 +264,38 @@ def cut_points(predictions: Floats, ratings: Floats) -> Floats:
     return np.array(cuts, dtype=np.float32)
 
 
-def fit_sharpness(scores: Floats, truth: npt.NDArray[np.int64]) -> np.float32:
-    """The factor before the softmax that makes the true classes most likely (temperature scaling, Guo et al. 2017)."""
+def fit_sharpness(scores: npt.NDArray[np.floating[Any]], truth: npt.NDArray[np.int64]) -> np.float32:
+    """The factor of the scores before the softmax that makes the true classes most likely.
+
+    This is temperature scaling (Guo et al. 2017).
+    """
 
     def loss(factor: float) -> float:
         logits = (scores - scores.max(axis=1, keepdims=True)) * factor
-        return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(truth)), truth]))
+        return float(np.mean(portable_math.log(portable_math.exp(logits).sum(axis=1)) - logits[np.arange(len(truth)), truth]))
 
     return np.float32(min(np.arange(1, 20, 0.25), key=loss))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A student's weights, and the cross-validated predictions (rated documents, 29) that its figures come from."""
+    """A student's weights, and the cross-validated predictions (rated documents, 29) from which its figures are computed."""
 
     design: Design
-    dual: Floats
+    dual: Doubles
     bias: Floats
-    predictions: Floats
+    predictions: Doubles
     cuts: Floats
     sharpness: np.float32
 
 
 def train(documents: Documents, encoder: Encoder) -> Trained:
-    """Cross-validate, then fit all documents. ModelError where there are too many, or too few groups for the folds."""
+    """Cross-validate, then fit all documents. ModelError for too many documents, or too few groups for the folds."""
     if len(documents.texts) > MOST_DOCUMENTS:
-        raise ModelError(f"{len(documents.texts):,} documents: more than {MOST_DOCUMENTS:,} do not fit; take a sample")
+        raise ModelError(f"{len(documents.texts):,} documents: at most {MOST_DOCUMENTS:,} fit in memory; take a sample")
     groups = len({documents.groups[row] for row in documents.rated})
     if groups < 2 * FOLDS:
-        raise ModelError(
-            f"the rated documents are of {groups} hosts or sources: at least {2 * FOLDS} are needed to hold some out"
-        )
+        raise ModelError(f"the rated documents come from {groups} hosts or sources; cross-validation needs at least {2 * FOLDS}")
     design = make_design(documents, encoder)
     kernel = gram(design)
     predictions = cross_validate(kernel, documents)
@@ -282,14 +319,17 @@ def trained_languages(documents: Documents) -> tuple[str, ...]:
 
 
 def write_model(folder: Path, trained: Trained, base: Path, card: StudentCard) -> None:
-    """Write the weights, the n-grams' quantised to int8 by output, copies of the encoder's files in `base`, and the card."""
+    """Write the weights (those of n-grams quantized to int8 by output), copies of the encoder's files in `base`, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
     design = trained.design
-    table, scale = quantise(design.slot_weights[:, None] * np.asarray(design.ngrams.T @ trained.dual), 127)
+    table, scale = quantize(design.slot_weights[:, None] * np.asarray(design.ngrams.T @ trained.dual), 127)
     np.save(folder / TABLE, table)
     heads = {
         **design.heads,
-        **{f"{name}_out": near.turn @ (near.features.T @ trained.dual) for name, near in design.nearness.items()},
+        **{
+            f"{name}_out": round_to_grid(nearness.projection @ (nearness.features.T @ trained.dual))
+            for name, nearness in design.nearness.items()
+        },
         "table_scale": scale,
         "bias": trained.bias,
         "cuts": trained.cuts,

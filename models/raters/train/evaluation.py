@@ -1,13 +1,17 @@
-"""How well a student imitates its teacher: figures with 95 % bootstrap intervals over groups, as Markdown."""
+"""How well a student imitates its teacher: figures with 95 % bootstrap intervals over groups, as Markdown.
+
+BLAS computes some of them; they are written with 3 or 4 decimals.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from curricle.models.raters.agreement import Table, count_pairs
-from curricle.models.raters.layers import Floats, top_two
+from curricle.models.raters.layers import top_two
 from curricle.models.raters.train.distil import BLOCKS, Documents, Trained, assign_folds, fit_sharpness
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 from scipy.stats import rankdata
@@ -55,7 +59,7 @@ class Resamples:
 
 @dataclass(frozen=True, kw_only=True)
 class TagFigures:
-    """How well classes are found, and how honest their probabilities are, by cross-validation."""
+    """Accuracy of the classes and calibration of their probabilities, by cross-validation."""
 
     accuracy: Figure
     macro_f1: Figure
@@ -71,8 +75,10 @@ class TagFigures:
         )
 
 
-def tag_figures(scores: Floats, truth: Rows, folds: Rows, resamples: Resamples, rows: Rows | None = None) -> TagFigures:
-    """Figures of raw scores (n, classes); a fold's probabilities are scaled as the other folds need it."""
+def tag_figures(
+    scores: npt.NDArray[np.floating[Any]], truth: Rows, folds: Rows, resamples: Resamples, rows: Rows | None = None
+) -> TagFigures:
+    """Figures for raw scores (n, classes); the sharpness of each fold's probabilities is fitted on the other folds."""
     best, odds = np.zeros((len(truth), 2), np.int64), np.zeros((len(truth), 2))
     known = np.zeros(len(truth), dtype=bool)
     known[np.arange(len(truth)) if rows is None else rows] = True
@@ -92,8 +98,9 @@ def tag_figures(scores: Floats, truth: Rows, folds: Rows, resamples: Resamples, 
 
 
 def calibration_error(odds: Numbers, hits: npt.NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error (Naeini et al. 2015): the mean over `bins` of equal width, by their rows, of how far the share
-    of `hits` is from the mean probability; NaN without rows.
+    """Expected calibration error (Naeini et al. 2015); NaN without rows.
+
+    It is the distance of the share of `hits` from the mean probability, averaged over `bins` of equal width, weighted by rows.
     """
     if not len(odds):
         return float("nan")
@@ -103,7 +110,7 @@ def calibration_error(odds: Numbers, hits: npt.NDArray[np.bool_], bins: int = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Figures by criterion (`spearman`, `english`, `other`, `mae`, `naive`, `exact`, `within one`), and of the domain."""
+    """Figures for each criterion and for the domain."""
 
     documents: int
     groups: int
@@ -114,7 +121,7 @@ class Evaluation:
     confusion: Table  # (15, 15): the teacher's domain, then the student's
 
     def card_figures(self) -> dict[str, float]:
-        """What stands in the model's card."""
+        """The figures for the model's card."""
         figures = {f"spearman_{name}": row["Spearman"].value for name, row in self.criteria.items()}
         figures |= {f"mae_{name}": row["MAE"].value for name, row in self.criteria.items()}
         figures |= {f"exact_{name}": row["exact"].value for name, row in self.criteria.items()}
@@ -169,7 +176,7 @@ def evaluate(trained: Trained, documents: Documents) -> Evaluation:
 
 
 def evaluation_table(evaluation: Evaluation) -> str:
-    """Markdown: a row a criterion, the domain's figures, and its confusion."""
+    """Markdown: a row for each criterion, the figures for the domain, and its confusion table."""
     names = list(next(iter(evaluation.criteria.values())))
     lines = [
         f"{evaluation.documents:,} rated documents of {evaluation.groups:,} hosts or sources, each rated by a model that saw "
@@ -181,7 +188,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
         f"| mean of the {len(evaluation.criteria)} | {evaluation.spearman_mean} |" + " |" * (len(names) - 1),
     ]
     if evaluation.domain is None:
-        return "\n".join([*lines, "", "no document has a domain: the student's domains mean nothing"])
+        return "\n".join([*lines, "", "no document has a domain, so the domains of this student mean nothing"])
     by_language = ", ".join(f"{name} {value:.3f}" for name, value in evaluation.domain_by_language.items())
     largest = evaluation.confusion.sum(axis=1).max() / evaluation.confusion.sum()
     lines += [
@@ -196,7 +203,7 @@ def evaluation_table(evaluation: Evaluation) -> str:
 
 
 def _spearman(first: Numbers, second: Numbers) -> float:
-    """Spearman's rank correlation; NaN where a side has one value only."""
+    """Spearman's rank correlation; NaN where a side has only one value."""
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])

@@ -10,7 +10,7 @@ from curricle.pipelines.cli.run import inputs
 from curricle.schemas.categories import CATEGORIES
 
 if TYPE_CHECKING:
-    from curricle.models.kenlm.train.perplexity_model import Documents, Say
+    from curricle.models.kenlm.train.perplexity_model import CorpusReader, Notify
 
 
 @click.group()
@@ -99,7 +99,7 @@ def perplexity(
 
 
 @contextmanager
-def shown(corpus: "Documents") -> "Iterator[tuple[Documents, Say]]":
+def shown(corpus: "CorpusReader") -> "Iterator[tuple[CorpusReader, Notify]]":
     """The corpus and a reporter of steps that show on standard error how far the training is: a bar, or a line a step."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

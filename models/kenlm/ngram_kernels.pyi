@@ -1,0 +1,3 @@
+from curricle.models.kenlm.ngrams import U32
+
+def link_contexts(word: U32, begin: U32, lower_word: U32, lower_begin: U32, lower_contexts: U32, contexts: U32) -> int: ...

@@ -1,0 +1,223 @@
+"""Kernels of the selection for `pipelines.curriculum.kernels`: each is compiled once for every type of its columns.
+
+A place is a uint64 that sorts as the value does. Sums of weights are int64.
+"""
+
+from libc.math cimport isnan
+from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+ctypedef fused Weight:
+    uint8_t
+    uint32_t
+    int64_t
+
+ctypedef fused Value:
+    float
+    double
+
+cdef enum State:  # of a cell
+    NONE_TAKEN
+    SEARCHED  # taken up to its bound
+    ALL_TAKEN
+
+cdef enum:
+    DIGITS = 8  # bytes of a place, the most significant first
+    RADIX = 256
+
+cdef uint64_t SIGN_BIT = <uint64_t>1 << 63
+cdef uint64_t LAST_PLACE = <uint64_t>-1
+
+
+cdef inline uint64_t mix(uint64_t bits) noexcept nogil:
+    """The finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection, so distinct ids stay distinct."""
+    bits = (bits ^ (bits >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    bits = (bits ^ (bits >> 27)) * <uint64_t>0x94D049BB133111EB
+    return bits ^ (bits >> 31)
+
+
+cdef inline uint64_t place_of(Value value, bint descending) noexcept nogil:
+    """The place of a number: NaN comes last in either order, and -0 and 0 have the same place."""
+    cdef double number = value
+    cdef uint64_t bits
+    if isnan(number):
+        return LAST_PLACE
+    number = (-number if descending else number) + 0.0  # turns -0 into 0
+    memcpy(&bits, &number, sizeof(bits))
+    return ~bits if bits & SIGN_BIT else bits | SIGN_BIT
+
+
+def keyed(const uint64_t[::1] hashes, uint64_t key, uint64_t[::1] out):
+    """Fill `out` (n,) with the hash of every hash under a key."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(hashes.shape[0]):
+            out[i] = mix(hashes[i] ^ key)
+
+
+def totals(const int16_t[::1] cell, const uint8_t[::1] among, const Weight[::1] weight, int64_t[::1] sums):
+    """Fill `sums` (cells,) with the weight of the rows `among`, by cell."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(sums.shape[0]):
+            sums[i] = 0
+        for i in range(cell.shape[0]):
+            if among[i]:
+                sums[cell[i]] += weight[i]
+
+
+def places_of(const Value[::1] values, bint descending, uint64_t[::1] out):
+    """Fill `out` (n,) with the place of every value."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(values.shape[0]):
+            out[i] = place_of(values[i], descending)
+
+
+cdef struct Ranking:
+    bint descending
+    const uint64_t* id_hash
+    uint64_t key
+    bint by_value  # else by the keyed hash of the id
+
+
+cdef inline uint64_t rank(const Ranking* ranking, const Value[::1] values, Py_ssize_t row) noexcept nogil:
+    """The place of a row, by its value or by the keyed hash of its id."""
+    if ranking.by_value:
+        return place_of(values[row], ranking.descending)
+    return mix(ranking.id_hash[row] ^ ranking.key)
+
+
+cdef struct Search:  # for the place where each cell meets its quota
+    Py_ssize_t size  # rows that share the digits found so far
+    uint32_t* rows  # NULL: all rows
+    int64_t* rest  # by cell: the part of its quota that is not met yet
+    int64_t* last  # by cell: weight of the rows with the digit found last
+    int64_t* sums  # by cell and digit
+
+
+cdef void find_digit(Search* search, uint64_t[:, ::1] bound, int level, int shift) noexcept nogil:
+    """Find the next digit of every cell's bound from the sums by digit."""
+    cdef Py_ssize_t c
+    cdef uint64_t digit
+    cdef int64_t* sums
+    for c in range(bound.shape[0]):
+        if search.rest[c] > 0:
+            sums = search.sums + RADIX * c
+            digit = 0
+            while sums[digit] < search.rest[c]:
+                search.rest[c] -= sums[digit]
+                digit += 1
+            bound[c, level] |= digit << shift
+            search.last[c] = sums[digit]
+
+
+def find_bounds(
+    const int16_t[::1] cell,
+    const uint8_t[::1] among,
+    const Value[::1] values,
+    bint descending,
+    const uint64_t[::1] id_hash,
+    uint64_t key,
+    const Weight[::1] weight,
+    const int64_t[::1] quota,
+    uint64_t[:, ::1] bound,
+    uint8_t[::1] closed,
+):
+    """Fill `bound` (cells, 2) with the place, by value and by hash, where each cell meets its quota.
+
+    A quota is positive and at most the cell's total, or 0 for a cell that is left out. `closed` (cells,) is 1 where the row at the
+    bound brings the sum nearer to the quota. Without `values` only the hashes count.
+    """
+    cdef Py_ssize_t i, j, c, cells = quota.shape[0], kept
+    cdef int level, digit, shift
+    cdef uint32_t* nearer = NULL
+    cdef Ranking ranking = Ranking(descending=descending, id_hash=&id_hash[0], key=key, by_value=True)
+    cdef Search search = Search(
+        size=cell.shape[0],
+        rows=NULL,
+        rest=<int64_t*>malloc(max(1, cells) * sizeof(int64_t)),
+        last=<int64_t*>calloc(max(1, cells), sizeof(int64_t)),
+        sums=<int64_t*>malloc(max(1, cells) * RADIX * sizeof(int64_t)),
+    )
+    try:
+        if search.rest == NULL or search.last == NULL or search.sums == NULL:
+            raise MemoryError
+        with nogil:
+            for c in range(cells):
+                search.rest[c] = quota[c]
+                bound[c, 0] = 0
+                bound[c, 1] = 0
+            for level in range(0 if values.shape[0] else 1, 2):
+                ranking.by_value = level == 0
+                for digit in range(DIGITS):
+                    shift = 8 * (DIGITS - 1 - digit)
+                    memset(search.sums, 0, cells * RADIX * sizeof(int64_t))
+                    for j in range(search.size):
+                        i = j if search.rows == NULL else search.rows[j]
+                        if among[i] and search.rest[cell[i]] > 0:
+                            c = cell[i]
+                            search.sums[RADIX * c + <uint8_t>(rank(&ranking, values, i) >> shift)] += weight[i]
+                    find_digit(&search, bound, level, shift)
+                    kept = 0  # count the rows that share the digits so far, then keep them
+                    for j in range(search.size):
+                        i = j if search.rows == NULL else search.rows[j]
+                        if among[i] and search.rest[cell[i]] > 0:
+                            kept += rank(&ranking, values, i) >> shift == bound[cell[i], level] >> shift
+                    nearer = <uint32_t*>malloc(max(1, kept) * sizeof(uint32_t))
+                    if nearer == NULL:
+                        with gil:
+                            raise MemoryError
+                    kept = 0
+                    for j in range(search.size):
+                        i = j if search.rows == NULL else search.rows[j]
+                        if among[i] and search.rest[cell[i]] > 0:
+                            if rank(&ranking, values, i) >> shift == bound[cell[i], level] >> shift:
+                                nearer[kept] = <uint32_t>i
+                                kept += 1
+                    free(search.rows)
+                    search.rows = nearer
+                    search.size = kept
+            for c in range(cells):
+                closed[c] = 2 * search.rest[c] > search.last[c]
+    finally:
+        free(search.rows)
+        free(search.rest)
+        free(search.last)
+        free(search.sums)
+
+
+def within(
+    const int16_t[::1] cell,
+    const uint8_t[::1] among,
+    const Value[::1] values,
+    bint descending,
+    const uint64_t[::1] id_hash,
+    uint64_t key,
+    const uint64_t[:, ::1] bound,
+    const uint8_t[::1] closed,
+    const int8_t[::1] state,
+    uint8_t[::1] taken,
+):
+    """Fill `taken` (n,) with 1 for the rows before their cell's bound, and for the one at the bound where `closed`.
+
+    `state` (cells,) is 0 to take no row of a cell, 1 to go by the bound, 2 to take all.
+    """
+    cdef Py_ssize_t i, c
+    cdef uint64_t place
+    cdef bint by_value = values.shape[0] > 0
+    with nogil:
+        for i in range(cell.shape[0]):
+            taken[i] = 0
+            if among[i]:
+                c = cell[i]
+                if state[c] == ALL_TAKEN:
+                    taken[i] = 1
+                elif state[c] == SEARCHED:
+                    place = place_of(values[i], descending) if by_value else bound[c, 0]
+                    if place != bound[c, 0]:
+                        taken[i] = place < bound[c, 0]
+                    else:
+                        place = mix(id_hash[i] ^ key)
+                        taken[i] = place < bound[c, 1] or (place == bound[c, 1] and closed[c])
