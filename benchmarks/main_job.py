@@ -4,7 +4,7 @@
 
 `ours` is the command `curricle run`, one worker, everything kept, measured from outside: CPU seconds of all its processes, the
 largest process's peak memory. `floor` is one bare loop over the same libraries in one process: orjson, fastText, our student's
-kernel on batches of 256, Python normalising, SentencePiece, `kenlm` for each model, one Parquet file. Both read the same files.
+kernel on batches of 256, Python normalizing, SentencePiece, `kenlm` for each model, one Parquet file. Both read the same files.
 `datatrove` is its own executor over every eighth document, `--nemo` NeMo Curator over all (nemo_job.py): fewer stages than ours
 has, and none of the costly ones.
 """
@@ -101,7 +101,7 @@ def floor(source: Path, output: Path) -> None:
     import sentencepiece
     from curricle.models.catalog import model_folder, starter_models
     from curricle.models.kenlm.model import load
-    from curricle.models.kenlm.profiles import normalise_text
+    from curricle.models.kenlm.profiles import normalize_text
     from curricle.models.raters import student
 
     lid = fasttext.load_model(str(STARTER / "lid.176/lid.176.ftz"))
@@ -120,7 +120,7 @@ def floor(source: Path, output: Path) -> None:
             for role in ("clean", "adult", "spam", "hate"):
                 if entry := scorers.get(f"{row['language']}-{role}"):
                     model, pieces = entry
-                    tokens = pieces.encode(normalise_text(model.card.rules, row["text"]), out_type=str)
+                    tokens = pieces.encode(normalize_text(model.card.rules, row["text"]), out_type=str)
                     row[f"ppl_{role}"] = 10 ** (-model.kenlm.score(" ".join(tokens)) / (len(tokens) + 1))
             rows.append(row)
     table = pa.Table.from_pylist(rows)

@@ -1,8 +1,8 @@
-"""MB/s of normalising, tokenising and scoring under several models, beside the bare loop that everyone writes, in one run.
+"""MB/s of normalizing, tokenising and scoring under several models, beside the bare loop that everyone writes, in one run.
 
     python benchmarks/perplexity_speed.py [--model en-clean --model en-spam] FILE.parquet... [--language en] [--rows 3000]
 
-The bare loop is one document at a time: normalise in Python, `sp.encode`, join, `kenlm.score` for each model. CPU seconds, one
+The bare loop is one document at a time: normalize in Python, `sp.encode`, join, `kenlm.score` for each model. CPU seconds, one
 thread, the best of `--repeat` runs. `cold` is the first pass over the texts in batches of 1 to 8 MB (no word was seen before),
 `warm` the second.
 """
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import sentencepiece
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.model import Kenlm, load
-from curricle.models.kenlm.profiles import normalise, normalise_text, string_buffers
+from curricle.models.kenlm.profiles import normalize, normalize_text, string_buffers
 from curricle.models.kenlm.scorer import score_all
 from curricle.models.kenlm.tokenizer import SentencePiece
 
@@ -58,7 +58,7 @@ def bare_loop(texts: list[str], models: list[Kenlm]) -> None:
     card = models[0].card
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(models[0].folder / card.tokenizer))
     for text in texts:
-        line = " ".join(pieces.encode(normalise_text(card.rules, text), out_type=str))
+        line = " ".join(pieces.encode(normalize_text(card.rules, text), out_type=str))
         for model in models:
             model.kenlm.score(line)
 
@@ -80,13 +80,13 @@ def main() -> None:
     megabytes = string_buffers(texts)[1][-1] / 1e6
     strings = texts.to_pylist()
     rules, tokenizer = models[0].card.rules, models[0].tokenizer
-    normalised = [normalise(rules, cut) for cut in cuts]
-    clean_strings = [text for cut in normalised for text in cut.to_pylist()]
+    normalized = [normalize(rules, cut) for cut in cuts]
+    clean_strings = [text for cut in normalized for text in cut.to_pylist()]
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(models[0].folder / models[0].card.tokenizer))
     lines = [" ".join(row) for row in pieces.encode(clean_strings, out_type=str, num_threads=1)]
 
     def tokens() -> list[tuple[object, ...]]:
-        return [tokenizer.tokens(*string_buffers(cut)) for cut in normalised]
+        return [tokenizer.tokens(*string_buffers(cut)) for cut in normalized]
 
     def cold() -> None:
         if isinstance(tokenizer, SentencePiece):
@@ -110,7 +110,7 @@ def main() -> None:
     )
     print("ours (MB/s)")
     report = {
-        "normalise": seconds(lambda: [normalise(rules, cut) for cut in cuts], options.repeat),
+        "normalize": seconds(lambda: [normalize(rules, cut) for cut in cuts], options.repeat),
         "tokens, cold": seconds(lambda: (cold(), tokens()), options.repeat),
         "tokens, warm": seconds(tokens, options.repeat),
         f"score, {len(models)} models": seconds(scores, options.repeat),
@@ -118,7 +118,7 @@ def main() -> None:
         "all, warm": seconds(lambda: [score_all(models, cut, models[0]) for cut in cuts], options.repeat),
     }
     bare = {
-        "normalise_text": seconds(lambda: [normalise_text(rules, text) for text in strings], 1),
+        "normalize_text": seconds(lambda: [normalize_text(rules, text) for text in strings], 1),
         "sp.encode (ids)": seconds(lambda: pieces.encode(clean_strings, out_type=int, num_threads=1), options.repeat),
         "sp.encode (pieces)": seconds(lambda: pieces.encode(clean_strings, out_type=str, num_threads=1), options.repeat),
         f"kenlm.score, {len(models)} models": seconds(
@@ -131,9 +131,9 @@ def main() -> None:
     print("bare loop (MB/s)")
     for name, value in bare.items():
         print(f"  {name:24} {megabytes / value:7.1f}   {value:6.2f} s")
-    without = bare["all"] - bare["normalise_text"] + report["normalise"]
+    without = bare["all"] - bare["normalize_text"] + report["normalize"]
     ours = report["all, cold"]
-    print(f"ours is {bare['all'] / ours:.1f} x the bare loop, {without / ours:.1f} x with our normaliser in it")
+    print(f"ours is {bare['all'] / ours:.1f} x the bare loop, {without / ours:.1f} x with our normalizer in it")
 
 
 if __name__ == "__main__":

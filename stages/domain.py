@@ -25,7 +25,7 @@ class DomainConfig(Config):
     """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
 
     expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled", "curricle.models.raters.student")
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
 
     model: str = Field(default="student", min_length=1)
     tags: tuple[Literal["topic", "format"], ...] = ()

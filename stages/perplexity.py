@@ -2,7 +2,7 @@
 
 Clean: CCNet (arXiv 1911.00359). Harmful: Perplexed by Quality (arXiv 2212.10440), low perplexity is harmful-like. The log-ratio
 of the two is ours: comparable across lengths, and it finds far more than either alone; so are one harmful model for each category
-and the paragraph view (docs/perplexity.md). Deviations: text is normalised by the profile in the model's card and never
+and the paragraph view (docs/perplexity.md). Deviations: text is normalized by the profile in the model's card and never
 otherwise, and log10 probabilities are added up in float64.
 """
 
@@ -82,7 +82,7 @@ class PerplexityConfig(Config):
     """
 
     expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled",)
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.scorer",)
 
     clean: ModelOf = Field(default_factory=_clean_starters)
     harmful: ModelsOf = Field(default_factory=_harmful_starters)
@@ -130,7 +130,7 @@ def _check_mixture(name: str, card: KenlmCard, clean: str | None) -> None:
     if clean is None:
         raise ModelError(f"{name} is scored in a mixture with a clean model, and {card.languages[0]!r} has none: name one")
     if read_card(model_folder(clean), KenlmCard).reads_like != card.reads_like:
-        raise ModelError(f"{name} is scored in a mixture with {clean}, which has another profile, tokeniser or unit")
+        raise ModelError(f"{name} is scored in a mixture with {clean}, which has another profile, tokenizer or unit")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class QualityConfig(Config):
     """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
 
     expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.compiled", "curricle.models.raters.student")
+    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
 

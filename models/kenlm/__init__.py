@@ -1,1 +1,1 @@
-"""KenLM models: profiles, tokenisers, scoring, estimation, file formats."""
+"""KenLM models: profiles, tokenizers, scoring, estimation, file formats."""

@@ -1,6 +1,6 @@
-"""Foreign KenLM files: what their header says, whether tokeniser and profile fit them, and the folder with its card.
+"""Adds KenLM files made elsewhere: reads their header, checks that tokenizer and profile fit, and makes the model folder.
 
-Formats: kpu/kenlm lm/binary_format.hh (probing, trie, quantised trie; one header for all) and ARPA, plain or gzip.
+Formats: kpu/kenlm lm/binary_format.hh (probing, trie, quantized trie; one header for all) and ARPA, plain or gzip.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from curricle.models.get.registry import MODEL_NAME
 from curricle.models.kenlm.binary import hash_words
 from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.model import Kenlm, load
-from curricle.models.kenlm.table import _SANITY
+from curricle.models.kenlm.table import SANITY
 from curricle.schemas.categories import Category
 from curricle.schemas.config import Config, explain_error
 from pydantic import Field, ValidationError
@@ -30,8 +30,8 @@ NEEDS_PIECES = frozenset({"ccnet", "edugp", "datatrove"})
 NEEDS_WORDS = frozenset({"oscar-harmful"})
 
 FOREIGN_PIECES = 0.3
-"""Under this share of its pieces in the model, a SentencePiece file is another model's. Eleven starter models with each other's
-files: the right file 0.86 to 1, that of another language 0.02 to 0.25.
+"""A SentencePiece file belongs to another model if the model knows less than this share of its pieces. Measured on eleven starter
+models with each other's files: 0.86 to 1 for the right file, 0.02 to 0.25 for that of another language.
 """
 DOUBTFUL_PIECES = 0.8
 
@@ -40,11 +40,11 @@ _HEADER = struct.Struct("<B3xfIB3xI")  # order, buckets per entry, model type, w
 _MODEL_TYPES = 6
 _HEAD_BYTES = 1 << 16
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class AddConfig(Config):
-    """What is said of a foreign model; the fields are those of its card."""
+    """What the user says about a model made elsewhere; the fields are those of its card."""
 
     name: str = Field(pattern=f"^{MODEL_NAME}$")
     language: str
@@ -57,7 +57,7 @@ class AddConfig(Config):
 
 
 def file_name(path: Path) -> str:
-    """What a KenLM file is called in a model folder, told by its first bytes; ModelError where it is none."""
+    """Name of a KenLM file in a model folder, by its first bytes. Raises ModelError if it is not a KenLM file."""
     with path.open("rb") as file:
         first = file.read(_HEAD_BYTES)
     if first.startswith(_MAGIC):
@@ -66,11 +66,11 @@ def file_name(path: Path) -> str:
         return "model.arpa.gz"
     if b"\\data\\" in first:
         return "model.arpa"
-    raise ModelError(f"{path} is no KenLM file: neither a binary (probing, trie) nor ARPA (plain or gzip)")
+    raise ModelError(f"{path} is not a KenLM file: neither a binary (probing, trie) nor ARPA (plain or gzip)")
 
 
 def ngram_counts(path: Path) -> tuple[int, ...]:
-    """N-grams of each order, as a KenLM file's header says; its order is their number. ModelError where that cannot be read."""
+    """Number of n-grams of each order, from a KenLM file's header. Raises ModelError if that cannot be read."""
     kind = file_name(path)
     try:
         if kind == "model.bin":
@@ -84,24 +84,26 @@ def ngram_counts(path: Path) -> tuple[int, ...]:
 
 def _binary_counts(path: Path) -> tuple[int, ...]:
     with path.open("rb") as file:
-        if file.read(len(_SANITY)) != _SANITY:
-            raise ModelError(f"{path}: a KenLM binary of another version or kind of machine: make it again with build_binary")
+        if file.read(len(SANITY)) != SANITY:
+            raise ModelError(
+                f"{path}: it is a KenLM binary of another version or processor type; make it again with build_binary"
+            )
         order, _, kind, _, _ = _HEADER.unpack(file.read(_HEADER.size))
         if order < 2 or kind >= _MODEL_TYPES:
-            raise ModelError(f"{path}: order {order} and model type {kind} are not KenLM's")
+            raise ModelError(f"{path}: KenLM has no order {order} with model type {kind}")
         return struct.unpack(f"<{order}Q", file.read(8 * order))
 
 
 def _check_words(path: Path, count: int) -> None:
-    """ModelError where the words at the end of a binary, <unk> first, are cut short: KenLM does not read them."""
+    """Raise ModelError if the words at the end of a binary (<unk> first) are cut short: KenLM itself does not read them."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        if not _HEADER.unpack_from(mapped, len(_SANITY))[3]:
-            return  # made without its words
+        if not _HEADER.unpack_from(mapped, len(SANITY))[3]:
+            return  # it was made without its words
         at, found = len(mapped), 0
         while found < count and (at := mapped.rfind(b"<unk>\0", 0, at)) >= 0:
             found = mapped[at:].count(0)
         if found != count or mapped[-1] != 0:
-            raise ModelError(f"{path} is cut short: it does not end in its {count:,} words")
+            raise ModelError(f"{path} is cut short: it does not end with its {count:,} words")
 
 
 def _arpa_counts(path: Path, head: bytes) -> tuple[int, ...]:
@@ -113,20 +115,20 @@ def _arpa_counts(path: Path, head: bytes) -> tuple[int, ...]:
         elif line.strip():
             break
     if not found or len(counts) < 2:
-        raise ModelError(f"{path} is no ARPA file of order 2 or more")
+        raise ModelError(f"{path} is not an ARPA file of order 2 or more")
     return tuple(counts)
 
 
 def check_profile(profile: str, tokenizer: str) -> None:
-    """ModelError where models of this profile never read such tokens."""
+    """Raise ModelError if models of this profile never read such tokens."""
     if profile in NEEDS_PIECES and tokenizer == WORDS:
         raise ModelError(f"models of the profile {profile} read SentencePiece pieces, not words: name their .sp.model file")
     if profile in NEEDS_WORDS and tokenizer != WORDS:
         raise ModelError(f"models of the profile {profile} read words, not SentencePiece pieces")
 
 
-def finish_folder(folder: Path, card: KenlmCard, say: Say) -> None:
-    """Write `card` into `folder`, load the model, hold tokeniser and vocabulary against each other; ModelError where wrong."""
+def finish_folder(folder: Path, card: KenlmCard, notify: Notify) -> None:
+    """Write `card` into `folder`, load the model, and compare tokenizer and vocabulary. Raises ModelError if they do not fit."""
     check_profile(card.profile, card.tokenizer)
     write_card(folder, card)
     try:
@@ -144,10 +146,10 @@ def finish_folder(folder: Path, card: KenlmCard, say: Say) -> None:
     share = float(np.mean(has(pieces))) if pieces else 0.0
     if share < FOREIGN_PIECES:
         raise ModelError(
-            f"{card.name} knows {share:.0%} of the pieces of {card.tokenizer}: it was trained with another tokeniser"
+            f"{card.name} knows {share:.0%} of the pieces of {card.tokenizer}: it was trained with another tokenizer"
         )
     if share < DOUBTFUL_PIECES:
-        say(f"{card.name} knows only {share:.0%} of the pieces of {card.tokenizer}: is it the file it was trained with?")
+        notify(f"{card.name} knows only {share:.0%} of the pieces of {card.tokenizer}: is it the file it was trained with?")
 
 
 def _vocabulary(model: Kenlm) -> Callable[[list[str]], list[bool]]:
@@ -162,15 +164,17 @@ def _pieces(path: Path) -> list[str]:
     return [model.id_to_piece(i) for i in range(model.get_piece_size()) if not any(test(i) for test in special)]
 
 
-def add(file: Path, output: Path, config: AddConfig, sentencepiece_file: Path | None, say: Say = lambda _: None) -> KenlmCard:
-    """Make the model folder `output` (which must not exist) of a KenLM file, whole or not at all; its card.
+def add(
+    file: Path, output: Path, config: AddConfig, sentencepiece_file: Path | None, notify: Notify = lambda _: None
+) -> KenlmCard:
+    """Make the model folder `output` (which must not exist) from a KenLM file, whole or not at all; returns its card.
 
-    `sentencepiece_file` None: the model reads words. `say` is told what is doubtful. Raises ModelError, one line.
+    `sentencepiece_file` None: the model reads words. `notify` receives warnings. Raises ModelError.
     """
     tokenizer = WORDS if sentencepiece_file is None else "sp.model"
     check_profile(config.profile, tokenizer)
     if output.exists():
-        raise ModelError(f"{output} is there already")
+        raise ModelError(f"{output} already exists")
     name, counts = file_name(file), ngram_counts(file)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +200,7 @@ def add(file: Path, output: Path, config: AddConfig, sentencepiece_file: Path | 
                 order=len(counts),
                 ngrams=counts,
             )
-            finish_folder(folder, card, say)
+            finish_folder(folder, card, notify)
             folder.rename(output)
     except ModelError as error:
         raise ModelError(str(error).replace(f"{folder}/{name}", str(file))) from None

@@ -1,4 +1,4 @@
-"""Card of a KenLM model: what it was trained on and how, and what belongs to it and may never be exchanged."""
+"""Card of a KenLM model: what it was trained on and how, and the profile and tokenizer that belong to it."""
 
 from typing import Literal, Self
 
@@ -11,15 +11,15 @@ WORDS = "words"
 
 
 class KenlmCard(Card):
-    """A folder with the model file, this card and, unless `tokenizer` is `words`, a SentencePiece file."""
+    """Describes a folder with the model file, this card and, unless `tokenizer` is `words`, a SentencePiece file."""
 
     kind: Literal["perplexity"] = "perplexity"
     role: Literal["clean", "harmful"]
     category: Category = ""
-    weight: float = Field(default=1, gt=0, le=1)  # scored as this share of a mixture with the language's clean model; 1: alone
+    weight: float = Field(default=1, gt=0, le=1)  # its share in a mixture with the language's clean model; 1: scored alone
     profile: str = Field(description=f"one of {', '.join(PROFILES)}")
     tokenizer: str  # name of the SentencePiece file, or `words`: separated by white space
-    unit: Literal["document", "line"] = "document"  # what is scored as one sentence
+    unit: Literal["document", "line"] = "document"  # which texts are scored as one sentence each
     model: str = "model.bin"  # KenLM binary, ARPA (.arpa, .arpa.gz) or our compact file (.compact)
     unpacked_sha256: str = ""  # of the probing binary that a compact `model` unpacks to; "": not known
     order: int = Field(ge=2)
@@ -39,7 +39,7 @@ class KenlmCard(Card):
     def _listed(self) -> Self:
         for name in {self.model, self.tokenizer} - {WORDS}:
             if name not in self.files:
-                raise ValueError(f"{name} is not among its files")
+                raise ValueError(f"{name} is not listed in files")
         return self
 
     @property
@@ -49,5 +49,5 @@ class KenlmCard(Card):
 
     @property
     def reads_like(self) -> tuple[str, str, str]:
-        """Profile, tokeniser (its hash) and unit: models in which all three agree share the work before scoring."""
+        """Profile, hash of the tokenizer's file, and unit. Models with the same three share normalization and tokenization."""
         return self.profile, self.files.get(self.tokenizer, WORDS), self.unit

@@ -7,14 +7,7 @@ from curricle.models.compiled.library import Library
 LIBRARY = Library(
     "curricle.models.kenlm",
     Path(__file__).parent,
-    (
-        "normalizer",
-        "paragraphs",
-        "probing",
-        "table",
-        "unigram",
-        "words",
-    ),
+    (),
 )
 inner = LIBRARY.inner  # other compiled functions call what it gives
 export = LIBRARY.export

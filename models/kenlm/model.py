@@ -1,4 +1,4 @@
-"""A KenLM model folder, loaded: the mapped file, its card and its tokeniser.
+"""Loads a KenLM model folder: the mapped file, its card and its tokenizer.
 
 A compact or compressed file is unpacked once per machine into the user's cache, under the hash of the unpacked file, if the card
 states it and so it can be checked, else under that of the packed file.
@@ -25,14 +25,16 @@ from curricle.storage.whole_file import whole_file
 
 COMPACT = ".compact"
 
-_tokenizers: dict[tuple[str, bool], SentencePiece] = {}
+_sentencepiece_models: dict[tuple[str, bool], SentencePiece] = {}
 _lock = Lock()
-"""The models of one language have copies of one file, which is loaded, and remembers words, once."""
+"""By the hash of the file and `per_word`, guarded by the lock. The models of a language have copies of one SentencePiece file;
+they share one loaded model and the words it remembers.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Kenlm:
-    """One model. `table` is None where the file is no probing binary (ARPA, trie): `kenlm` scores it, more slowly."""
+    """One model. `table` is None if the file is not a probing binary (ARPA, trie): `kenlm` then scores it, more slowly."""
 
     folder: Path
     card: KenlmCard
@@ -42,7 +44,7 @@ class Kenlm:
 
     @cached_property
     def kenlm(self) -> Any:
-        """The same file in `kenlm` itself, mapped; ModelError where it cannot read it."""
+        """The same file, mapped by `kenlm` itself. Raises ModelError if it cannot read the file."""
         config = kenlm.Config()
         config.load_method = kenlm.LoadMethod.LAZY
         config.arpa_complain = kenlm.ARPALoadComplain.NONE
@@ -55,10 +57,10 @@ class Kenlm:
 
 @cache
 def load(folder: Path) -> Kenlm:
-    """The model in `folder`; the same object for every call of this process.
+    """The model in `folder`; the same object for every call in this process.
 
-    A probing binary is mapped in under a millisecond; its hash is then not checked, only its header and length (`models
-    verify` checks it). Raises ModelError where a file is missing, cut short or not what the card says.
+    A probing binary is mapped in under a millisecond: its header and length are checked, its hash is not (`models verify`
+    does that). Raises ModelError if a file is missing, cut short or not what the card says.
     """
     card = read_card(folder, KenlmCard)
     for name in card.files:
@@ -126,13 +128,13 @@ def _tokenizer(folder: Path, card: KenlmCard) -> Tokenizer:
         raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
     with _lock:
         key = sha256, card.rules.per_word
-        if key not in _tokenizers:
-            _tokenizers[key] = SentencePiece(path, per_word=card.rules.per_word)
-        return _tokenizers[key]
+        if key not in _sentencepiece_models:
+            _sentencepiece_models[key] = SentencePiece(path, per_word=card.rules.per_word)
+        return _sentencepiece_models[key]
 
 
 def verify(folder: Path) -> KenlmCard:
-    """Check every file's hash and that the model loads; ModelError otherwise."""
+    """Check every file's hash and load the model. Raises ModelError for the first problem."""
     card = read_card(folder, KenlmCard)
     check_files(folder, card)
     load(folder)

@@ -1,8 +1,10 @@
-"""How a text is normalised before a KenLM reads it. A perplexity means nothing without the profile its model was trained with.
+"""Profiles: how a text is normalized before a KenLM reads it. A perplexity means nothing without its model's profile.
 
-`ccnet`: facebookresearch/cc_net, text_normalizer.py (arXiv 1911.00359). `edugp`: Hugging Face edugp/kenlm, as its models were
-trained. `oscar-harmful`: Hugging Face oscar-corpus/harmful-kenlms. `datatrove`: huggingface/datatrove 0.10, utils/perplexity.py,
-with its differences from cc_net, for comparison. `curricle-v1`: ours; a change of it is a new name.
+- `ccnet`: facebookresearch/cc_net, text_normalizer.py (arXiv 1911.00359).
+- `edugp`: the models of Hugging Face edugp/kenlm.
+- `oscar-harmful`: the models of Hugging Face oscar-corpus/harmful-kenlms.
+- `datatrove`: huggingface/datatrove 0.10, utils/perplexity.py, including its differences from cc_net, for comparison.
+- `curricle-v1`: our own. Any change to it needs a new name.
 """
 
 import re
@@ -15,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, code_points, compile_table, each, run, splice
+from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, apply_table, code_points, compile_table, each, splice
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",
@@ -27,14 +29,14 @@ PUNCTUATION = {
     "》": '"', "´": "'", "∶": ":", "：": ":", "？": "?", "！": "!", "（": "(", "）": ")", "；": ";", "–": "-", "—": " - ",
     "．": ". ", "～": "~", "’": "'", "…": "...", "━": "-", "〈": "<", "〉": ">", "【": "[", "】": "]", "％": "%", "►": "-",
 }  # fmt: skip
-"""cc_net's 34 entries. The entry for the full-width one never fires: digits are 0 before."""
+"""cc_net's 34 entries. The one for the full-width digit one never applies: digits have become 0 before."""
 
 TYPOGRAPHY = {
     **{original: to for original, to in PUNCTUATION.items() if original != "１"},
     "‘": "'", "‚": "'", "‛": "'", "′": "'", "‹": "'", "›": "'", "‟": '"', "″": '"',
     "‐": "-", "‑": "-", "‒": "-", "―": " - ", "−": "-", "▁": "_",
 }  # fmt: skip
-"""`curricle-v1`: the same without that entry, the quotes and hyphens that it lacks, and SentencePiece's own space sign."""
+"""For `curricle-v1`: the same without that entry, more quotes and hyphens, and SentencePiece's own sign for a space."""
 
 NUMBER_SEPARATORS = ".,،٫⎖⎗⎘"
 _NUMBER = re.compile(rf"\d+(?:[{NUMBER_SEPARATORS}]\d+)?")
@@ -76,12 +78,12 @@ _STEPS: dict[Step, Callable[[str], str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """One way to normalise, as its steps in order, and how the perplexity is given."""
+    """One way to normalize, as steps in order, and how the perplexity is given."""
 
     name: str
     steps: tuple[Step, ...]
-    decimals: int | None = None  # the perplexity is rounded to this many
-    per_word: bool = False  # SentencePiece encodes each word (between spaces) on its own, not the whole text
+    decimals: int | None = None  # to which the perplexity is rounded; None: not rounded
+    per_word: bool = False  # whether SentencePiece encodes each word between spaces on its own
 
 
 PROFILES = {
@@ -110,42 +112,43 @@ PROFILES = {
 
 
 def profile_named(name: str) -> Profile:
-    """The profile; ValueError naming those that exist."""
+    """The profile. Raises ValueError with the names of those that exist."""
     if name not in PROFILES:
-        raise ValueError(f"no profile named {name!r}: there are {', '.join(PROFILES)}")
+        raise ValueError(f"no profile named {name!r}: choose from {', '.join(PROFILES)}")
     return PROFILES[name]
 
 
-def normalise_text(profile: Profile, text: str) -> str:
-    """One text, step by step: the definition, which `normalise` is tested against."""
+def normalize_text(profile: Profile, text: str) -> str:
+    """Normalize one text, step by step: the definition that `normalize` is tested against."""
     return _apply(profile.steps, text)
 
 
-def normalise(profile: Profile, texts: pa.Array) -> pa.Array:
-    """All of `texts` (string; null stays null) over their Arrow buffers; equal to `normalise_text` of each."""
+def normalize(profile: Profile, texts: pa.Array) -> pa.Array:
+    """Normalize all of `texts` (string; null stays null) in their Arrow buffers; equal to `normalize_text` of each."""
     data, offsets = string_buffers(texts)
-    out, ends = normalise_bytes(profile, data, offsets[:-1], offsets[1:])
+    out, ends = normalize_bytes(profile, data, offsets[:-1], offsets[1:])
     if ends[-1] > np.iinfo(np.int32).max:
-        raise ValueError(f"{ends[-1]} bytes of normalised text in one batch: at most 2 GB")
+        raise ValueError(f"a batch has {ends[-1]} bytes of normalized text; the limit is 2 GB")
     buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(out)]
     if texts.null_count:
         buffers[0] = pa.array(texts.is_valid()).buffers()[1]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
-def normalise_bytes(profile: Profile, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets]:
-    """The rows `data[starts[i]:ends[i]]` (UTF-8), as bytes and offsets (rows + 1)."""
-    out, offsets, context = run(_compile(profile.steps), data, starts, ends)
+def normalize_bytes(profile: Profile, data: Bytes, starts: Offsets, ends: Offsets) -> tuple[Bytes, Offsets]:
+    """Normalize the rows `data[starts[i]:ends[i]]` (UTF-8); returns bytes and offsets (rows + 1)."""
+    out, offsets, context = apply_table(_compile(profile.steps), data, starts, ends)
     if not context.any():
         return out, offsets
-    split = max(i + 1 for i, step in enumerate(profile.steps) if step in _NEIGHBOURS)
-    # Final sigma, decomposed accents and the like: Python's own functions (C speed) for these rows, then the table for the rest.
+    # Final sigma, decomposed accents and the like: Python's own functions (C speed) take these rows through the steps that need
+    # the context, a table through the others.
+    split = max(i + 1 for i, step in enumerate(profile.steps) if step in _CONTEXT_STEPS)
     rows = zip(starts[context].tolist(), ends[context].tolist(), strict=True)
     prepared = [_apply(profile.steps[:split], data[start:end].tobytes().decode()).encode() for start, end in rows]
     ends = np.cumsum([len(row) for row in prepared])
     starts = ends - np.array([len(row) for row in prepared])
     joined = np.frombuffer(b"".join(prepared) or b"\0", np.uint8)
-    others, other_offsets, _ = run(_compile(profile.steps[split:]), joined, starts, ends)
+    others, other_offsets, _ = apply_table(_compile(profile.steps[split:]), joined, starts, ends)
     return splice(context, out, offsets, others, other_offsets)
 
 
@@ -167,19 +170,19 @@ def _apply(steps: tuple[Step, ...], text: str) -> str:
     return text
 
 
-_NEIGHBOURS: tuple[Step, ...] = ("lower", "fold", "nfd", "nfkc")
-_KERNEL: tuple[Step, ...] = ("strip", "numbers", "spaces")
+_CONTEXT_STEPS: tuple[Step, ...] = ("lower", "fold", "nfd", "nfkc")  # what becomes of a code point may depend on its neighbors
+_KERNEL_STEPS: tuple[Step, ...] = ("strip", "numbers", "spaces")  # the kernel does them, not a table's entries
 
 
 @cache
 def _alone(step: Step) -> Mapping[int, str]:
-    """What `step` makes of each code point that it changes."""
+    """What each code point that `step` changes becomes."""
     points = list(map(chr, _TRANSLATED[step])) if step in _TRANSLATED else code_points()
     return {ord(point): text for point, text in zip(points, each(_STEPS[step], points), strict=True) if text != point}
 
 
 def _then(so_far: Mapping[int, str], step: Step) -> Mapping[int, str]:
-    """What code points become by `step` after the steps that made `so_far` of them."""
+    """What code points become if `step` follows the steps that led to `so_far`."""
     again = zip(so_far, each(_STEPS[step], so_far.values()), strict=True) if so_far else ()
     return {**_alone(step), **dict(again)}
 
@@ -199,7 +202,7 @@ def _compile(steps: tuple[Step, ...]) -> Table:
             context |= {code for code, text in texts if any(map(unicodedata.combining, text)) and not _all_marks(text)}
         elif step == "nfkc":
             context |= _composing()
-        if step not in _KERNEL:
+        if step not in _KERNEL_STEPS:
             so_far = _then(so_far, step)
     return compile_table(
         so_far,
@@ -211,7 +214,7 @@ def _compile(steps: tuple[Step, ...]) -> Table:
 
 
 def _with(codes: Iterable[int], so_far: Mapping[int, str]) -> Iterable[tuple[int, str]]:
-    """`so_far`, and `codes` themselves where it does not have them."""
+    """`so_far`, and those of `codes` that it lacks, unchanged."""
     return ({code: chr(code) for code in codes} | dict(so_far)).items()
 
 
@@ -225,7 +228,7 @@ def _combining() -> list[int]:
 
 
 def _composing() -> set[int]:
-    """Code points whose NFKC may touch what stands before them: combining, or second in a composition."""
+    """Code points whose NFKC may change what comes before them: combining marks, or the second in a composition."""
     seconds = {0x1161 + i for i in range(21)} | {0x11A8 + i for i in range(27)}  # Hangul vowels and finals
     for decomposition in filter(None, map(unicodedata.decomposition, code_points())):
         parts = decomposition.split()

@@ -1,7 +1,7 @@
-"""From normalised text to the tokens that a KenLM was trained on: SentencePiece pieces, or words.
+"""Splits normalized text into the tokens that a KenLM was trained on: SentencePiece pieces, or words.
 
-An unknown piece has one id but many surfaces, and a model trained on pieces knows the frequent ones: tokens are told apart by
-their surface, never by SentencePiece's id.
+SentencePiece has one id for all unknown pieces, but a model trained on pieces knows the frequent ones. Tokens are therefore told
+apart by their surface, never by SentencePiece's id.
 """
 
 from functools import cached_property
@@ -21,23 +21,24 @@ from curricle.models.kenlm.words import WordCache, split_words
 
 
 class Tokenizer(Protocol):
-    """What a model reads."""
+    """Splits normalized text into a model's tokens."""
 
     def joined(self, texts: pa.Array) -> pa.Array:
-        """The tokens of each normalised text, joined by one space: a training file's lines, and what `kenlm` scores."""
+        """Tokens of each normalized text, joined by one space: the lines of a training file, and what `kenlm` scores."""
 
     def tokens(self, data: Bytes, offsets: Offsets) -> tuple[Ids, Offsets, Hashes]:
-        """Tokens of the normalised rows `data[offsets[i]:offsets[i + 1]]`.
+        """Tokens of the normalized rows `data[offsets[i]:offsets[i + 1]]`.
 
-        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers hold for this call.
+        Returns a number for each token, offsets (rows + 1), and the KenLM hash of each number. The numbers are valid for this
+        call only.
         """
 
 
 class Words:
-    """Words between ASCII white space, as KenLM itself splits; a NUL separates too (`kenlm`'s Python call stops there)."""
+    """Words between ASCII white space, as KenLM splits them. A NUL separates too: `kenlm`'s Python call would stop there."""
 
     def joined(self, texts: pa.Array) -> pa.Array:
-        """The text itself: KenLM splits it."""
+        """See `Tokenizer`. The text itself: KenLM splits it."""
         return pa.array([text.replace("\0", " ") for text in texts.to_pylist()], pa.string())
 
     def tokens(self, data: Bytes, offsets: Offsets) -> tuple[Ids, Offsets, Hashes]:
@@ -46,20 +47,20 @@ class Words:
 
 
 class SentencePiece:
-    """A SentencePiece model over the whole text, or (`per_word`) over each word between spaces on its own.
+    """Pieces of a SentencePiece model, which reads the whole text or, if `per_word`, each word between spaces on its own.
 
-    Per word, a text's tokens do not depend on how long it is (SentencePiece adds float32 scores up over the whole text, so
-    near ties fall differently in a long one: 61 of 3,545 web pages), and words seen before are remembered.
+    Per word, tokens do not depend on the length of the text, and words seen before are remembered. SentencePiece adds up float32
+    scores over the whole text, so near ties can be decided differently in a long one (in 61 of 3,545 web pages).
     """
 
     def __init__(self, path: Path, *, per_word: bool) -> None:
         self._path = path
-        self._proto = path.read_bytes()  # the file may be gone when it is first needed
+        self._proto = path.read_bytes()  # the file may be gone when the model is first needed
         self._per_word = per_word
         unigram = read_unigram(path) if per_word else None
         self._cache = WordCache(unigram) if unigram is not None else None
         if unigram is None:
-            self._model  # noqa: B018  a file that is no model is refused here, not at the first text
+            self._model  # noqa: B018  a file that is not a model is rejected here, not at the first text
 
     @cached_property
     def _model(self) -> sentencepiece.SentencePieceProcessor:
@@ -69,12 +70,12 @@ class SentencePiece:
             raise ModelError(f"{self._path} is not a SentencePiece model: {str(error).splitlines()[0]}") from None
 
     def forget(self) -> None:
-        """Drop the words remembered: for measuring."""
+        """Forget the remembered words: for benchmarks."""
         if self._cache is not None:
             self._cache.forget()
 
     def pieces(self, texts: list[str]) -> list[list[str]]:
-        """Pieces of each text, unknown ones by their surface."""
+        """Pieces of each text; unknown ones are given by their surface."""
         return self._model.encode(texts, out_type=str, num_threads=1)
 
     def joined(self, texts: pa.Array) -> pa.Array:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from curricle.models.cards import ModelError
 from curricle.models.kenlm.normalizer import Offsets
-from curricle.models.kenlm.profiles import Profile, normalise_bytes, string_buffers
+from curricle.models.kenlm.profiles import Profile, normalize_bytes, string_buffers
 from curricle.models.kenlm.table import Ids
 from curricle.models.kenlm.unigram import read_unigram
 from curricle.models.kenlm.words import WordCache
@@ -44,7 +44,7 @@ class Pieces:
     def split(self, texts: pa.Array) -> tuple[Ids, Offsets]:
         """Pieces of the cut texts (`models.raters.features`) and offsets (rows + 1); an unknown piece is `size` or more."""
         data, offsets = string_buffers(cut_texts(texts))
-        data, offsets = normalise_bytes(PROFILE, data, offsets[:-1], offsets[1:])
+        data, offsets = normalize_bytes(PROFILE, data, offsets[:-1], offsets[1:])
         pieces, offsets, _ = self._cache.tokens(data, offsets[:-1], offsets[1:])
         return pieces, offsets
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from curricle.models.kenlm.ngrams import UNK
-from curricle.models.kenlm.profiles import normalise, profile_named
+from curricle.models.kenlm.profiles import normalize, profile_named
 from curricle.models.kenlm.tokenizer import SentencePiece
 from curricle.models.kenlm.train.corpus import Numbering, Sample, split_units
 from curricle.models.kenlm.train.interpolation import TokenScores
@@ -191,7 +191,7 @@ def _tokenizer(samples: Sequence[Sequence[str]], config: UnitsConfig, scratch: P
         path = scratch / "sp.model"
         pooled = Sample(PIECES_BYTES)
         for texts in samples:
-            pooled.add(normalise(profile, split_units(pa.array(texts, pa.string()), "line")))
+            pooled.add(normalize(profile, split_units(pa.array(texts, pa.string()), "line")))
         try:
             train_pieces(pooled.sentences(), path, PIECES)
         except ValueError as error:
@@ -204,7 +204,7 @@ def _lines(tokenizer: SentencePiece, texts: Sequence[str]) -> tuple[pa.Array, np
     says nothing about what is in it.
     """
     split = pa.array([text.split("\n") for text in texts], pa.list_(pa.string()))
-    lines = tokenizer.joined(normalise(profile_named(PROFILE), split.flatten()))
+    lines = tokenizer.joined(normalize(profile_named(PROFILE), split.flatten()))
     return lines, np.repeat(np.arange(len(split)), split.value_lengths().to_numpy())
 
 

@@ -15,8 +15,8 @@ from curricle.models.catalog import STARTER, cached_models, model_cache, model_f
 from curricle.models.kenlm.add import AddConfig, add, file_name, ngram_counts
 from curricle.models.kenlm.card import KenlmCard
 from curricle.models.kenlm.model import load, verify
-from curricle.models.kenlm.profiles import PROFILES, normalise
-from curricle.models.kenlm.scorer import score, score_reference
+from curricle.models.kenlm.profiles import PROFILES, normalize
+from curricle.models.kenlm.scorer import score
 from curricle.models.kenlm.tokenizer import SentencePiece
 from curricle.stages.perplexity import PerplexityConfig, load_models, tag_perplexity
 
@@ -69,7 +69,6 @@ def test_a_foreign_file_scores_as_kenlm_scores_it(file, cache):
     expected = [original.score(text.replace("\n", " ")) if text else 0.0 for text in TEXTS.to_pylist()]
     scores = score(model, TEXTS)
     assert scores.log10.tolist() == pytest.approx(expected, abs=1e-5)
-    assert scores.log10.tolist() == pytest.approx(score_reference(model, TEXTS).log10.tolist(), abs=1e-5)
     assert scores.oov.tolist() == [0, 2, 0, 0]
 
 
@@ -100,10 +99,10 @@ def test_a_file_that_is_cut_short_is_one_line_and_leaves_nothing(file, cache):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is no KenLM file"),
-        (b"PK\x03\x04 something else", "is no KenLM file"),
-        (gzip.compress(b"not an ARPA file"), "is no ARPA file of order 2 or more"),
-        (b"mmap lm http://kheafield.com/code format version 4\n\0" + bytes(60), "another version or kind of machine"),
+        (b"", "is not a KenLM file"),
+        (b"PK\x03\x04 something else", "is not a KenLM file"),
+        (gzip.compress(b"not an ARPA file"), "is not an ARPA file of order 2 or more"),
+        (b"mmap lm http://kheafield.com/code format version 4\n\0" + bytes(60), "another version or processor type"),
     ],
     ids=["empty", "zip", "gzip of text", "KenLM of an older version"],
 )
@@ -130,19 +129,19 @@ def english(cache: Path) -> Path:
     return load(STARTER / "en-clean").path
 
 
-def test_a_model_of_pieces_scores_as_with_its_own_tokeniser(english, cache):
+def test_a_model_of_pieces_scores_as_with_its_own_tokenizer(english, cache):
     pieces = STARTER / "en-clean" / "sp.model"
     card = add(english, cache / "foreign", config(role="clean", profile="edugp"), pieces)
     assert (card.tokenizer, card.unit) == ("sp.model", "document")
     assert set(card.files) == {"model.bin", "sp.model"}
-    joined = SentencePiece(pieces, per_word=False).joined(normalise(PROFILES["edugp"], pa.array(["The house is red, in 1999."])))
+    joined = SentencePiece(pieces, per_word=False).joined(normalize(PROFILES["edugp"], pa.array(["The house is red, in 1999."])))
     plain = kenlm.Model(str(english))
     [value] = score(load(cache / "foreign"), pa.array(["The house is red, in 1999."])).perplexity().to_pylist()
     assert math.isclose(value, plain.perplexity(joined[0].as_py()), rel_tol=1e-5)
 
 
-def test_the_tokeniser_of_another_model_is_refused(english, cache):
-    with pytest.raises(ModelError, match=r"foreign knows 11% of the pieces of sp\.model: it was trained with another tokeniser"):
+def test_the_tokenizer_of_another_model_is_refused(english, cache):
+    with pytest.raises(ModelError, match=r"foreign knows 11% of the pieces of sp\.model: it was trained with another tokenizer"):
         add(english, cache / "foreign", config(role="clean", profile="curricle-v1"), STARTER / "de-clean" / "sp.model")
     assert list(cache.iterdir()) == []
 
@@ -153,7 +152,7 @@ def test_a_model_of_pieces_is_no_model_of_words(english, cache):
     assert list(cache.iterdir()) == []
 
 
-def test_a_tokeniser_of_which_the_model_knows_half_is_doubtful(tmp_path, cache):
+def test_a_tokenizer_of_which_the_model_knows_half_is_doubtful(tmp_path, cache):
     words = kenlm_vocabulary(STARTER / "en-clean" / "sp.model")
     known = words[: int(len(words) * 0.6)]
     lines = "".join(f"-3\t{word}\t-0.1\n" for word in known)
@@ -180,7 +179,7 @@ def test_a_file_that_is_no_sentencepiece_model_is_one_line(english, tmp_path, ca
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_profile_and_tokeniser_must_go_together(profile, english, cache):
+def test_profile_and_tokenizer_must_go_together(profile, english, cache):
     pieces = STARTER / "en-clean" / "sp.model"
     if profile == "oscar-harmful":
         with pytest.raises(ModelError, match="models of the profile oscar-harmful read words, not SentencePiece pieces"):
@@ -197,7 +196,7 @@ def test_profile_and_tokeniser_must_go_together(profile, english, cache):
 def test_a_folder_that_is_there_is_left_alone(cache):
     add(DATA / "o3.trie.bin", cache / "foreign", config(), None)
     before = (cache / "foreign" / "card.json").read_bytes()
-    with pytest.raises(ModelError, match="foreign is there already"):
+    with pytest.raises(ModelError, match="foreign already exists"):
         add(DATA / "o3.arpa.gz", cache / "foreign", config(), None)
     assert (cache / "foreign" / "card.json").read_bytes() == before
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.model import load
-from curricle.models.kenlm.profiles import normalise_text
+from curricle.models.kenlm.profiles import normalize_text
 from curricle.models.kenlm.scorer import score, score_all
 
 TEXTS = [
@@ -25,7 +25,7 @@ def test_each_token_has_its_share_of_both_models(mapped, monkeypatch):
             monkeypatch.setitem(model.__dict__, "table", None)
     scores = score_all([adult, spam], pa.array([None, *TEXTS])[1:], clean)
     for text, mixed, log10 in zip(TEXTS, scores[0].mixed.tolist(), scores[0].log10.tolist(), strict=True):
-        pieces = " ".join(adult.tokenizer.joined(pa.array([normalise_text(adult.card.rules, text)])).to_pylist())
+        pieces = " ".join(adult.tokenizer.joined(pa.array([normalize_text(adult.card.rules, text)])).to_pylist())
         pairs = zip(adult.kenlm.full_scores(pieces), clean.kenlm.full_scores(pieces), strict=True)
         weight = adult.card.weight
         expected = sum(math.log10(weight * 10 ** own[0] + (1 - weight) * 10 ** other[0]) for own, other in pairs) if text else 0

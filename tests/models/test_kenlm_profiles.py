@@ -1,12 +1,13 @@
-"""Normaliser profiles: published vectors, and the kernel against the plain definition, code point by code point."""
+"""Normalizer profiles: published vectors, and the kernel against the plain definition, code point by code point."""
 
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from curricle.models.kenlm.profiles import PROFILES, Profile, normalise, normalise_text, profile_named
+from curricle.models.kenlm.profiles import PROFILES, Profile, normalize, normalize_bytes, normalize_text, profile_named
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,19 +51,19 @@ VECTORS = {
 @pytest.mark.parametrize(("name", "text", "expected"), [(n, t, e) for n, cases in VECTORS.items() for t, e in cases.items()])
 def test_golden_vectors(name: str, text: str, expected: str):
     profile = profile_named(name)
-    assert normalise_text(profile, text) == expected
-    assert normalise(profile, pa.array([text])).to_pylist() == [expected]
+    assert normalize_text(profile, text) == expected
+    assert normalize(profile, pa.array([text])).to_pylist() == [expected]
 
 
 def test_an_unknown_profile_is_named_with_those_that_exist():
     with pytest.raises(
-        ValueError, match="no profile named 'cc-net': there are ccnet, edugp, oscar-harmful, datatrove, curricle-v1"
+        ValueError, match="no profile named 'cc-net': choose from ccnet, edugp, oscar-harmful, datatrove, curricle-v1"
     ):
         profile_named("cc-net")
 
 
 def agree(profile: Profile, texts: list[str]) -> None:
-    assert normalise(profile, pa.array(texts, pa.string())).to_pylist() == [normalise_text(profile, text) for text in texts]
+    assert normalize(profile, pa.array(texts, pa.string())).to_pylist() == [normalize_text(profile, text) for text in texts]
 
 
 @ALL
@@ -74,13 +75,13 @@ def test_every_code_point_becomes_what_the_definition_says(profile: Profile):
 @ALL
 def test_nulls_stay_and_slices_and_empty_arrays_work(profile: Profile):
     texts = pa.array(["Ab", None, "", "Çd", "x"])
-    expected = [None if text is None else normalise_text(profile, text) for text in texts.to_pylist()]
-    assert normalise(profile, texts).to_pylist() == expected
-    assert normalise(profile, texts.slice(1, 3)).to_pylist() == expected[1:4]
-    assert normalise(profile, texts.slice(2, 0)).to_pylist() == []
-    assert normalise(profile, pa.array([], pa.string())).to_pylist() == []
-    assert normalise(profile, pa.array([None], pa.string())).to_pylist() == [None]
-    assert normalise(profile, texts.cast(pa.large_string())).to_pylist() == expected
+    expected = [None if text is None else normalize_text(profile, text) for text in texts.to_pylist()]
+    assert normalize(profile, texts).to_pylist() == expected
+    assert normalize(profile, texts.slice(1, 3)).to_pylist() == expected[1:4]
+    assert normalize(profile, texts.slice(2, 0)).to_pylist() == []
+    assert normalize(profile, pa.array([], pa.string())).to_pylist() == []
+    assert normalize(profile, pa.array([None], pa.string())).to_pylist() == [None]
+    assert normalize(profile, texts.cast(pa.large_string())).to_pylist() == expected
 
 
 CHARACTERS = st.one_of(
@@ -97,22 +98,31 @@ def test_the_kernel_equals_the_definition(profile: Profile, texts: list[str]):
 
 @ALL
 @given(a=st.text(CHARACTERS), b=st.text(CHARACTERS))
-def test_a_row_does_not_see_its_neighbours(profile: Profile, a: str, b: str):
-    both = normalise(profile, pa.array([a, b])).to_pylist()
-    assert both == [*normalise(profile, pa.array([a])).to_pylist(), *normalise(profile, pa.array([b])).to_pylist()]
+def test_a_row_does_not_see_its_neighbors(profile: Profile, a: str, b: str):
+    both = normalize(profile, pa.array([a, b])).to_pylist()
+    assert both == [*normalize(profile, pa.array([a])).to_pylist(), *normalize(profile, pa.array([b])).to_pylist()]
 
 
 @given(text=st.text(CHARACTERS))
 def test_our_profile_joins_no_words_and_leaves_single_spaces(text: str):
-    out = normalise_text(PROFILES["curricle-v1"], text)
+    out = normalize_text(PROFILES["curricle-v1"], text)
     assert out == out.strip()
     assert "  " not in out
     assert not any(c != " " and (c.isspace() or ord(c) < 32 or 127 <= ord(c) < 160) for c in out)
-    assert normalise_text(PROFILES["curricle-v1"], f"{text}\nz").endswith("z" if not out else " z")
+    assert normalize_text(PROFILES["curricle-v1"], f"{text}\nz").endswith("z" if not out else " z")
 
 
 def test_text_that_becomes_much_longer_fits():
     agree(PROFILES["curricle-v1"], ["\ufdfa" * 5000, "…" * 5000, "a"])
+
+
+@ALL
+@pytest.mark.parametrize("damaged", [b"\xf7\xbf\xbf\xbf", b"ab\xf0\x9f", b"\xe2", b"\x80" * 9, b"\xc3a \xff"])
+def test_bytes_that_are_not_utf_8_are_never_read_past_their_end(profile: Profile, damaged: bytes):
+    data = np.frombuffer(damaged, np.uint8)  # the array ends with the damaged character
+    out, offsets = normalize_bytes(profile, data, np.array([0]), np.array([len(data)]))
+    assert (offsets.tolist(), len(out)) == ([0, len(out)], offsets[-1])
+    assert len(out) <= len(damaged)
 
 
 @ALL
@@ -125,4 +135,4 @@ def test_datatrove_itself_gives_the_same(shared_data: Path):
     perplexity = pytest.importorskip("datatrove.utils.perplexity")
     theirs = perplexity.KenlmModel("wikipedia", "en")  # loads nothing before it scores
     texts = pq.read_table(shared_data / "web_text" / "web-00000.parquet", columns=["text"])["text"].to_pylist()[::7]
-    assert normalise(PROFILES["datatrove"], pa.array(texts)).to_pylist() == [theirs.normalize(text) for text in texts]
+    assert normalize(PROFILES["datatrove"], pa.array(texts)).to_pylist() == [theirs.normalize(text) for text in texts]

@@ -27,7 +27,7 @@ from curricle.models.get.pull import pull
 from curricle.models.get.registry import CATALOGUE, KnownKenlm, find_known, known_models, known_names, read_catalogue
 from curricle.models.kenlm.card import KenlmCard
 from curricle.models.kenlm.model import load, verify
-from curricle.models.kenlm.profiles import PROFILES, normalise
+from curricle.models.kenlm.profiles import PROFILES, normalize
 from curricle.models.kenlm.scorer import score
 from curricle.models.kenlm.tokenizer import SentencePiece
 from curricle.models.language_id import LanguageIdCard, known_codes
@@ -410,7 +410,7 @@ def test_a_failure_after_the_first_file_keeps_it(server, cache):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"<html>log in first</html>", "is no KenLM file"),
+        (b"<html>log in first</html>", "is not a KenLM file"),
         (ARPA[:-25], "KenLM cannot read it"),
         (ARPA.replace(b"ngram 2=3\n", b""), "no ARPA file of order 2"),
     ],
@@ -440,7 +440,7 @@ def test_a_pulled_model_of_pieces_scores_as_kenlm_scores_its_pieces(russian):
     card = verify(folder)
     assert (card.order, card.ngrams) == (4, (8099, 65437, 4873, 1887))
     texts = pa.array(["Москва — столица России, 1147 год."])
-    pieces = SentencePiece(folder / "sp.model", per_word=False).joined(normalise(PROFILES["ccnet"], texts))[0].as_py()
+    pieces = SentencePiece(folder / "sp.model", per_word=False).joined(normalize(PROFILES["ccnet"], texts))[0].as_py()
     [value] = score(load(folder), texts).perplexity(card.rules.decimals).to_pylist()
     assert value == pytest.approx(round(kenlm.Model(str(folder / "model.bin")).perplexity(pieces), 1), abs=0.11)
 

@@ -108,7 +108,7 @@ def test_a_name_that_is_not_there_is_one_line(arguments):
             [*ADD, "--words", "--sentencepiece", str(STARTER / "en-clean" / "sp.model")],
             "--words or --sentencepiece FILE: one of them",
         ),
-        ([*ADD, "--words", "--profile", "oscar"], "no profile named 'oscar': there are ccnet, edugp"),
+        ([*ADD, "--words", "--profile", "oscar"], "no profile named 'oscar': choose from ccnet, edugp"),
         ([*ADD, "--words", "--language", "jp"], "unknown language code 'jp'; did you mean 'ja'?"),
         ([*ADD, "--words", "--name", "../x"], "add.name: String should match pattern"),
         ([*ADD, "--words", "--name", "en-clean"], "--name en-clean: a starter model has this name"),
@@ -122,7 +122,7 @@ def test_refused_arguments(cache, arguments, message):
     assert not cache.exists()
 
 
-def test_profile_and_tokeniser_that_do_not_go_together_are_one_line(cache):
+def test_profile_and_tokenizer_that_do_not_go_together_are_one_line(cache):
     error = models(*ADD, "--words", "--profile", "edugp").exception
     assert isinstance(error, ModelError)
     assert str(error) == "models of the profile edugp read SentencePiece pieces, not words: name their .sp.model file"

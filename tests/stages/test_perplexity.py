@@ -186,7 +186,7 @@ def test_a_model_of_an_unknown_profile_is_refused(tmp_path: Path):
         ([{}, {}], {}, "are both without a category, and are named for 'en'"),
         ([{"category": "spam"}, {"category": "spam"}], {}, "are both of the category spam, and are named for 'en'"),
         ([{"weight": 0.5}], None, "is scored in a mixture with a clean model, and 'en' has none"),
-        ([{"weight": 0.5}], {"profile": "edugp"}, "which has another profile, tokeniser or unit"),
+        ([{"weight": 0.5}], {"profile": "edugp"}, "which has another profile, tokenizer or unit"),
     ],
 )
 def test_harmful_models_that_do_not_go_together_are_refused(tmp_path: Path, harmful: Any, clean: Any, message: str):

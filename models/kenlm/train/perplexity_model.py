@@ -16,7 +16,7 @@ from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.compact import pack
 from curricle.models.kenlm.model import COMPACT, load
 from curricle.models.kenlm.ngrams import U32, NgramModel
-from curricle.models.kenlm.profiles import Profile, normalise, profile_named
+from curricle.models.kenlm.profiles import Profile, normalize, profile_named
 from curricle.models.kenlm.scorer import score
 from curricle.models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 from curricle.models.kenlm.train.arpa import write_arpa
@@ -159,7 +159,7 @@ def _tokenizer(
         notify("a sample for SentencePiece")
         sample = Sample(config.sample_bytes)
         for texts in _training(documents):
-            sample.add(normalise(profile, split_units(texts, config.unit)))
+            sample.add(normalize(profile, split_units(texts, config.unit)))
         notify(f"learning {config.pieces:,} pieces")
         train_pieces(sample.sentences(), path, config.pieces)
     return SentencePiece(path, per_word=profile.per_word)
@@ -179,7 +179,7 @@ def _estimate(
     def sentences() -> Iterator[U32]:
         for texts in _training(documents):
             corpus.add(texts)
-            yield numbering.number(tokenizer.joined(normalise(profile, split_units(texts, config.unit))))
+            yield numbering.number(tokenizer.joined(normalize(profile, split_units(texts, config.unit))))
 
     notify("reading")
     # words get their ids as they appear, so the vocabulary is complete only after the last sentence
