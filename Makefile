@@ -42,14 +42,16 @@ test-mds:
 	.venv-mds/bin/pip install --quiet --disable-pip-version-check -e '.[mds,tokenizers]' duckdb hypothesis pytest pytest-timeout
 	.venv-mds/bin/python -m pytest tests/pipelines/test_curriculum_formats.py -k mds
 
-# The oldest versions that pyproject.toml allows, in an environment of their own: the main job and the tests of the stages.
+# The oldest versions that pyproject.toml allows, in an environment of their own: the main job, and the tests of what reads,
+# measures and writes.
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' uv
-	.venv-lowest/bin/uv pip compile --quiet --resolution lowest-direct pyproject.toml -o .venv-lowest/lowest.txt
-	.venv-lowest/bin/pip install --quiet --disable-pip-version-check -c .venv-lowest/lowest.txt -e . hypothesis pytest pytest-timeout psutil
+	.venv-lowest/bin/uv pip compile --quiet --resolution lowest-direct --extra datatrove --extra train --group test pyproject.toml \
+		-o .venv-lowest/lowest.txt
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check -c .venv-lowest/lowest.txt -e . --group test
 	.venv-lowest/bin/curricle demo --output .venv-lowest/demo-output
-	.venv-lowest/bin/python -m pytest $(LOWEST)
+	.venv-lowest/bin/python -m pytest -n 2 --dist loadfile tests/stages tests/schemas
 
 # Needs Java, Maven and Go.
 engines: $(BIN)/curricle
@@ -73,10 +75,14 @@ check: $(BIN)/pytest links
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A wheel and a source distribution, in dist/.
+# A wheel and a source distribution, in dist/; the wheel built from the latter runs the main job in an environment of its own.
 dist: $(BIN)/pytest
-	$(BIN)/python -m build
+	rm -rf dist build/from-sdist
+	$(BIN)/python -m build --outdir dist
 	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv build/from-sdist
+	build/from-sdist/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd build/from-sdist && bin/curricle demo --output demo-output && bin/python -c 'import curricle; curricle.score(["A text."])'
 
 # The site, in site/; links inside it are checked.
 docs: $(BIN)/pytest
