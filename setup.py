@@ -16,7 +16,7 @@ ROOMS = ("schemas", "models", "stages", "pipelines")
 """Folders of the repository that are installed inside the package `curricle`."""
 
 LINKS = Path("build/links")
-"""Holds `curricle` as it is installed, as links: where `cimport` finds the declarations (`*.pxd`) of other kernels."""
+"""Holds the package as it is installed, as links: where `cimport` finds the declarations (`*.pxd`) of other kernels."""
 
 DIRECTIVES = {
     "language_level": 3,
@@ -25,8 +25,10 @@ DIRECTIVES = {
     "cdivision": True,
     "initializedcheck": False,
 }
+
 FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-"""No fused multiply-add and no fast-math: floating-point results are the same on every processor."""
+"""No fused multiply-add and no fast-math: floating-point results are the same on every processor. The last two only say that
+nobody reads errno or the floating-point flags, so that square roots are one instruction."""
 
 
 def packages() -> list[str]:
@@ -45,52 +47,52 @@ def link_package() -> None:
             link.symlink_to(source.resolve())
 
 
-def target_flags() -> list[str]:
-    """Which processors the kernels run on: x86-64 with SSE4.2 (all since 2011), or any arm64."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return []
-    return ["-march=x86_64_v2" if "CC" not in os.environ else "-march=x86-64-v2"]
+def compiler_flags() -> list[str]:
+    """Flags for this machine and compiler; chooses zig's compiler unless CC names another one.
 
-
-def use_zig() -> list[str]:
-    """Compile with the C compiler of the package `ziglang`, unless CC names another one; returns the flags it needs."""
+    On x86-64 the kernels run on every processor with SSE4.2 (since 2011). The few functions that gain from AVX2 are compiled for
+    both, and the loader picks one (`target_clones`).
+    """
+    flags = list(FLAGS)
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
     if "CC" in os.environ:
-        return []
+        return [*flags, "-march=x86-64-v2"] if x86 else flags
     zig = f"{sys.executable} -m ziglang cc"
     os.environ["CC"], os.environ["LDSHARED"] = zig, f"{zig} -shared"
-    return ["-fno-sanitize=all"]  # zig traps undefined behavior unless told not to
+    flags.append("-fno-sanitize=all")  # zig adds traps for undefined behavior unless told not to
+    return [*flags, "-march=x86_64_v2"] if x86 else flags  # zig's spelling
 
 
 def kernels() -> list[Extension]:
-    """One extension module for each `*.pyx`, named as the package installs it."""
-    flags = [*FLAGS, *target_flags(), *use_zig()]
-    sources = sorted(path for room in ("curricle", *ROOMS) for path in Path(room).rglob("*.pyx"))
+    """One extension module for each `*.pyx`, under the name that the package installs it as."""
+    flags = compiler_flags()
     extensions = []
-    for path in sources:
+    for path in sorted(path for folder in ("curricle", *ROOMS) for path in Path(folder).rglob("*.pyx")):
         name = ".".join(path.with_suffix("").parts)
-        extensions.append(
-            Extension(
-                name if name.startswith("curricle.") else f"curricle.{name}",
-                [path.as_posix()],
-                include_dirs=[LINKS.as_posix()],
-                extra_compile_args=flags,
-            )
-        )
+        name = name if name.startswith("curricle.") else f"curricle.{name}"
+        extensions.append(Extension(name, [path.as_posix()], include_dirs=[LINKS.as_posix()], extra_compile_args=flags))
     return extensions
 
 
 link_package()
 setup(
+    include_package_data=False,  # package_data is all that is installed
     packages=packages(),
     package_dir={"curricle": "curricle", **{f"curricle.{room}": room for room in ROOMS}},
     package_data={
-        "": ["*.pyx", "*.pyi", "*.pxd", "*.h"],
+        "": ["*.pyx", "*.pxd", "*.pyi", "*.h"],
         "curricle": ["py.typed"],
         "curricle.models": ["get/registry.yaml", "starter/**/*"],
         "curricle.pipelines": ["plans/*.yaml", "recipes/*.yaml", "sample/*"],
         "curricle.schemas": ["rule_sets/*"],
     },
     ext_modules=cythonize(
-        kernels(), include_path=[LINKS.as_posix()], compiler_directives=DIRECTIVES, build_dir="build/cython", quiet=True
+        kernels(),
+        include_path=[LINKS.as_posix()],
+        compiler_directives=DIRECTIVES,
+        build_dir="build/cython",
+        nthreads=os.cpu_count() or 1,
+        quiet=True,
     ),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )
