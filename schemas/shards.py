@@ -30,8 +30,8 @@ class Shard:
     version: str = ""  # changes when the input file changes: size and modification time, or an object store's ETag
 
     @property
-    def place(self) -> str:
-        """The source and which part of it, for a person."""
+    def label(self) -> str:
+        """The source and the range of it, for messages."""
         if self.start == 0 and self.end is None:
             return self.source
         return f"{self.source}, {'row groups' if self.format == 'parquet' else 'bytes'} {self.start} to {self.end}"

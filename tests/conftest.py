@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -9,6 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A non-interactive shell starts background jobs with SIGINT ignored, and the programs that tests start would inherit it:
+    # those that test Ctrl-C would wait forever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED_DATA = Path(os.environ.get("CURRICLE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

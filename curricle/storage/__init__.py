@@ -1,1 +1,1 @@
-"""Files and folders, local or in an object store: where inputs lie and outputs go."""
+"""Input files and output folders, local or in an object store."""

@@ -1,4 +1,4 @@
-"""Outputs in a local folder: files are written under temporary names inside it, synced and renamed."""
+"""Output in a local folder: files are written to temporary names in the folder, synced and renamed."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from curricle.storage.files import StoreError
 
 @contextlib.contextmanager
 def locked(file: Path, output: object) -> Iterator[None]:
-    """While a lock file is held, that this makes; StoreError if another process holds it."""
+    """Create and hold a lock file. StoreError naming `output` if another process holds it."""
     with file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -24,8 +24,8 @@ def locked(file: Path, output: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def swept(attempts: Path) -> Iterator[None]:
-    """The folder of attempts is taken away before and after."""
+def without_attempts(attempts: Path) -> Iterator[None]:
+    """Remove the folder of attempts before and after."""
     shutil.rmtree(attempts, ignore_errors=True)
     try:
         yield
@@ -34,7 +34,7 @@ def swept(attempts: Path) -> Iterator[None]:
 
 
 def new_attempt(attempts: Path, shard: str) -> Path:
-    """A folder that no other attempt has."""
+    """Create a folder that no other attempt uses."""
     folder = attempts / f"{shard}.{uuid.uuid4().hex}"
     folder.mkdir(parents=True)
     return folder
@@ -42,43 +42,43 @@ def new_attempt(attempts: Path, shard: str) -> Path:
 
 @dataclass(frozen=True)
 class LocalOutput:
-    """An output folder of this machine, or one that it shares; for the methods see `Output`."""
+    """An output folder on a local or mounted disk; for the methods see `Output`."""
 
     path: Path
 
     @property
     def attempts(self) -> Path:
-        """The folder where attempts write; nothing in it is output."""
+        """The folder of temporary files; nothing in it is output."""
         return self.path / "_tmp"
 
     @property
     def notes(self) -> str:
-        """Among the attempts."""
+        """A subfolder of `attempts`."""
         return str(self.attempts / "notes")
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """A lock file keeps a second run out."""
+        """Keep a second run out with a lock file."""
         self.path.mkdir(parents=True, exist_ok=True)
-        shown = [path.name for path in self.path.iterdir()]
-        if shown and not {"_manifest", "_lock"}.intersection(shown):
+        names = [path.name for path in self.path.iterdir()]
+        if names and not {"_manifest", "_lock"}.intersection(names):
             raise StoreError(f"{self.path}: not empty, and not an output of curricle")
-        with locked(self.path / "_lock", self.path), swept(self.attempts):
+        with locked(self.path / "_lock", self.path), without_attempts(self.attempts):
             (self.path / "_manifest").mkdir(exist_ok=True)
             yield
 
     def write(self, name: str, data: bytes) -> None:
-        """Beside its place, then renamed."""
+        """Write to a temporary name beside it, then rename."""
         temporary = self.path / f"_{name}.{os.getpid()}"
         temporary.write_bytes(data)
         temporary.replace(self.path / name)
 
     def attempt(self, shard: str) -> Path:
-        """On the output's own file system, so that a rename is enough."""
+        """A folder on the output's own file system, so that a rename commits."""
         return new_attempt(self.attempts, shard)
 
     def commit(self, file: Path, name: str) -> None:
-        """Rename a file that is on the disk already, and sync the folder."""
+        """Rename a file that is already synced, and sync the folder so that the new name survives a power failure."""
         target = self.path / name
         target.parent.mkdir(exist_ok=True)
         file.replace(target)
@@ -89,6 +89,6 @@ class LocalOutput:
             os.close(descriptor)
 
     def leftovers(self) -> Iterator[str]:
-        """Folders of attempts."""
+        """A line if there are folders of attempts."""
         if any(self.attempts.glob("*")):
             yield f"{self.attempts}: left over from a run that was killed; the next run removes it"

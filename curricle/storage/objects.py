@@ -1,8 +1,8 @@
-"""Outputs in an object store: an object is there once its upload is complete, under its final name; nothing is renamed.
+"""Output in an object store: an object appears under its final name once its upload is complete; nothing is renamed.
 
-An attempt writes its files to the local disk, as everywhere, and uploads them when the shard is complete, the manifest last:
-an upload that fails is done again from the file, no connection is open while a shard is measured, and two attempts at once
-write the same bytes under the same names. What has to be known is asked for by its name: a listing may be late.
+An attempt writes its files to the local disk and uploads them when the shard is complete, the manifest last. So an upload that
+fails is repeated from the file, no connection is open while a shard is measured, and two concurrent attempts write the same
+bytes to the same names. Objects that matter are requested by name, because a listing may lag behind.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from typing import BinaryIO
 
 import xxhash
 
-from curricle.storage.files import StoreError, filesystem, naming, one_line, open_input
-from curricle.storage.local import locked, new_attempt, swept
+from curricle.storage.files import StoreError, filesystem, one_line, open_input, store_errors
+from curricle.storage.local import locked, new_attempt, without_attempts
 
-CHUNK = 16 << 20  # of a multipart upload; a file below twice as much is one request
+CHUNK = 16 << 20  # bytes per part of an upload; a file of less than two chunks is sent in one request
 ATTEMPTS = 4
-PAUSE_S = 1.0  # before the second attempt; twice as long before each further one
-OURS = ("recipe.yaml", "run.json")  # the first things that a run writes
+PAUSE_S = 1.0  # before the second attempt; doubled before each further one
+FIRST_FILES = ("recipe.yaml", "run.json")  # the first files that a run writes
 PROBE = "_tmp/begun"
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, order=True)
 class ObjectPath:
-    """An object or a prefix, with the methods of `pathlib.Path` that outputs need. StoreError if the store fails."""
+    """An object or a prefix, with the methods of `pathlib.Path` that outputs need. They raise StoreError if the store fails."""
 
     url: str
 
@@ -43,22 +43,22 @@ class ObjectPath:
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash."""
+        """The part after the last slash."""
         return self.url.rpartition("/")[2]
 
     @property
     def parent(self) -> "ObjectPath":
-        """What stands before it."""
+        """The part before the last slash."""
         return ObjectPath(self.url.rpartition("/")[0])
 
     def absolute(self) -> "ObjectPath":
-        """A URL is."""
+        """Returns self; a URL is already absolute."""
         return self
 
     def exists(self) -> bool:
-        """Whether there is an object of this name; no listing is asked."""
+        """Whether an object of this name exists, without asking for a listing."""
         try:
-            with naming(self.url):
+            with store_errors(self.url):
                 files, path = filesystem(self.url)
                 return files.info(path)["type"] == "file"
         except FileNotFoundError:
@@ -67,12 +67,12 @@ class ObjectPath:
     is_file = exists
 
     def is_dir(self) -> bool:
-        """True: a prefix need not be made."""
+        """True, because a prefix does not need to be created."""
         return True
 
     def iterdir(self) -> Iterator["ObjectPath"]:
-        """What a listing shows right under this prefix, in any order: it may be late."""
-        with naming(self.url):
+        """The entries directly under this prefix, in any order. The listing may lag behind."""
+        with store_errors(self.url):
             files, path = filesystem(self.url)
             try:
                 names = [entry.rstrip("/").rpartition("/")[2] for entry in files.ls(path, detail=False)]
@@ -81,79 +81,79 @@ class ObjectPath:
         return (self / name for name in names if name)
 
     def read_bytes(self) -> bytes:
-        """The object. FileNotFoundError if there is none."""
-        with naming(self.url):
+        """Content of the object. FileNotFoundError if it does not exist."""
+        with store_errors(self.url):
             files, path = filesystem(self.url)
             data: bytes = files.cat_file(path)
             return data
 
     def write_bytes(self, data: bytes) -> None:
-        """Put it there in one request, which the store's client repeats."""
-        with naming(self.url, absent=False):
+        """Write the object in one request, which the store's client retries."""
+        with store_errors(self.url, keep_not_found=False):
             files, path = filesystem(self.url)
             files.pipe_file(path, data)
 
     def touch(self) -> None:
-        """Make it an empty object."""
+        """Write an empty object."""
         self.write_bytes(b"")
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Take it away; most stores do not say whether it was there."""
-        with contextlib.suppress(*[FileNotFoundError] * missing_ok), naming(self.url):
+        """Delete the object; most stores do not report whether it existed."""
+        with contextlib.suppress(*[FileNotFoundError] * missing_ok), store_errors(self.url):
             files, path = filesystem(self.url)
             files.rm_file(path)
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """For reading, by ranges."""
+        """Open the object for reading, in ranges."""
         return open_input(self.url)
 
 
 @dataclass(frozen=True)
 class ObjectOutput:
-    """An output folder that is a prefix of a bucket; for the methods see `Output`."""
+    """An output folder that is a prefix in a bucket; for the methods see `Output`."""
 
     path: ObjectPath
 
     @property
     def notes(self) -> str:
-        """A prefix."""
+        """A prefix for temporary objects."""
         return (self.path / "_tmp/notes").url
 
     @property
     def spool(self) -> Path:
-        """The folder of this machine where its attempts write, the same for all processes of a user."""
+        """The local folder where attempts write. It is the same for all processes of a user."""
         name = xxhash.xxh3_64_hexdigest(self.path.url.encode())
         return Path(tempfile.gettempdir()) / f"curricle-{os.getuid()}-{name}"
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """A lock on this machine alone: runs on two write the same bytes if their recipe is the same."""
-        if not self._is_ours() and any(entry.name != "_tmp" for entry in self.path.iterdir()):
+        """Lock the output on this machine only: runs of one recipe on two machines write the same bytes."""
+        if not self._was_written_by_a_run() and any(entry.name != "_tmp" for entry in self.path.iterdir()):
             raise StoreError(f"{self.path}: not empty, and not an output of curricle")
         self.spool.mkdir(exist_ok=True)
-        with locked(self.spool / "_lock", self.path), swept(self.spool / "_tmp"):
-            (self.path / PROBE).touch()  # an output that cannot be written is known before anything starts
-            self._sweep()
+        with locked(self.spool / "_lock", self.path), without_attempts(self.spool / "_tmp"):
+            (self.path / PROBE).touch()  # fails here, before anything starts, if the output cannot be written
+            self._remove_leftovers()
             try:
                 yield
             finally:
-                with contextlib.suppress(StoreError):  # what went wrong before is the cause
-                    self._sweep()
+                with contextlib.suppress(StoreError):  # keep the error that ended the run
+                    self._remove_leftovers()
 
     def write(self, name: str, data: bytes) -> None:
-        """One request."""
+        """Write the object in one request."""
         (self.path / name).write_bytes(data)
 
     def attempt(self, shard: str) -> Path:
-        """In the spool."""
+        """A folder in the spool."""
         return new_attempt(self.spool / "_tmp", shard)
 
     def commit(self, file: Path, name: str) -> None:
-        """Upload, and again from the start if that fails; then the local file goes."""
+        """Upload the file, from the start again if that fails, and remove the local file."""
         url = (self.path / name).url
         for attempt in range(ATTEMPTS):
             try:
-                with naming(url, absent=False):
+                with store_errors(url, keep_not_found=False):
                     files, path = filesystem(url)
                     files.put_file(str(file), path, chunksize=CHUNK)
                 break
@@ -165,50 +165,50 @@ class ObjectOutput:
         file.unlink()
 
     def leftovers(self) -> Iterator[str]:
-        """Uploads that were begun and neither completed nor aborted: stored, paid for, and in no listing of objects."""
+        """Uploads that were started and neither completed nor aborted. They cost storage and appear in no listing of objects."""
         for url, _ in _uploads(self.path.url):
             yield f"{url}: an unfinished upload, left over from a run that was killed; the next run removes it"
 
-    def _is_ours(self) -> bool:
-        for name in OURS:
+    def _was_written_by_a_run(self) -> bool:
+        for name in FIRST_FILES:
             with contextlib.suppress(FileNotFoundError):
                 return bool((self.path / name).read_bytes())
         return False
 
-    def _sweep(self) -> None:
+    def _remove_leftovers(self) -> None:
         (self.path / PROBE).unlink(missing_ok=True)
-        self._sweep_notes()
+        self._remove_notes()
         try:
             for url, upload in _uploads(self.path.url):
                 _abort(url, upload)
-        except StoreError as error:  # a right of its own, and what is left over harms no run
+        except StoreError as error:  # it needs a permission of its own, and leftovers do not disturb a run
             logger.warning("unfinished uploads of earlier runs may be left: %s", one_line(error))
 
-    def _sweep_notes(self) -> None:
-        with contextlib.suppress(FileNotFoundError), naming(self.notes):
+    def _remove_notes(self) -> None:
+        with contextlib.suppress(FileNotFoundError), store_errors(self.notes):
             files, path = filesystem(self.notes)
             files.rm(path, recursive=True)
 
 
 def _uploads(url: str) -> Iterator[tuple[str, str]]:
-    """URL and id of each unfinished upload under a prefix. Google's end by themselves after a week, and cannot be listed."""
-    with naming(url, absent=False):
+    """URL and id of each unfinished upload under a prefix. Google's expire after a week and cannot be listed."""
+    with store_errors(url, keep_not_found=False):
         files, path = filesystem(url)
         if not hasattr(files, "call_s3"):
             return
         bucket, prefix, _ = files.split_path(f"{path}/")
-        at: dict[str, str] = {}
+        marker: dict[str, str] = {}
         while True:
-            page = files.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **at)
+            page = files.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **marker)
             for upload in page.get("Uploads") or ():
                 yield f"{url.partition('://')[0]}://{bucket}/{upload['Key']}", upload["UploadId"]
             if not page.get("IsTruncated"):
                 return
-            at = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+            marker = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
 def _abort(url: str, upload: str) -> None:
-    with contextlib.suppress(FileNotFoundError), naming(url):  # completed or aborted since
+    with contextlib.suppress(FileNotFoundError), store_errors(url):  # completed or aborted in the meantime
         files, path = filesystem(url)
         bucket, key, _ = files.split_path(path)
         files.call_s3("abort_multipart_upload", Bucket=bucket, Key=key, UploadId=upload)

@@ -1,4 +1,4 @@
-"""An output folder, wherever it is: what a run and its workers do with it."""
+"""An output folder, local or remote: the operations that a run and its workers need."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -9,42 +9,45 @@ from curricle.storage.files import is_remote
 from curricle.storage.local import LocalOutput
 from curricle.storage.objects import ObjectOutput, ObjectPath
 
-Place = Path | ObjectPath
-"""A file or folder that can be listed and read."""
+OutputPath = Path | ObjectPath
+"""A file or folder that can be listed, read and written."""
 
 
 class Output(Protocol):
-    """A folder that takes whole files only. Errors of the disk or the store are OSErrors."""
+    """A folder in which only complete files appear. Errors of the disk or the store are OSErrors."""
 
     @property
-    def path(self) -> Place:
+    def path(self) -> OutputPath:
         """The folder."""
 
     @property
     def notes(self) -> str:
-        """A folder, or a URL, for what workers note while a run goes on; swept before and after."""
+        """A folder or URL where workers record their attempts during a run. It is removed before and after."""
 
     def hold(self) -> AbstractContextManager[None]:
-        """For one run: see that the folder is empty or ours, and sweep what killed attempts left, before and after."""
+        """Hold the folder for one run. It must be empty or the output of a run.
+
+        Files that killed attempts left behind are removed before and after.
+        """
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a small file in its place, over an older one."""
+        """Write a small file, replacing an older one."""
 
     def attempt(self, shard: str) -> Path:
-        """A new local folder for the files of one attempt at a shard."""
+        """Create a local folder for the files of one attempt at a shard."""
 
     def commit(self, file: Path, name: str) -> None:
-        """Move a complete local file to its place; it is there whole or not at all, over an older one."""
+        """Move a complete local file to its final name, atomically, replacing an older one."""
 
     def leftovers(self) -> Iterator[str]:
-        """A line for what killed attempts left."""
+        """A line for each thing that killed attempts left behind."""
 
 
-def place(output: str) -> Place:
-    """A local path as an absolute one, or a URL."""
+def parse_output(output: str) -> OutputPath:
+    """Parse a URL, or a local path, which becomes absolute."""
     return ObjectPath(output.rstrip("/")) if is_remote(output) else Path(output).absolute()
 
 
-def output_at(path: Place) -> Output:
-    """The output folder there."""
+def output_at(path: OutputPath) -> Output:
+    """The output folder at a path."""
     return ObjectOutput(path) if isinstance(path, ObjectPath) else LocalOutput(path)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear complete or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,14 +8,15 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it is synced and takes `path`'s place when the block ends well, and is removed when
-    it does not.
+    """Give a temporary path in the same folder. If the block succeeds, the file is synced and renamed to `path`.
+
+    If the block fails, the temporary file is removed.
     """
-    part = path.with_name(f".{path.name}.{os.urandom(6).hex()}.part")  # no two writers share one, on whichever machines
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.part")  # unique across machines
     try:
-        yield part
-        with part.open("rb") as file:
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        temporary.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

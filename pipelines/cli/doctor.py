@@ -7,14 +7,14 @@ import click
 from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
-    from curricle.storage.output import Place
+    from curricle.storage.output import OutputPath
 
 
 @click.command()
 @click.option("--runner", required=True, help="PrismRunner, SparkRunner, FlinkRunner or DataflowRunner.")
 @click.option("--output", type=OutputFolder(), help="Also see whether this folder can be written.")
 @click.option("--get", is_flag=True, help="First get what is missing into the cache: Prism, or the job server's jars.")
-def command(runner: str, output: "Place | None", get: bool) -> None:
+def command(runner: str, output: "OutputPath | None", get: bool) -> None:
     """Look for what a runner needs here; exit code 1 and the command that mends it for each thing that is missing."""
     from curricle.pipelines.engines.doctor import examine
     from curricle.pipelines.engines.flags import check_runner
@@ -25,5 +25,5 @@ def command(runner: str, output: "Place | None", get: bool) -> None:
         get_prism() if name == "PrismRunner" else get_jars(name)
     findings = list(examine(name, output))
     for finding in findings:
-        click.echo(f"{'ok' if finding.well else 'MISSING'}\t{finding.what}" + (f"\t-> {finding.mend}" if finding.mend else ""))
-    sys.exit(0 if all(finding.well for finding in findings) else 1)
+        click.echo(f"{'ok' if finding.ok else 'MISSING'}\t{finding.what}" + (f"\t-> {finding.fix}" if finding.fix else ""))
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)

@@ -40,7 +40,7 @@ def command(
             bounds = rule.model_dump(by_alias=True, exclude={"name", "column", "source"}, exclude_none=True)
             click.echo(f"    {rule.name}: {rule.column} " + " ".join(f"{key}={value}" for key, value in bounds.items()))
     click.echo("\nmade by")
-    for key, sha in plan.parts.items():
+    for key, sha in plan.fingerprint_inputs.items():
         click.echo(f"  {key}: {sha[:12]}")
     click.echo(f"\nshards: {len(plan.shards)}, {sum(shard.size for shard in plan.shards) / 1e6:.1f} MB")
     for shard in plan.shards:
@@ -70,8 +70,8 @@ def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: i
         click.echo(f"  {number}. {', '.join(stage.labels)}")
         if stage.inside:
             click.echo(f"     in one process: {', '.join(stage.inside)}")
-        if stage.gives:
-            click.echo(f"     over a shuffle: {stage.gives}")
+        if stage.output:
+            click.echo(f"     over a shuffle: {stage.output}")
     if given.get("dry_run"):
         check_dataflow(flags)
         options = PipelineOptions([f"--runner={name}", *(setting.flag for setting in ours), *flags])

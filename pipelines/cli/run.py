@@ -10,7 +10,7 @@ from curricle.pipelines.cli.folders import OutputFolder
 if TYPE_CHECKING:
     from curricle.pipelines.execute.run import Launcher
 
-    from curricle.storage.output import Place
+    from curricle.storage.output import OutputPath
 
 inputs = click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
 settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
@@ -53,7 +53,7 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
 def command(
     recipe: str,
     inputs: tuple[str, ...],
-    output: "Place",
+    output: "OutputPath",
     workers: int,
     settings: tuple[str, ...],
     runner: str,
@@ -71,7 +71,7 @@ def command(
 def execute(
     recipe: str,
     inputs: tuple[str, ...],
-    output: "Place",
+    output: "OutputPath",
     workers: int,
     settings: tuple[str, ...],
     quiet: bool,

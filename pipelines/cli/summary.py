@@ -5,10 +5,10 @@ from curricle.pipelines.plan.run_plan import Plan
 from rich.console import Console
 from rich.table import Table
 
-from curricle.storage.output import Place
+from curricle.storage.output import OutputPath
 
 
-def print_summary(plan: Plan, result: RunResult, output: Place, console: Console | None = None) -> None:
+def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Console | None = None) -> None:
     """Documents in, kept, rejected by each reason, dead letters, speed by stage, and what to do next; to stdout."""
     console = console or Console(highlight=False, soft_wrap=True)
     totals = result.totals

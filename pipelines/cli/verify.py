@@ -7,12 +7,12 @@ import click
 from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
-    from curricle.storage.output import Place
+    from curricle.storage.output import OutputPath
 
 
 @click.command()
 @click.argument("output", type=OutputFolder(exists=True, file_okay=False))
-def command(output: "Place") -> None:
+def command(output: "OutputPath") -> None:
     """Re-hash and re-count OUTPUT; exit code 1 and one line for everything that is wrong."""
     from curricle.pipelines.output.manifest import read_manifests, total
     from curricle.pipelines.output.verify import verify

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 from curricle.pipelines.curriculum.tokens import Counter, load_counter, text_bytes
-from curricle.pipelines.execute.events import Report
+from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import Tokens
 
 from curricle.storage.whole_file import whole_file
@@ -52,7 +52,7 @@ class MeasureTask:
         return hash(self.path)
 
 
-def measure_file(task: MeasureTask, report: Report) -> None:
+def measure_file(task: MeasureTask, report: ReportProgress) -> None:
     """Write one row of MEASURES for each row of the file, as .npy, whole or not at all."""
     count, _ = load_counter(task.tokens)
     parts = [np.empty(0, MEASURES)]

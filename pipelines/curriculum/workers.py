@@ -9,15 +9,15 @@ import apache_beam as beam
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.engines.job import Engine, Job
 from curricle.pipelines.engines.rounds import Committing
-from curricle.pipelines.execute.attempt_log import Attempts, fail
-from curricle.pipelines.execute.events import Failed, Report
+from curricle.pipelines.execute.attempt_log import Attempts, record_failure
+from curricle.pipelines.execute.events import Failed, ReportProgress
 from curricle.pipelines.execute.fork_server import run_tasks
-from curricle.pipelines.execute.graph import Away, spread
+from curricle.pipelines.execute.graph import RemoteExecution, distribute
 from curricle.pipelines.execute.progress_display import show_progress
 
-from curricle.storage.output import Place
+from curricle.storage.output import OutputPath
 
-Work = Callable[[Any, Report], None]
+Work = Callable[[Any, ReportProgress], None]
 
 
 class Workers(Protocol):
@@ -54,28 +54,29 @@ class EngineWorkers:
     quiet: bool = False
 
     def run(self, tasks: Sequence[Committing], work: Work) -> None:
-        """One job; the error names the first task that was set aside."""
+        """One job; the error names the first task that failed."""
         left = [task for task in tasks if not task.commit.exists()]
         if not left:
             return
         notes = f"{left[0].commit.parent}/_attempts"
         shutil.rmtree(notes, ignore_errors=True)
 
-        def build(pipeline: beam.Pipeline, tasks: Sequence[Committing], attempts: Attempts, alone: bool) -> None:
-            _ = spread(pipeline, tasks, Away(attempts, _commit, alone)) | "Work" >> beam.ParDo(_Do(work))
+        def build(pipeline: beam.Pipeline, tasks: Sequence[Committing], attempts: Attempts, one_at_a_time: bool) -> None:
+            remote = RemoteExecution(attempts, _commit, one_at_a_time)
+            _ = distribute(pipeline, tasks, remote) | "Work" >> beam.ParDo(_Do(work))
 
         try:
             with show_progress(left, quiet=self.quiet) as on_event:
                 ended = self.engine.run(Job(left, build, notes), on_event)
         finally:
             shutil.rmtree(notes, ignore_errors=True)
-        for task, cause in ended.set_aside.items():
+        for task, cause in ended.failed.items():
             raise CurriculumError(f"{task.name}: {cause}")
         if ended.cause:
-            raise CurriculumError(f"{ended.left} of {len(left)} files were not done: {ended.cause}")
+            raise CurriculumError(f"{ended.pending} of {len(left)} files were not done: {ended.cause}")
 
 
-def _commit(task: Committing) -> Place:
+def _commit(task: Committing) -> OutputPath:
     return task.commit
 
 
@@ -87,6 +88,6 @@ class _Do(beam.DoFn):
         try:
             self.work(task, lambda *_: None)
         except Exception as error:
-            fail(task.name, error)
+            record_failure(task.name, error)
             return
         yield task.name

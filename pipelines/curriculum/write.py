@@ -21,7 +21,7 @@ from curricle.pipelines.curriculum.documents import ADDED
 from curricle.pipelines.curriculum.formats import FORMATS
 from curricle.pipelines.curriculum.measure import BATCH
 from curricle.pipelines.curriculum.place import OutputFile, Places
-from curricle.pipelines.execute.events import Report
+from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
 
 from curricle.storage.whole_file import whole_file
@@ -70,7 +70,7 @@ class RouteTask:
         return hash(self.path)
 
 
-def route(task: RouteTask, report: Report) -> None:
+def route(task: RouteTask, report: ReportProgress) -> None:
     """Write the fragments of one input file, and their index: output file -> numbers of batches."""
     schema = pa.unify_schemas([task.schema, ADDED, pa.schema([(PLACE, pa.int32())])])
     index: dict[int, list[int]] = {}
@@ -167,7 +167,7 @@ class AssembleTask:
         return hash(self.file)
 
 
-def assemble(task: AssembleTask, report: Report) -> None:
+def assemble(task: AssembleTask, report: ReportProgress) -> None:
     """Bring the rows of one output file together in their order, write it, then its record."""
     schema = pa.unify_schemas([task.schema, ADDED])
     pieces = [schema.append(pa.field(PLACE, pa.int32())).empty_table()]

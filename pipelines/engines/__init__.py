@@ -1,1 +1,1 @@
-"""What other engines than our own pool need: their flags, programs, workers, and what can be missing."""
+"""Running on Spark, Flink, Prism and Dataflow: flags, programs, workers, and checks of what an engine needs."""

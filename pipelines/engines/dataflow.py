@@ -1,4 +1,4 @@
-"""What a job on Dataflow needs, checked before anything starts. No job was run there: see docs/deploy.md for what was checked."""
+"""Checks what a job on Dataflow needs before anything starts. No job was run there; docs/deploy.md says what was checked."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -14,32 +14,32 @@ NEEDED = {
     "temp_location": "--temp_location=gs://BUCKET/FOLDER",
 }
 PACKAGES = ("sdk_container_image", "setup_file", "extra_packages", "requirements_file")
-"""Flags that bring our package to the workers."""
+"""Flags that install this package on the workers. At least one is required."""
 
 SCHEME = "gs://"
-SHORTEST = 3  # characters of a bucket's name: for a shorter one Beam tries for two minutes to make a bucket of its own
+MIN_BUCKET_CHARS = 3  # with a shorter bucket name Beam tries for two minutes to create a bucket of its own
 
 
 def check_output(runner: str, output: str) -> None:
-    """RunnerError for a local folder, which machines in the cloud cannot write."""
+    """Raise RunnerError if a Dataflow job would write to a local folder."""
     if runner == "DataflowRunner" and "://" not in output:
         raise RunnerError(f"DataflowRunner: its workers cannot write the local folder {output}: name gs://BUCKET/FOLDER")
 
 
 def missing_extra() -> str | None:
-    """The command that installs what DataflowRunner needs; None if it is there."""
+    """The command that installs what DataflowRunner needs; None if it is installed."""
     return None if find_spec("apitools") else "pip install 'curricle[gcp]'"
 
 
 def check_dataflow(flags: Sequence[str]) -> None:
-    """RunnerError for the first flag or package that is missing or wrong."""
+    """Raise RunnerError for the first flag or package that is missing or wrong."""
     given = parse_flags("DataflowRunner", flags)
     for name, example in NEEDED.items():
         if not given.get(name):
             raise RunnerError(f"DataflowRunner needs {example}, after `--`")
     for name in ("temp_location", "staging_location"):
         bucket, _, _ = str(given.get(name, "")).removeprefix(SCHEME).partition("/")
-        if name in given and (not given[name].startswith(SCHEME) or len(bucket) < SHORTEST):
+        if name in given and (not given[name].startswith(SCHEME) or len(bucket) < MIN_BUCKET_CHARS):
             raise RunnerError(f"DataflowRunner flag --{name}={given[name]}: not gs://BUCKET/FOLDER")
     if not any(given.get(name) for name in PACKAGES):
         raise RunnerError(
@@ -51,15 +51,15 @@ def check_dataflow(flags: Sequence[str]) -> None:
 
 
 def dry_run(make: Callable[[], beam.Pipeline]) -> str:
-    """Have Beam make the job of a pipeline with the option `--dry_run=True`, without Google's cloud: what is in it, in a line.
+    """Let Beam create the job of a pipeline that has the option `--dry_run=True`, without contacting Google Cloud.
 
-    RunnerError for what Beam refuses.
+    Returns one line about the job. Raises RunnerError if Beam rejects it.
     """
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
         pipeline = make()
         pipeline.run()
-    except Exception as error:  # its clients have their own kinds
+    except Exception as error:  # Google's clients have their own exception types
         raise RunnerError(f"DataflowRunner: {one_line(error)}") from error
     proto = pipeline.runner.proto_pipeline
     images = {_image(environment.payload) for environment in proto.components.environments.values()} - {""}

@@ -1,4 +1,4 @@
-"""What an engine needs on this machine, looked at one by one; each line ends with the command that mends it."""
+"""Checks one by one what an engine needs on this machine. Each finding names the command that fixes it."""
 
 import os
 import platform
@@ -18,20 +18,20 @@ from curricle.pipelines.plan.fingerprint import code_folders, code_sha256
 
 from curricle.storage.files import StoreError
 from curricle.storage.objects import ObjectPath
-from curricle.storage.output import Place
+from curricle.storage.output import OutputPath
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
-    well: bool
+    ok: bool
     what: str
-    mend: str = ""  # command or act; empty if all is well
+    fix: str = ""  # a command or an action; empty if nothing is wrong
 
 
-def examine(runner: Runner, output: Place | None) -> Iterator[Finding]:
-    """Programs, worker, code, model cache, and write access to `output` if one is named."""
+def examine(runner: Runner, output: OutputPath | None) -> Iterator[Finding]:
+    """Check programs, worker, code, model cache and, if `output` is given, write access to it."""
     if runner == "PrismRunner":
         yield from _prism()
     elif runner == "DataflowRunner":
@@ -46,9 +46,9 @@ def examine(runner: Runner, output: Place | None) -> Iterator[Finding]:
     yield _finding(
         len(folders) == 1, f"{where}; the workers must have the same", "unset PYTHONPATH and pip install curricle again"
     )
-    there = len(cached_models())
+    count = len(cached_models())
     yield Finding(
-        True, f"model cache: {model_cache()}, {there} models; on a cluster it must lie at the same path on every machine"
+        True, f"model cache: {model_cache()}, {count} models; on a cluster it must lie at the same path on every machine"
     )
     if isinstance(output, Path) and runner == "DataflowRunner":
         yield Finding(False, f"output: {output}, a local folder", "--output gs://BUCKET/FOLDER")
@@ -57,10 +57,10 @@ def examine(runner: Runner, output: Place | None) -> Iterator[Finding]:
 
 
 def _prism() -> Iterator[Finding]:
-    there, path = prism_path().exists(), prism_path()
-    if not there:
+    path = prism_path()
+    if not path.exists():
         yield _finding(shutil.which("go") is not None, "Go, to build Prism once", "install Go from https://go.dev/dl")
-    yield _finding(there, f"Prism {versions.PRISM}: {path}", "curricle doctor --runner PrismRunner --get")
+    yield _finding(path.exists(), f"Prism {versions.PRISM}: {path}", "curricle doctor --runner PrismRunner --get")
 
 
 def _dataflow() -> Iterator[Finding]:
@@ -89,13 +89,13 @@ def _java(runner: Runner) -> Iterator[Finding]:
     )
 
 
-def _output(output: Place) -> Finding:
+def _output(output: OutputPath) -> Finding:
     if isinstance(output, ObjectPath):
         return _prefix(output)
-    folder = next(place for place in (output, *output.parents) if place.exists())
-    well = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    folder = next(path for path in (output, *output.parents) if path.exists())
+    writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     return _finding(
-        well, f"output: {output}; on a cluster every machine must see this path", f"chmod u+rwx {folder}, or another --output"
+        writable, f"output: {output}; on a cluster every machine must see this path", f"chmod u+rwx {folder}, or another --output"
     )
 
 
@@ -109,5 +109,5 @@ def _prefix(output: ObjectPath) -> Finding:
     return Finding(True, f"output: {output}; on a cluster every worker needs the same credentials")
 
 
-def _finding(well: bool, what: str, mend: str) -> Finding:
-    return Finding(well, what, "" if well else mend)
+def _finding(ok: bool, what: str, fix: str) -> Finding:
+    return Finding(ok, what, "" if ok else fix)

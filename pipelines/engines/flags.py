@@ -1,7 +1,7 @@
-"""Runners and their flags, checked before anything starts.
+"""Checks runners and their flags before anything starts.
 
-Beam itself only warns about a flag that it does not know, and runs without it; and with no runner, or "DirectRunner", it
-picks an engine by what it can download.
+Beam itself only warns about an unknown flag and runs without it. With no runner, or with "DirectRunner", it picks an engine by
+what it can download.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ REFUSED = {
     "PortableRunner": "name the engine behind it, and give its flag --job_endpoint",
 }
 
-OURS = ("runner", "streaming", "no_streaming")
-"""Options that are not the user's to give after `--`."""
+RESERVED = ("runner", "streaming", "no_streaming")
+"""Options that cannot be given after `--`."""
 
-OWN = {
+RUNNER_OF = {
     "FlinkRunnerOptions": "FlinkRunner",
     "SparkRunnerOptions": "SparkRunner",
     "PrismRunnerOptions": "PrismRunner",
     "GoogleCloudOptions": "DataflowRunner",
 }
-"""Options that mean something to one runner only, by Beam's class."""
+"""Beam's classes of options that only one runner uses."""
 
-NONE = ("DirectOptions", "KafkaStreamsRunnerOptions", "StreamingOptions", "TestDataflowOptions", "TestOptions", "TypeOptions")
-"""Options that mean nothing to these runners, or are ours to set."""
+UNUSED = ("DirectOptions", "KafkaStreamsRunnerOptions", "StreamingOptions", "TestDataflowOptions", "TestOptions", "TypeOptions")
+"""Beam's classes of options that have no effect on these runners, or that curricle sets itself."""
 
 JAVA_OPTIONS = {
     "SparkRunner": {
@@ -54,14 +54,14 @@ JAVA_OPTIONS = {
         "object_reuse": "store_true",
     },
 }
-"""Name and action of the job server's options (DescribePipelineOptions) that a batch job can use and Python's do not have."""
+"""Name and action of the job server's options (DescribePipelineOptions) that a batch job can use and Python's Beam lacks."""
 
 TRIAL = {"DataflowRunner": {"dry_run": "store"}}
-"""Of Beam's options for tests, those that a user can use: with `curricle plan`."""
+"""Beam's test options that a user can give to `curricle plan`."""
 
 
 class RunnerError(ValueError):
-    """A runner or flag that cannot be used, or something that an engine needs and is not there: one line."""
+    """A runner or flag that cannot be used, or a missing program or package. The message is one line."""
 
 
 class _Parser(pipeline_options._BeamArgumentParser):
@@ -70,7 +70,7 @@ class _Parser(pipeline_options._BeamArgumentParser):
 
 
 def check_runner(name: str) -> Runner:
-    """`name` itself; RunnerError for one that is refused or unknown."""
+    """Return `name`. RunnerError if the runner is unknown or rejected."""
     if reason := REFUSED.get(name):
         raise RunnerError(f"--runner {name} is refused: {reason}")
     for runner in RUNNERS:
@@ -80,28 +80,28 @@ def check_runner(name: str) -> Runner:
 
 
 def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
-    """Values of the options that `flags` give, by name; RunnerError for an unknown one or a value of the wrong type."""
+    """Values of the options in `flags`, by name. RunnerError for an unknown option or a value of the wrong type."""
     kinds: dict[str, Any] = vars(pipeline_options)
     parser = _Parser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
     elsewhere: dict[str, str] = {}
     for name, kind in kinds.items():
-        if not _is_options(kind) or name in NONE:
+        if not _is_options(kind) or name in UNUSED:
             continue
-        if (owner := OWN.get(name, runner)) == runner:
+        if (owner := RUNNER_OF.get(name, runner)) == runner:
             kind._add_argparse_args(parser)
         else:
-            there = _Parser(add_help=False)
-            kind._add_argparse_args(there)
-            elsewhere |= dict.fromkeys(_names(there), owner)
+            others = _Parser(add_help=False)
+            kind._add_argparse_args(others)
+            elsewhere |= dict.fromkeys(_names(others), owner)
     for name, action in (JAVA_OPTIONS.get(runner, {}) | TRIAL.get(runner, {})).items():
         parser.add_argument(f"--{name}", dest=name, action=action)
-    known = _names(parser) - {f"--{name}" for name in OURS}
+    known = _names(parser) - {f"--{name}" for name in RESERVED}
     for flag in flags:
         name = flag.partition("=")[0]
         if flag.startswith("-") and name not in known:
-            why = f"it is one of {elsewhere[name]}" if name in elsewhere else f"no such flag{_near(name, known)}"
+            why = f"it is one of {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
             raise RunnerError(f"{runner} flag {name}: {why}")
-    for option in parser._actions:  # what is given, without the defaults
+    for option in parser._actions:  # only what is given, without the defaults
         option.default = None
     values, rest = parser.parse_known_args(list(flags))
     if rest:
@@ -110,7 +110,7 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
 
 
 def check_master(given: dict[str, Any]) -> None:
-    """RunnerError for a manager of Spark clusters that the job server from Maven Central has no classes for."""
+    """Raise RunnerError for a Spark cluster manager that the job server from Maven Central does not support."""
     master = str(given.get("spark_master_url", ""))
     if master.startswith(("yarn", "k8s:")) and not ({"job_endpoint", "spark_job_server_jar"} & given.keys()):
         raise RunnerError(
@@ -127,6 +127,6 @@ def _names(parser: _Parser) -> set[str]:
     return {option for action in parser._actions for option in action.option_strings}
 
 
-def _near(name: str, known: set[str]) -> str:
+def _suggestion(name: str, known: set[str]) -> str:
     hint = did_you_mean(name, known)
-    return hint if hint.startswith(";") else ""  # and not the list of all 200
+    return hint if hint.startswith(";") else ""  # not the list of all 200 flags

@@ -1,7 +1,7 @@
-"""The graph as an engine will run it, by Beam's own fusion, looked at before anything starts.
+"""Checks the graph as an engine will run it, after Beam's own fusion, before anything starts.
 
-A PCollection whose type Beam does not know is pickled, and a text that crosses a shuffle is copied four times: neither shows in
-a small run.
+A PCollection whose type Beam does not know is pickled, and text that crosses a shuffle is copied four times. Neither shows in a
+small run.
 """
 
 import re
@@ -15,7 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
 from curricle.pipelines.execute.attempt_log import Attempts
 from curricle.pipelines.execute.batch_coder import RecordBatchCoder
-from curricle.pipelines.execute.graph import SPREAD, away_of, build
+from curricle.pipelines.execute.graph import SPREAD, build, remote_execution
 from curricle.pipelines.output.write import Sink
 from curricle.pipelines.plan.run_plan import Plan
 
@@ -25,28 +25,28 @@ SOURCE, SINK = "beam:runner:source:v1", "beam:runner:sink:v1"  # ends of a fused
 
 
 class GraphError(ValueError):
-    """A graph that would pickle batches or shuffle text: one line."""
+    """A graph that would pickle batches or shuffle text. The message is one line."""
 
 
 @dataclass(frozen=True)
 class Fused:
-    """What runs in one process without a coder between."""
+    """Transforms that run in one process, without encoding between them."""
 
     labels: tuple[str, ...]  # our transforms, in order
-    inside: tuple[str, ...]  # coders from the reader on, not used while it stays in one process
-    gives: str | None  # coder over the shuffle behind it; None at the end
+    inside: tuple[str, ...]  # coders from the reader on; not used while batches stay in one process
+    output: str | None  # coder of the shuffle after it; None at the end
 
 
 def plan_pipeline(plan: Plan, options: PipelineOptions) -> beam.Pipeline:
-    """That of an engine's first job, without an output."""
+    """The pipeline of an engine's first job, without an output."""
     pipeline = beam.Pipeline(options=options)
     sink = Sink(output="", schemas=plan.schemas, fingerprint=plan.fingerprint)
-    build(pipeline, plan.shards, plan.recipe.read, plan.steps, sink, away_of(sink, Attempts("", 1), alone=False))
+    build(pipeline, plan.shards, plan.recipe.read, plan.steps, sink, remote_execution(sink, Attempts("", 1), one_at_a_time=False))
     return pipeline
 
 
 def fused_stages(pipeline: beam.Pipeline) -> list[Fused]:
-    """Stages of the pipeline; GraphError if batches are pickled or cross a shuffle."""
+    """The fused stages of the pipeline. GraphError if batches are pickled or cross a shuffle."""
     proto = pipeline.to_runner_api(default_environment=environments.EmbeddedPythonEnvironment.default())
     _check_types(proto)
     components, stages = FnApiRunner().create_stages(proto)

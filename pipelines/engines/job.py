@@ -1,6 +1,6 @@
-"""Jobs of a Beam engine for a list of tasks. Each task ends in a file that commits it: what is done is read from those files.
+"""Runs the jobs of a Beam engine for a list of tasks. Each task ends with a file that commits it; these files say what is done.
 
-Which tasks a job gets, and how often: `pipelines.engines.rounds`.
+`pipelines.engines.rounds` decides which tasks a job gets, and how often.
 """
 
 import contextlib
@@ -20,45 +20,48 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from curricle.pipelines.engines.dataflow import check_dataflow
 from curricle.pipelines.engines.flags import Runner, RunnerError, check_master, parse_flags
 from curricle.pipelines.engines.programs import server_command
-from curricle.pipelines.engines.rounds import Rounds, Stopped, T, Watch
+from curricle.pipelines.engines.rounds import CommitWatch, Rounds, Stopped, T
 from curricle.pipelines.engines.server import free_port, job_server
 from curricle.pipelines.engines.settings import settings
-from curricle.pipelines.execute.attempt_log import BEAT_S, Attempts
+from curricle.pipelines.execute.attempt_log import HEARTBEAT_S, Attempts
 from curricle.pipelines.execute.events import Event, Failed
 
 POLL_S = 0.5
-LOST_S = 30.0  # an engine that notices that a worker is gone has another one by then; Prism does not always notice
-SHOWN = 8  # names in a line
-START_S = 300.0  # without a sign of a worker: a cluster's first one took 25 s
-CLOUD_START_S = 1800.0  # where machines are started for the job, and fetch an image
-STALL_S = 3600.0  # without a commit, or processor time used by any worker: a batch under a slow endpoint may take as long
+LOST_S = 30.0  # by then an engine has replaced a dead worker; Prism does not always notice the death
+SHOWN = 8  # names in a message
+START_S = 300.0  # limit for the first worker to start; on a cluster it took 25 s
+CLOUD_START_S = 1800.0  # the same limit if machines are started for the job and download an image
+STALL_S = 3600.0  # limit without a commit or a busy worker; a batch with a slow endpoint may take that long
 
 Build = Callable[[beam.Pipeline, Sequence[T], Attempts, bool], object]
-"""Wires tasks into a pipeline, with the notes that its workers make; the last argument: one task after the other."""
+"""Wires tasks into a pipeline. The last argument says whether they run one at a time."""
 
 
 @dataclass(frozen=True)
 class Job(Generic[T]):
-    """What is to be done, how it is wired, and the folder (or URL) for the notes of the workers, empty or not there yet."""
+    """The tasks, how they are wired into a pipeline, and an empty or new folder (or URL) for the records of attempts."""
 
     tasks: Sequence[T]
     build: Build[T]
     notes: str
-    models: bool = False  # whether the work loads any
+    models: bool = False  # whether the work loads models
 
 
 @dataclass(frozen=True)
 class Ended(Generic[T]):
-    """What is not done: tasks that were set aside, and how many were left where it was stopped before, and why."""
+    """The tasks that were not done."""
 
-    set_aside: dict[T, str]
-    left: int = 0
-    cause: str | None = None
+    failed: dict[T, str]  # with the cause
+    pending: int = 0  # number of tasks that remain because the run was stopped
+    cause: str | None = None  # why it was stopped
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A runner, its engine's own flags, and how many workers an engine on this machine gets. RunnerError for an unknown flag."""
+    """A runner, the flags of its engine, and the number of workers of an engine on this machine.
+
+    Raises RunnerError for an unknown flag.
+    """
 
     runner: Runner
     flags: tuple[str, ...]
@@ -76,36 +79,36 @@ class Engine:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Seconds without a sign of a worker before the first one, and after it, until the run is ended."""
+        """Limits in seconds, after which the run is stopped: until the first worker starts, and then without progress."""
         return CLOUD_START_S if self.runner == "DataflowRunner" else START_S, self.stall_s
 
     def run(self, job: Job[T], on_event: Callable[[Event[Any, Any]], None]) -> Ended[T]:
-        """Do all tasks that can be done. The causes are one line; that of a stopped run names the engine's log."""
+        """Run all tasks. Each cause is one line; the cause of a stopped run names the engine's log."""
         given = parse_flags(self.runner, self.flags)
         ours = settings(self.runner, given, shards=len(job.tasks), models=job.models, workers=self.workers)
         flags = [f"--runner={self.runner}", *(setting.flag for setting in ours), *self.flags]
-        folder = Path(tempfile.mkdtemp(prefix="curricle-"))  # kept where the log in it is of use
+        folder = Path(tempfile.mkdtemp(prefix="curricle-"))  # kept if something failed, for the log in it
         log = folder / f"{self.runner}.log"
         port = free_port()
         command = server_command(self.runner, parse_flags(self.runner, flags[1:]), port, folder)
         where = f" (log: {log})" if command else ""
-        rounds = Rounds(Watch(job.tasks, on_event), job.notes, min(BEAT_S, self.stall_s / 4))
+        rounds = Rounds(CommitWatch(job.tasks, on_event), job.notes, min(HEARTBEAT_S, self.stall_s / 4))
         cause: str | None = None
         with job_server(command, port, log) if command else contextlib.nullcontext(None) as endpoint:
             connect = [f"--job_endpoint={endpoint}"] if endpoint else []
             try:
                 while (todo := rounds.next()) is not None:
-                    with _no_traces():
-                        rounds.failed = _submit([*flags, *connect], job.build, *todo, rounds.watch, self.bounds)
+                    with _quiet_beam():
+                        rounds.failure = _submit([*flags, *connect], job.build, *todo, rounds.watch, self.bounds)
             except Stopped as stopped:
                 cause = f"{stopped}{where}"
-        set_aside = rounds.set_aside(where)
-        for task, why in set_aside.items():
+        failed = rounds.failed_tasks(where)
+        for task, why in failed.items():
             on_event(Failed(task, why, ""))
-        if cause is None and not set_aside:
+        if cause is None and not failed:
             shutil.rmtree(folder, ignore_errors=True)
-        left = len(rounds.watch.left) - len(set_aside)
-        return Ended(set_aside, left, cause if left else None)
+        pending = len(rounds.watch.pending) - len(failed)
+        return Ended(failed, pending, cause if pending else None)
 
 
 def _submit(
@@ -113,66 +116,68 @@ def _submit(
     build: Build[T],
     tasks: list[T],
     attempts: Attempts,
-    alone: bool,
-    watch: Watch[T],
+    one_at_a_time: bool,
+    watch: CommitWatch[T],
     bounds: tuple[float, float],
 ) -> str | None:
-    """One job; None if it ended well, else one line. Stopped if no other would do better."""
+    """Run one job. Returns None if it succeeded, else the cause in one line. Stopped if another job would not help."""
     try:
         pipeline = beam.Pipeline(options=PipelineOptions(flags))
-        build(pipeline, tasks, attempts, alone)
+        build(pipeline, tasks, attempts, one_at_a_time)
         result = pipeline.run()
-    except Exception as error:  # each engine has its own kinds
+    except Exception as error:  # each engine has its own exception types
         raise Stopped(f"it takes no job: {type(error).__name__}: {one_line(str(error))}") from error
     start_s, stall_s = bounds
     causes: list[str] = []
     waiting = threading.Thread(target=_wait, args=(result, causes), daemon=True)
     waiting.start()
-    first = attempts.signs()
-    left, signs, since, begun = len(watch.left), first, time.monotonic(), False
+    first = attempts.snapshot()
+    state, since, started = (len(watch.pending), first), time.monotonic(), False
     try:
         while waiting.is_alive():
             waiting.join(POLL_S)
-            watch.look()
-            if (now := (len(watch.left), attempts.signs())) != (left, signs):
-                (left, signs), since, begun = now, time.monotonic(), True
-            if begun and time.monotonic() > since + LOST_S and attempts.lost(first):
+            watch.poll()
+            if (now := (len(watch.pending), attempts.snapshot())) != state:
+                state, since, started = now, time.monotonic(), True
+            if started and time.monotonic() > since + LOST_S and attempts.workers_died(first):
                 causes.insert(0, "its worker died, and the engine goes on waiting")
                 break
-            if time.monotonic() > since + (stall_s if begun else start_s):
-                raise Stopped(_stalled(attempts, watch, stall_s) if begun else f"no worker has begun a shard in {start_s:.0f} s")
+            if time.monotonic() > since + (stall_s if started else start_s):
+                raise Stopped(
+                    _stalled(attempts, watch, stall_s) if started else f"no worker has begun a shard in {start_s:.0f} s"
+                )
     finally:
         if waiting.is_alive():
             with contextlib.suppress(Exception):
                 result.cancel()
-    watch.look(last=True)
+    watch.poll(last=True)
     if causes and ("[while running" in causes[0] or "ForeignCodeError" in causes[0]):
         raise Stopped(causes[0])
     return causes[0] if causes else None
 
 
-def _stalled(attempts: Attempts, watch: Watch[T], stall_s: float) -> str:
-    names = [task.name for task in watch.left.values()]
+def _stalled(attempts: Attempts, watch: CommitWatch[T], stall_s: float) -> str:
+    names = [task.name for task in watch.pending.values()]
     begun = [name for name, causes in attempts.causes(names).items() if "" in causes]
     more = f" and {len(begun) - SHOWN} more" if len(begun) > SHOWN else ""
     return f"nothing committed and no worker busy for {stall_s:.0f} s; begun: {', '.join(begun[:SHOWN])}{more}"
 
 
 @contextlib.contextmanager
-def _no_traces() -> Iterator[None]:
-    """Keeps Beam from printing what the engine says, pages of traces: it is in the engine's log, and its point in our line."""
-    root, theirs = logging.getLogger(), logging.getLogger("apache_beam")
-    level = theirs.level
-    theirs.setLevel(logging.CRITICAL)
-    root.addFilter(_not_of_root)
+def _quiet_beam() -> Iterator[None]:
+    """Keep Beam from printing the engine's pages of traces. They are in the engine's log, and our message has the cause."""
+    root, beam_logger = logging.getLogger(), logging.getLogger("apache_beam")
+    level = beam_logger.level
+    beam_logger.setLevel(logging.CRITICAL)
+    root.addFilter(_is_not_root)
     try:
         yield
     finally:
-        theirs.setLevel(level)
-        root.removeFilter(_not_of_root)
+        beam_logger.setLevel(level)
+        root.removeFilter(_is_not_root)
 
 
-def _not_of_root(record: logging.LogRecord) -> bool:
+def _is_not_root(record: logging.LogRecord) -> bool:
     return record.name != "root"
 
 
@@ -186,13 +191,13 @@ def _wait(result: Any, causes: list[str]) -> None:
 
 
 def one_line(message: str) -> str:
-    """What an engine says of a failed job, with its traces of Python and Java, to the line that says what went wrong."""
+    """Reduce an engine's message about a failed job, with its Python and Java traces, to the line with the cause."""
     lines = [line.strip() for line in message.replace("\\n", "\n").splitlines() if line.strip()]
     ours = [line for line in lines if "[while running" in line]
     if ours:
         return ours[-1]
-    if said := re.search(r"^details = \"(.+)\"$", "\n".join(lines), re.MULTILINE):  # of gRPC
-        return said[1][:500]
+    if details := re.search(r"^details = \"(.+)\"$", "\n".join(lines), re.MULTILINE):  # a gRPC error
+        return details[1][:500]
     after = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
     errors = [line for line in lines[after[-1] :] if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)] if after else []
     return (errors or lines or ["no reason given"])[0][:500]

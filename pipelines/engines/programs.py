@@ -1,6 +1,6 @@
-"""Gets the programs that take jobs into the user's cache: Prism by Go, the job servers of Spark and Flink by Maven.
+"""Downloads the programs that accept jobs to the user's cache: Prism with Go, the job servers of Spark and Flink with Maven.
 
-Both come from the public registries of their languages, which publish no single jar: the classes are the same.
+The registries of these languages offer no single jar like that of Beam's release, but the same classes.
 """
 
 import hashlib
@@ -49,28 +49,28 @@ OPENED = [
     "sun.security.action",
     "sun.util.calendar",
 ]
-"""Packages of the JDK that Spark reaches into on Java 17 (its JavaModuleOptions). Without the last ones a task that fails cannot
-be serialised, and the job hangs."""
+"""JDK packages that Spark accesses by reflection on Java 17 (see its JavaModuleOptions). Without the last ones a failed task
+cannot be serialized, and the job hangs."""
 
 
 def engines_folder() -> Path:
-    """Where programs of engines are kept."""
+    """The cache folder of engine programs."""
     return cache_folder() / "engines"
 
 
 def prism_path() -> Path:
-    """The cached Prism, there or not."""
+    """Path of the cached Prism, whether it exists or not."""
     return engines_folder() / f"prism-{versions.PRISM}"
 
 
 def jars_path(runner: Runner) -> Path:
-    """The cached folder of jars of a runner's job server, there or not."""
+    """Path of the cached jars of a runner's job server, whether they exist or not."""
     engine = {"SparkRunner": f"spark-{versions.SPARK}", "FlinkRunner": f"flink-{versions.FLINK}"}[runner]
     return engines_folder() / f"{engine}-beam-{versions.BEAM_JAVA}"
 
 
 def get_prism() -> Path:
-    """Prism of the pinned version, built once; RunnerError without Go or where it does not build."""
+    """Build the pinned version of Prism, once. RunnerError if Go is missing or the build fails."""
     path = prism_path()
     if path.exists():
         return path
@@ -87,7 +87,10 @@ def get_prism() -> Path:
 
 
 def get_jars(runner: Runner) -> Path:
-    """The job server's jars in the pinned versions, fetched once and hashed; RunnerError without Maven, or for other bytes."""
+    """Download the pinned versions of the job server's jars, once.
+
+    Raises RunnerError if Maven is missing, the download fails or the hash of the jars differs.
+    """
     path = jars_path(runner)
     if path.exists():
         return path
@@ -109,13 +112,13 @@ def get_jars(runner: Runner) -> Path:
 
 
 def jars_sha256(folder: Path) -> str:
-    """One hash over names and hashes of all jars."""
+    """One hash over the names and hashes of all jars."""
     names = sorted(path.name for path in folder.glob("*.jar"))
     return hashlib.sha256("".join(f"{file_sha256(folder / name)}  {name}\n" for name in names).encode()).hexdigest()
 
 
 def java_version(launcher: str) -> int | None:
-    """Major version of that `java`; None if there is none."""
+    """Major version of the Java program `launcher`; None if it does not exist."""
     try:
         shown = subprocess.run([launcher, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
     except OSError:
@@ -125,9 +128,9 @@ def java_version(launcher: str) -> int | None:
 
 
 def server_command(runner: Runner, options: dict[str, Any], port: int, folder: Path) -> list[str] | None:
-    """The command of the program that takes jobs, to listen on `port`; None where there is one already.
+    """The command that starts the program which accepts jobs on `port`; None if the options name a running one.
 
-    `options`: by name, ours and the user's. RunnerError for what is missing.
+    `options` holds curricle's own and the user's options by name. Raises RunnerError if a program is missing.
     """
     if runner == "DataflowRunner" or any(
         name in options for name in ("job_endpoint", "spark_submit_uber_jar", "flink_submit_uber_jar")

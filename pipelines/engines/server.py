@@ -1,4 +1,4 @@
-"""The program that takes a job: Prism, or the Java job server of Spark or Flink. It ends with this process."""
+"""Runs the program that accepts a job: Prism, or the Java job server of Spark or Flink. It exits with this process."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ STOP_S = 10.0
 DIE_WITH_PARENT = (
     "import ctypes, os, sys\n"
     "if sys.platform == 'linux':\n"
-    "    ctypes.CDLL(None).prctl(1, 15)\n"  # PR_SET_PDEATHSIG, SIGTERM: a JVM takes its workers along
+    "    ctypes.CDLL(None).prctl(1, 15)\n"  # PR_SET_PDEATHSIG, SIGTERM: a JVM stops its workers
     "    if os.getppid() != int(sys.argv[1]): sys.exit(1)\n"
     "os.execvp(sys.argv[2], sys.argv[2:])"
 )
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
+    """An unused TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -32,9 +32,9 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def job_server(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
-    """Start `command`, which will listen on `port`; gives its endpoint. Its output goes to `log`.
+    """Start `command`, which listens on `port`, and give its endpoint. Its output goes to `log`.
 
-    RunnerError if it ends or does not answer within READY_S; it is stopped on the way out.
+    Raises RunnerError if it exits or does not answer within READY_S. It is stopped at the end.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -42,7 +42,7 @@ def job_server(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C is ours to handle
+            start_new_session=True,  # this process handles Ctrl-C
         )
     endpoint = f"localhost:{port}"
     try:

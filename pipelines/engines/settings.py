@@ -1,6 +1,6 @@
-"""The flags that a run sets itself, each with its reason; one that the user gives is left alone.
+"""The flags that a run sets by itself, each with a reason. Flags that the user gives take precedence.
 
-The numbers behind the reasons were measured on Spark 3.5.0, Flink 1.19 and Prism 2.77.0: docs/deploy.md.
+The reasons are based on measurements with Spark 3.5.0, Flink 1.19 and Prism 2.77.0: see docs/deploy.md.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Any
 from curricle.pipelines.engines.flags import Runner
 from curricle.pipelines.execute.fork_server import ENVIRONMENT
 
-MOST_PARTITIONS = 10_000  # Spark keeps a record of each in its driver
-CACHE_MS = 600_000  # an idle worker with its models lives as long
+MAX_PARTITIONS = 10_000  # Spark keeps a record of each in its driver
+CACHE_MS = 600_000  # how long an idle worker keeps its models
 
-EXCLUDE = {  # an executor whose Python worker died is not used again: a cached one fails all four attempts within a second
+EXCLUDE = {  # do not reuse an executor whose Python worker died: a cached one fails all four attempts within a second
     "enabled": "true",
     "task.maxTaskAttemptsPerExecutor": "1",
-    "task.maxTaskAttemptsPerNode": "3",  # below spark.task.maxFailures, or the job ends before its first task
+    "task.maxTaskAttemptsPerNode": "3",  # must be below spark.task.maxFailures, or the job ends before its first task
     "stage.maxFailedTasksPerExecutor": "1",
     "application.maxFailedTasksPerExecutor": "1",
     "stage.maxFailedExecutorsPerNode": "8",
@@ -44,24 +44,24 @@ WARNINGS: dict[Runner, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A flag and why it is set."""
+    """A flag and the reason for it."""
 
     flag: str
     why: str
 
 
 def worker_command() -> Path:
-    """`curricle-worker` beside this Python."""
+    """Path of `curricle-worker`, next to this Python."""
     return Path(sys.executable).with_name("curricle-worker")
 
 
 def settings(runner: Runner, given: dict[str, Any], *, shards: int, models: bool, workers: int) -> list[Setting]:
-    """What to add to the options `given`, for `shards` pending shards. `models`: whether a stage loads one."""
+    """Settings to add to the options `given`, for `shards` pending shards. `models` says whether a stage loads one."""
     return [setting for name, setting in _settings(runner, given, shards, models, workers) if name not in given]
 
 
 def is_local(runner: Runner, given: dict[str, Any]) -> bool:
-    """Whether the engine runs on this machine, inside the program that takes the job."""
+    """Whether the engine runs on this machine, inside the program that accepts the job."""
     if runner == "SparkRunner":
         return bool(re.fullmatch(r"local(\[.+\])?", given.get("spark_master_url", "local")))
     if runner == "FlinkRunner":
@@ -97,7 +97,7 @@ def _settings(runner: Runner, given: dict[str, Any], shards: int, models: bool, 
         if local:
             yield "spark_master_url", Setting(f"--spark_master_url=local[{slots}]", "no cluster named: this machine")
             yield "sdk_worker_parallelism", Setting(f"--sdk_worker_parallelism={slots}", "a Python process for each slot")
-        partitions = f"-Dspark.default.parallelism={min(max(shards, 1), MOST_PARTITIONS)}"
+        partitions = f"-Dspark.default.parallelism={min(max(shards, 1), MAX_PARTITIONS)}"
         yield (
             "",
             Setting(f"--job_server_jvm_properties={partitions}", "a task a shard: balanced by Spark, and a failure costs one"),

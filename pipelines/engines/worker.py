@@ -1,7 +1,7 @@
-"""`curricle-worker`: what an engine starts, with Beam's arguments, to get a Python worker on its machine.
+"""`curricle-worker`: the program that an engine starts, with Beam's arguments, as a Python worker on its machine.
 
-Installs nothing: the worker is this environment's Python and packages, wherever the engine's working folder is.
-Source of the contract: Apache Beam, sdks/python/container/boot.go.
+It installs nothing. The worker uses this environment's Python and packages, whatever the engine's working directory is.
+The contract is defined in Apache Beam, sdks/python/container/boot.go.
 """
 
 import argparse
@@ -10,14 +10,16 @@ import sys
 
 
 def main() -> None:
-    """Ask the engine for the job's options, then work for it until it hangs up."""
+    """Ask the engine for the job's options, then serve it until it closes the connection."""
     parser = argparse.ArgumentParser(description="Started by Spark, Flink or Prism, not by a person.")
     parser.add_argument("--id", required=True)
     for name in ("provision", "control", "logging", "artifact"):
         parser.add_argument(f"--{name}_endpoint")
-    given, _ = parser.parse_known_args([argument.replace("'", "") for argument in sys.argv[1:]])  # Prism quotes the id
+    given, _ = parser.parse_known_args(
+        [argument.replace("'", "") for argument in sys.argv[1:]]
+    )  # Prism puts quotes around the id
 
-    os.environ["WORKER_ID"] = given.id  # Beam reads it when it is imported; without it no line of a log arrives
+    os.environ["WORKER_ID"] = given.id  # Beam reads it at import; without it no log lines arrive
     import grpc
     from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc, endpoints_pb2
     from apache_beam.runners.worker import sdk_worker_main

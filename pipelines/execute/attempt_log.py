@@ -1,8 +1,8 @@
-"""Which tasks the workers of an engine have begun: a small file for each attempt, in a folder that all of them see.
+"""Records which tasks the workers of an engine have started: a small file per attempt, in a folder that all of them can see.
 
-It goes once the task is committed. What stays says what became of the attempt: a cause where the work raised, nothing where
-the worker died, was stopped or is still at it. An engine tells neither which task was under way when it lost a worker, nor
-whether a job that goes on for hours still moves.
+The file is removed once the task is committed. A file that stays says what happened to the attempt: it holds a cause if the work
+raised an exception, and none if the worker died, was stopped or is still working. An engine reports neither which task a dead
+worker was running, nor whether a job that has been running for hours still makes progress.
 """
 
 import logging
@@ -18,71 +18,77 @@ from typing import Any
 
 import orjson
 import xxhash
-from curricle.pipelines.execute import shard_failure as attempt
+from curricle.pipelines.execute.shard_failure import one_line, set_failure_handler, start_attempt
 
 from curricle.storage.files import filesystem
 
-BEAT_S = 20.0  # how often a worker says that it is at work
-BUSY = 0.001  # of a core, over a beat, in the thread of the attempt; the others answer an engine's questions and use 0.04
+HEARTBEAT_S = 20.0  # how often a busy worker rewrites its files
+BUSY = 0.001  # share of a core that the attempt's thread must use between heartbeats; threads that only answer an engine use 0.04
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """The notes of one job, or of several for the same tasks."""
+    """The attempts of one job, or of several jobs with the same tasks."""
 
-    folder: str  # path, or URL of fsspec
-    most: int  # attempts at a task, after which it is passed over
-    beat_s: float = BEAT_S
+    folder: str  # path or fsspec URL
+    limit: int  # attempts at a task; after that it is skipped
+    heartbeat_s: float = HEARTBEAT_S
 
     @contextmanager
     def begun(self, name: str) -> Iterator[bool]:
-        """Note an attempt at the task of this name; False, and nothing noted, if there have been `most`.
+        """Record an attempt at the task of this name. Gives False, and records nothing, if the limit is reached.
 
-        The note goes at the end, unless the work failed or this is left by an exception.
+        The record is removed at the end, unless the work failed or an exception leaves the block.
         """
         files, folder = filesystem(self.folder)
         files.makedirs(folder, exist_ok=True)
         key = _key(name)
-        if sum(path.rpartition("/")[2].startswith(key) for path in self._notes()) >= self.most:
+        if sum(path.rpartition("/")[2].startswith(key) for path in self._records()) >= self.limit:
             yield False
             return
-        _heart.begin(name, _Note(files, f"{folder}/{key}.{uuid.uuid4().hex}", _clock()), self.beat_s)
-        attempt.begin(name)
+        _heartbeat.add(name, _Record(files, f"{folder}/{key}.{uuid.uuid4().hex}", _thread_clock()), self.heartbeat_s)
+        start_attempt(name)
         try:
             yield True
         except BaseException:
-            _heart.leave(name)
+            _heartbeat.remove(name)
             raise
-        _heart.end(name)
+        _heartbeat.finish(name)
 
-    def signs(self) -> Any:
-        """What changes when a worker begins or ends an attempt, or is at work; compares by value, empty before the first."""
-        return {path: (it["size"], it.get("mtime"), it.get("LastModified"), it.get("etag")) for path, it in self._notes().items()}
+    def snapshot(self) -> Any:
+        """A value that changes when a worker starts or ends an attempt, or is busy. Empty before the first attempt."""
+        return {
+            path: (entry["size"], entry.get("mtime"), entry.get("LastModified"), entry.get("etag"))
+            for path, entry in self._records().items()
+        }
 
     def causes(self, names: list[str]) -> dict[str, list[str]]:
-        """By name of each task that was begun and is noted still: why each attempt failed, empty where that is not known."""
+        """By name of each task that still has records: why each attempt failed, or an empty string if that is unknown."""
         files, _ = filesystem(self.folder)
         keys = {_key(name): name for name in names}
         found: dict[str, list[str]] = {}
-        for path in self._notes():
+        for path in self._records():
             if name := keys.get(path.rpartition("/")[2].partition(".")[0]):
-                with suppress(OSError, orjson.JSONDecodeError):  # it goes, or is written, at this moment
+                with suppress(OSError, orjson.JSONDecodeError):  # removed or written at this moment
                     found.setdefault(name, []).append(orjson.loads(files.cat_file(path))["cause"])
         return found
 
-    def lost(self, before: Collection[str]) -> bool:
-        """Whether something was begun since the signs `before`, and all that are at it were processes here and are gone."""
-        files, _ = filesystem(self.folder)
-        notes = []
-        for path in self._notes().keys() - set(before):
-            with suppress(OSError, orjson.JSONDecodeError):
-                notes.append(orjson.loads(files.cat_file(path)))
-        at_work = [note for note in notes if not note["cause"]]
-        return bool(at_work) and not any(note["host"] != platform.node() or _runs(note["pid"]) for note in at_work)
+    def workers_died(self, before: Collection[str]) -> bool:
+        """Whether attempts were started since the snapshot `before`, and every process still marked as working has exited.
 
-    def _notes(self) -> dict[str, Any]:
+        False if any of them runs on another host.
+        """
+        files, _ = filesystem(self.folder)
+        records = []
+        for path in self._records().keys() - set(before):
+            with suppress(OSError, orjson.JSONDecodeError):
+                records.append(orjson.loads(files.cat_file(path)))
+        working = [record for record in records if not record["cause"]]
+        return bool(working) and not any(record["host"] != platform.node() or _is_running(record["pid"]) for record in working)
+
+    def _records(self) -> dict[str, Any]:
         files, folder = filesystem(self.folder)
         try:
             return dict(files.find(folder, detail=True))
@@ -90,12 +96,12 @@ class Attempts:
             return {}
 
 
-def fail(name: str, error: Exception) -> None:
-    """The work on the task raised: note it."""
-    _heart.failed(name, attempt.one_line(error), error)
+def record_failure(name: str, error: Exception) -> None:
+    """Record that the work on the task raised an exception."""
+    _heartbeat.fail(name, one_line(error), error)
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
     except OSError as error:
@@ -108,73 +114,76 @@ def _key(name: str) -> str:
 
 
 @dataclass
-class _Note:
-    files: Any  # file system
+class _Record:
+    files: Any  # fsspec file system
     path: str
-    clock: int  # of the thread that made it
+    clock: int  # CPU clock of the thread that created it
     used: float = 0.0
-    beats: int = 0
+    heartbeats: int = 0
 
     def write(self, name: str, cause: str = "") -> None:
-        self.beats += 1
-        note = {"name": name, "cause": cause, "host": platform.node(), "pid": os.getpid(), "beats": self.beats}
-        self.files.pipe_file(self.path, orjson.dumps(note))
+        self.heartbeats += 1
+        content = {"name": name, "cause": cause, "host": platform.node(), "pid": os.getpid(), "beats": self.heartbeats}
+        self.files.pipe_file(self.path, orjson.dumps(content))
 
-    def busy(self) -> float:
-        """Seconds of its processor that the thread has used since the last call."""
+    def cpu_seconds(self) -> float:
+        """CPU time that the thread has used since the last call."""
         before = self.used
         with suppress(OSError):  # the thread is gone
             self.used = time.clock_gettime(self.clock)
         return self.used - before
 
 
-def _clock() -> int:
-    """Of this thread's processor time; of the process where there is none (macOS)."""
-    of_thread = getattr(time, "pthread_getcpuclockid", None)
-    return of_thread(threading.get_ident()) if of_thread else time.CLOCK_PROCESS_CPUTIME_ID
+def _thread_clock() -> int:
+    """Id of this thread's CPU clock; of the process's on systems without one (macOS)."""
+    clock_of = getattr(time, "pthread_getcpuclockid", None)
+    return clock_of(threading.get_ident()) if clock_of else time.CLOCK_PROCESS_CPUTIME_ID
 
 
-class _Heart:
-    """The attempts of this process; one whose thread uses the processor is written anew at each beat."""
+class _Heartbeat:
+    """The attempts of this process. A thread rewrites the record of each one whose own thread is busy.
+
+    There is one per process, because an engine runs several bundles of a job in one process.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.notes: dict[str, _Note] = {}
+        self.records: dict[str, _Record] = {}
         self.thread: threading.Thread | None = None
 
-    def begin(self, name: str, note: _Note, beat_s: float) -> None:
+    def add(self, name: str, record: _Record, heartbeat_s: float) -> None:
         with self.lock:
-            note.write(name)
-            self.notes[name] = note
-            attempt.keep_failures(self.failed)
+            record.write(name)
+            self.records[name] = record
+            set_failure_handler(self.fail)
             if self.thread is None:
-                self.thread = threading.Thread(target=self._beat, args=(beat_s,), daemon=True)
+                self.thread = threading.Thread(target=self._run, args=(heartbeat_s,), daemon=True)
                 self.thread.start()
 
-    def end(self, name: str) -> None:
-        if note := self.leave(name):
-            note.files.rm_file(note.path)
+    def finish(self, name: str) -> None:
+        if record := self.remove(name):
+            record.files.rm_file(record.path)
 
-    def leave(self, name: str) -> _Note | None:
+    def remove(self, name: str) -> _Record | None:
         with self.lock:
-            note = self.notes.pop(name, None)
-            if not self.notes:
-                attempt.keep_failures(None)
-            return note
+            record = self.records.pop(name, None)
+            if not self.records:
+                set_failure_handler(None)
+            return record
 
-    def failed(self, name: str, cause: str, error: Exception) -> None:
+    def fail(self, name: str, cause: str, error: Exception) -> None:
         with self.lock:
-            if note := self.notes.pop(name, None):
-                note.write(name, cause)
+            if record := self.records.pop(name, None):
+                record.write(name, cause)
                 logger.warning("%s failed: %s", name, cause, exc_info=error)
 
-    def _beat(self, beat_s: float) -> None:
+    def _run(self, heartbeat_s: float) -> None:
         while True:
-            time.sleep(beat_s)
+            time.sleep(heartbeat_s)
             with self.lock, suppress(OSError):
-                for name, note in self.notes.items():
-                    if note.busy() >= BUSY * beat_s:
-                        note.write(name)
+                for name, record in self.records.items():
+                    if record.cpu_seconds() >= BUSY * heartbeat_s:
+                        record.write(name)
 
 
-_heart = _Heart()
+_heartbeat = _Heartbeat()

@@ -1,6 +1,6 @@
-"""How record batches travel between Beam stages and processes: Arrow IPC, never pickle of a parent's buffers.
+"""Encodes record batches as Arrow IPC wherever Beam moves them between stages or processes.
 
-Measured on 1,000 rows of 3 MB: pickle of a 10-row slice costs the whole 3.03 MB, IPC 31 kB.
+Pickle would copy the buffers of the whole parent batch: for a 10-row slice of 1,000 rows of 3 MB, 3.03 MB instead of 31 kB.
 """
 
 import copyreg
@@ -13,7 +13,7 @@ from apache_beam import coders
 
 
 def encode_batch(batch: pa.RecordBatch) -> bytes:
-    """One Arrow IPC stream with its schema."""
+    """The batch as one Arrow IPC stream with its schema."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
@@ -21,24 +21,24 @@ def encode_batch(batch: pa.RecordBatch) -> bytes:
 
 
 def decode_batch(data: bytes) -> pa.RecordBatch:
-    """The batch of `encode_batch`, zero-copy over `data`."""
+    """The inverse of `encode_batch`, zero-copy over `data`."""
     with pa.ipc.open_stream(data) as reader:
         return reader.read_next_batch()
 
 
 class RecordBatchCoder(coders.Coder):
-    """Beam coder of `pa.RecordBatch`; registered on import."""
+    """The Beam coder of `pa.RecordBatch`, registered on import."""
 
     def encode(self, value: pa.RecordBatch) -> bytes:
         """Arrow IPC bytes."""
         return encode_batch(value)
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
-        """Back from Arrow IPC bytes."""
+        """The batch of Arrow IPC bytes."""
         return decode_batch(encoded)
 
     def estimate_size(self, value: pa.RecordBatch) -> int:
-        """Buffer bytes, without encoding."""
+        """Bytes of the buffers, without encoding them."""
         return value.nbytes
 
     def is_deterministic(self) -> bool:

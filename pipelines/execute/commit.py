@@ -1,11 +1,12 @@
-"""The sink as a Beam transform: one shard after the other, each committed when its last batch is there."""
+"""The sink as a Beam transform: one shard at a time, each committed when its last batch has arrived."""
 
 from collections.abc import Iterator
 
 import apache_beam as beam
 import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 import pyarrow as pa
-from curricle.pipelines.execute.shard_failure import fail, given_up
+from curricle.pipelines.execute.progress import report_progress
+from curricle.pipelines.execute.shard_failure import fail_shard, has_failed
 from curricle.pipelines.output.write import ShardWriter, Sink
 from curricle.schemas.shards import Envelope, unseal
 
@@ -13,20 +14,20 @@ from curricle.schemas.shards import Envelope, unseal
 class _WriteShards(beam.DoFn):
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
-        self.open: ShardWriter | None = None
+        self.writer: ShardWriter | None = None  # of the shard that is being written
 
     def start_bundle(self) -> None:
-        self.open = None
+        self.writer = None
 
     def process(self, batch: pa.RecordBatch) -> Iterator[str]:
         envelope = unseal(batch)
-        if self.open is not None and given_up(self.open.shard):
+        if self.writer is not None and has_failed(self.writer.shard):
             self._abandon()
         try:
             committed = self._write(batch, envelope)
         except Exception as error:
             self._abandon()
-            fail(envelope.shard, "writing", error)
+            fail_shard(envelope.shard, "writing", error)
             return
         except BaseException:
             self._abandon()
@@ -35,30 +36,32 @@ class _WriteShards(beam.DoFn):
             yield committed
 
     def _write(self, batch: pa.RecordBatch, envelope: Envelope) -> str | None:
-        if self.open is None:
-            self.open = ShardWriter(self.sink, envelope.shard)
-        self.open.write(batch, envelope)
+        if self.writer is None:
+            self.writer = ShardWriter(self.sink, envelope.shard)
+        counts = self.writer.write(batch, envelope)
+        if counts.documents:
+            report_progress(*counts)
         if not envelope.last:
             return None
-        committed = str(self.open.commit(envelope))
-        self.open = None
+        committed = str(self.writer.commit(envelope))
+        self.writer = None
         return committed
 
     def finish_bundle(self) -> None:
-        if self.open is not None:
-            shard = self.open.shard
+        if self.writer is not None:
+            shard = self.writer.shard
             self._abandon()
-            if not given_up(shard):
+            if not has_failed(shard):
                 raise RuntimeError(f"shard {shard.name}: the bundle ended before the shard did: the runner split a shard")
 
     def _abandon(self) -> None:
-        if self.open is not None:
-            self.open.abandon()
-            self.open = None
+        if self.writer is not None:
+            self.writer.abandon()
+            self.writer = None
 
 
 class WriteShards(beam.PTransform):
-    """Batches of whole shards in, paths of committed manifests out."""
+    """Turn the batches of whole shards into the paths of their committed manifests."""
 
     def __init__(self, sink: Sink) -> None:
         super().__init__()

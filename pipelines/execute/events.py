@@ -1,4 +1,4 @@
-"""What the pool tells about its tasks while it runs, and what it returns."""
+"""The events that the fork server sends about its tasks while it runs them, and the outcomes that it returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,19 +7,20 @@ from typing import Generic, TypeAlias, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-Report: TypeAlias = Callable[[int, int, int], None]  # documents, bytes, kept: what came since the last call
+ReportProgress: TypeAlias = Callable[[int, int, int], None]
+"""Called by the work on a task with the documents, bytes and kept documents since the last call."""
 
 
 @dataclass(frozen=True)
 class Started(Generic[T]):
-    """A worker was given the task (for the second time, after `Retried`)."""
+    """The task was given to a worker. It happens a second time after `Retried`."""
 
     task: T
 
 
 @dataclass(frozen=True)
 class Progressed(Generic[T]):
-    """The present attempt at the task did this much more; void once it is `Retried` or `Failed`."""
+    """What the current attempt at the task added. No longer valid once the task is `Retried` or `Failed`."""
 
     task: T
     documents: int
@@ -29,7 +30,7 @@ class Progressed(Generic[T]):
 
 @dataclass(frozen=True)
 class Retried(Generic[T]):
-    """The worker died; the task will be started once more, after those that wait. `details`: its last words on stderr."""
+    """The worker died; the task will be started once more, after all waiting tasks. `details` is the end of its output."""
 
     task: T
     cause: str
@@ -38,7 +39,7 @@ class Retried(Generic[T]):
 
 @dataclass(frozen=True)
 class Finished(Generic[T, R]):
-    """`work` returned `result`."""
+    """The work on the task returned `result`."""
 
     task: T
     result: R
@@ -46,7 +47,10 @@ class Finished(Generic[T, R]):
 
 @dataclass(frozen=True)
 class Failed(Generic[T]):
-    """`work` raised, or its worker died twice. `cause` is one line; `details` the traceback, or the last words on stderr."""
+    """The work raised an exception, or its worker died twice.
+
+    `cause` is one line; `details` is the traceback, or the end of the worker's output.
+    """
 
     task: T
     cause: str

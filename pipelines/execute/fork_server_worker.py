@@ -1,7 +1,7 @@
-"""The child side of the pool: a nursery that imports everything once, and workers forked from it, one task at a time.
+"""The child processes of `fork_server`: a server that imports everything once, and workers that are forked from it.
 
-Not multiprocessing's forkserver: its workers import the program's `__main__` anew and keep the server alive when the
-launcher is killed, and its one server per process has the modules and the environment of whoever asked first.
+multiprocessing's forkserver is not used: its workers import the program's `__main__` again, it keeps running when the launcher
+is killed, and the one server of a process keeps the modules and the environment of its first user.
 """
 
 import ctypes
@@ -23,14 +23,14 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, NamedTuple, NoReturn
 
-HIRE = struct.Struct("!I")  # launcher -> nursery: number of the new worker; two descriptors ride along: its pipe and its log
-DEATH = struct.Struct("!Ii")  # nursery -> launcher: number, exit code (negative: the signal that killed it)
-OURS = ("curricle",)  # loggers whose warnings reach the launcher
+SPAWN = struct.Struct("!I")  # launcher -> server: number of the new worker, sent with the descriptors of its pipe and its log
+EXITED = struct.Struct("!Ii")  # server -> launcher: number and exit code (negative: the signal that killed the worker)
+FORWARDED = ("curricle",)  # loggers whose warnings are sent to the launcher
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Counted(NamedTuple):
-    """Worker -> launcher: what one `report` call added."""
+    """Worker -> launcher: the arguments of one call of `report_progress`."""
 
     documents: int
     bytes: int
@@ -44,28 +44,30 @@ class Returned(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """Worker -> launcher: the task raised; type and message in one line, and the traceback's text."""
+    """Worker -> launcher: the task raised an exception. Its type and message in one line, and the traceback."""
 
     cause: str
     details: str
 
 
-_pipe: Connection  # to the launcher; set in a worker
+# The connection to the launcher, set once when a worker starts. It is a module variable because Beam pickles whatever holds
+# `report_progress`, and a connection cannot be pickled.
+_launcher: Connection
 _lock = Lock()  # Beam runs a task in several threads
 
 
 def _send(message: Counted | Returned | Raised | logging.LogRecord) -> None:
     with _lock:
-        _pipe.send(message)
+        _launcher.send(message)
 
 
-def report(documents: int, bytes: int, kept: int) -> None:
-    """Tell the launcher what was done since the last call. A module's function, so that a DoFn that holds it can be pickled."""
+def report_progress(documents: int, bytes: int, kept: int) -> None:
+    """Tell the launcher what was done since the last call."""
     _send(Counted(documents, bytes, kept))
 
 
-class _Forward(QueueHandler):
-    """Sends records, made picklable, to the launcher, which logs them under the same name."""
+class _ForwardHandler(QueueHandler):
+    """Sends log records, made picklable, to the launcher, which logs them under the same name."""
 
     def __init__(self) -> None:
         super().__init__(queue=None)  # type: ignore[arg-type]
@@ -75,9 +77,10 @@ class _Forward(QueueHandler):
 
 
 def main(control_fd: int) -> None:
-    """The nursery: reads `(work, modules)` pickled from stdin, then forks a worker per request until the launcher is gone.
+    """Run the fork server: read `(work, modules)` pickled from stdin, then fork a worker per request.
 
-    On its way out, whatever the reason, it kills and reaps its workers: none outlives a launcher that was killed.
+    It exits when the launcher is gone. On exit, for whatever reason, it kills and reaps its workers, so none outlives a launcher
+    that was killed.
     """
     logging.basicConfig(level=logging.WARNING)  # before Beam is imported, which would do it at INFO; stderr is a file here
     control = socket.socket(fileno=control_fd)
@@ -86,13 +89,13 @@ def main(control_fd: int) -> None:
         end.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
-    gc.disable()  # all that the imports make stays
+    gc.disable()  # everything that the imports create is kept
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
         if library := getattr(import_module(module), "LIBRARY", None):
             library.load()
     gc.enable()
-    gc.freeze()  # a worker's collections must not copy the pages it shares: 25 MB of its own after 30 Beam shards, not 56
+    gc.freeze()  # collections in a worker must not copy shared pages: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number
     try:
         while True:
@@ -100,48 +103,48 @@ def main(control_fd: int) -> None:
             if wake in readable:
                 wake.recv(4096)
                 for number, exit_code in _reap(workers):
-                    control.sendall(DEATH.pack(number, exit_code))
+                    control.sendall(EXITED.pack(number, exit_code))
             if control in readable:
-                request, descriptors, _, _ = socket.recv_fds(control, HIRE.size, 2)
+                request, descriptors, _, _ = socket.recv_fds(control, SPAWN.size, 2)
                 if not request:
                     return
                 pipe, log = descriptors
-                nursery = os.getpid()
+                server = os.getpid()
                 if (process := os.fork()) == 0:
                     for end in (control, wake, wakened):
                         end.close()
-                    _serve(work, pipe, log, nursery)
-                workers[process] = HIRE.unpack(request)[0]
+                    _run_worker(work, pipe, log, server)
+                workers[process] = SPAWN.unpack(request)[0]
                 os.close(pipe)
                 os.close(log)
     except (BrokenPipeError, ConnectionResetError):
         return
     finally:
         for process in workers:
-            os.kill(process, signal.SIGKILL)  # not reaped yet, so the id is still its own
+            os.kill(process, signal.SIGKILL)  # not reaped yet, so the id still belongs to it
         for process in workers:
             os.waitpid(process, 0)
 
 
 def _reap(workers: dict[int, int]) -> list[tuple[int, int]]:
-    """(number, exit code) of the workers that have ended; they are taken out of `workers`."""
-    ended = []
+    """(number, exit code) of the workers that have exited; they are removed from `workers`."""
+    exited = []
     for process in tuple(workers):
         if (found := os.waitpid(process, os.WNOHANG))[0]:
-            ended.append((workers.pop(process), os.waitstatus_to_exitcode(found[1])))
-    return ended
+            exited.append((workers.pop(process), os.waitstatus_to_exitcode(found[1])))
+    return exited
 
 
-def _serve(work: Callable[[Any, Any], Any], pipe: int, log: int, nursery: int) -> NoReturn:
-    """A worker's whole life: tasks in, messages out, until the launcher closes the pipe. Never returns to the nursery."""
+def _run_worker(work: Callable[[Any, Any], Any], pipe: int, log: int, server: int) -> NoReturn:
+    """Receive tasks and send messages until the launcher closes the pipe. Never returns to the server's code."""
     try:
-        _settle_in(pipe, log, nursery)
+        _set_up_worker(pipe, log, server)
         while True:
-            task = _pipe.recv()
-            os.lseek(log, 0, os.SEEK_SET)  # keep what this task prints, should this worker die of it, and no more
+            task = _launcher.recv()
+            os.lseek(log, 0, os.SEEK_SET)  # keep only what this task prints, in case the worker dies of it
             os.ftruncate(log, 0)
             try:
-                _send(Returned(work(task, report)))
+                _send(Returned(work(task, report_progress)))
             except BaseException as error:
                 cause = " ".join("".join(traceback.format_exception_only(error)).split())
                 _send(Raised(cause, traceback.format_exc()))
@@ -152,19 +155,19 @@ def _serve(work: Callable[[Any, Any], Any], pipe: int, log: int, nursery: int) -
     os._exit(1)
 
 
-def _settle_in(pipe: int, log: int, nursery: int) -> None:
-    """Die with the nursery, take the usual signals again, print into the log file, send our warnings to the launcher."""
+def _set_up_worker(pipe: int, log: int, server: int) -> None:
+    """Die with the server, restore signals, print to the log file, send warnings to the launcher."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != nursery:
+    if os.getppid() != server:
         os._exit(0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # SIGINT stays blocked: a terminal sends it to all of us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # SIGINT stays blocked: the launcher handles Ctrl-C
     for standard in (1, 2):
         os.dup2(log, standard)
     faulthandler.enable()
-    global _pipe
-    _pipe = Connection(pipe)
-    for name in OURS:
-        logging.getLogger(name).addHandler(_Forward())
+    global _launcher
+    _launcher = Connection(pipe)
+    for name in FORWARDED:
+        logging.getLogger(name).addHandler(_ForwardHandler())

@@ -1,4 +1,4 @@
-"""A plan's steps as a Beam graph: the only place that wires."""
+"""A plan's steps as a Beam graph. All wiring is here."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ from curricle.schemas.shards import Shard
 from curricle.stages.decide import DecideConfig
 from curricle.stages.read.config import ReadConfig
 
-from curricle.storage.output import Place, place
+from curricle.storage.output import OutputPath, parse_output
 
 SPREAD = ("Items", "Each", "Begin")
-"""Labels of what comes before the reader: shards, which are pickled, and no text."""
+"""Labels of the steps before the reader. They pass shards, which are pickled, and no text."""
 
 
 @dataclass(frozen=True)
-class Away:
-    """What a graph needs where workers are not forked from this process: an engine gives items again, and loses workers."""
+class RemoteExecution:
+    """What a graph needs when an engine runs it: an engine retries items and loses workers."""
 
     attempts: Attempts
-    commit: Callable[[Any], Place]  # of an item: what is there once it is done. An importable function, or a partial of one
-    alone: bool = False  # one item after the other, in one process
+    commit: Callable[[Any], OutputPath]  # file of an item that exists once it is done; an importable function or a partial
+    one_at_a_time: bool = False  # all items in one process, one after the other
 
 
 class _Begin(beam.DoFn):
-    """Passes each item on that is not done, and has not been tried too often; all that follows is in the same fused stage.
+    """Passes on each item that is not done and has attempts left. Everything that follows is in the same fused stage.
 
-    Ends the job on a worker that would run other modules than those that planned it, or other versions of `packages`.
+    Ends the job if the worker's code, or its version of one of `packages`, differs from the process that planned the run.
     """
 
-    def __init__(self, away: Away, packages: Mapping[str, str]) -> None:
-        self.away = away
+    def __init__(self, remote: RemoteExecution, packages: Mapping[str, str]) -> None:
+        self.remote = remote
         self.code_sha256 = code_sha256()
         self.packages = packages
 
@@ -50,43 +50,54 @@ class _Begin(beam.DoFn):
         check_packages(self.packages)
 
     def process(self, item: Any) -> Iterator[Any]:
-        if self.away.commit(item).exists():
+        if self.remote.commit(item).exists():
             return
-        with self.away.attempts.begun(item.name) as begun:
+        with self.remote.attempts.begun(item.name) as begun:
             if begun:
                 yield item
 
 
-def _each(items: list[Any]) -> list[Any]:
+def _unpack(items: list[Any]) -> list[Any]:
     return items
 
 
-def spread(
-    pipeline: beam.Pipeline, items: Sequence[Any], away: Away | None, packages: Mapping[str, str] = MappingProxyType({})
+def distribute(
+    pipeline: beam.Pipeline,
+    items: Sequence[Any],
+    remote: RemoteExecution | None,
+    packages: Mapping[str, str] = MappingProxyType({}),
 ) -> beam.PCollection[Any]:
-    """The items, over all workers; `away` is None where these are forked from here. `packages`: versions that they must have."""
-    if away is None or not away.alone:
-        there = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
+    """Distribute the items over all workers; `remote` is None if the workers are forked from this process.
+
+    `packages` are the versions that the workers must have.
+    """
+    if remote is None or not remote.one_at_a_time:
+        distributed = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
     else:
-        there = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_each)
-    return there if away is None else there | "Begin" >> beam.ParDo(_Begin(away, dict(packages)))
+        distributed = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_unpack)
+    return distributed if remote is None else distributed | "Begin" >> beam.ParDo(_Begin(remote, dict(packages)))
 
 
-def away_of(sink: Sink, attempts: Attempts, alone: bool) -> Away:
-    """That of the shards of a run."""
-    return Away(attempts, partial(_manifest_of, sink.output), alone)
+def remote_execution(sink: Sink, attempts: Attempts, one_at_a_time: bool) -> RemoteExecution:
+    """The settings for the shards of a run."""
+    return RemoteExecution(attempts, partial(_manifest_of, sink.output), one_at_a_time)
 
 
-def _manifest_of(output: str, shard: Shard) -> Place:
-    return manifest_path(place(output), shard.name)
+def _manifest_of(output: str, shard: Shard) -> OutputPath:
+    return manifest_path(parse_output(output), shard.name)
 
 
 def build(
-    pipeline: beam.Pipeline, shards: Sequence[Shard], read: ReadConfig, steps: Steps, sink: Sink, away: Away | None = None
+    pipeline: beam.Pipeline,
+    shards: Sequence[Shard],
+    read: ReadConfig,
+    steps: Steps,
+    sink: Sink,
+    remote: RemoteExecution | None = None,
 ) -> beam.PCollection[str]:
-    """Shards to paths of committed manifests. Text stays in one fused stage from reader to sink."""
-    packages = package_versions([config for _, config in steps]) if away else {}
-    rows = spread(pipeline, shards, away, packages) | "Read" >> ReadShard(read)
+    """Turn shards into the paths of committed manifests. Text stays in one fused stage from reader to sink."""
+    packages = package_versions([config for _, config in steps]) if remote else {}
+    rows = distribute(pipeline, shards, remote, packages) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
     for number, (name, config) in enumerate(steps):
         stage = DECIDE if isinstance(config, DecideConfig) else STAGES[name]

@@ -1,4 +1,4 @@
-"""Models are loaded once per process and kept: Beam builds a DoFn's objects anew for every bundle and shard."""
+"""Loads each model once per process and keeps it. Beam creates the objects of a DoFn again for every bundle and shard."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -12,7 +12,7 @@ _lock = Lock()
 
 
 def load_once(key: K, load: Callable[[K], M]) -> M:
-    """`load(key)` on the first call of this process, the same object afterwards."""
+    """Return `load(key)`; calls after the first in this process return the same object."""
     with _lock:
         if (load, key) not in _models:
             _models[load, key] = load(key)

@@ -1,34 +1,44 @@
-"""The launcher of this machine: our own pool of worker processes, a shard at a time each."""
+"""The launcher for this machine: our own fork server, each worker with one shard at a time."""
 
 from collections import Counter
 from collections.abc import Sequence
 
-from curricle.pipelines.execute.events import Failed, Finished
+from curricle.pipelines.execute.events import Failed, Finished, ReportProgress
 from curricle.pipelines.execute.fork_server import run_tasks
 from curricle.pipelines.execute.progress_display import show_progress
 from curricle.pipelines.execute.run import Launched, Launcher
-from curricle.pipelines.execute.task import WORK, ShardTask, run_task
+from curricle.pipelines.execute.shard_task import ShardTask
+
+RUN_SHARD = "curricle.pipelines.execute.run_shard"
+"""The module that the fork server imports for its workers. It imports Beam, which this process does not need."""
+
+
+def run_task(task: ShardTask, report_progress: ReportProgress) -> dict[str, int]:
+    """Call `run_shard`, in a worker."""
+    from curricle.pipelines.execute.run_shard import run_shard
+
+    return run_shard(task, report_progress)
 
 
 def local_launcher(workers: int) -> Launcher:
-    """At most `workers` processes, never more than there are shards."""
+    """A launcher with at most `workers` processes, and never more than there are shards."""
 
     def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
         with show_progress(tasks, quiet=quiet) as on_event:
             preload = [module for _, config in tasks[0].steps for module in getattr(config, "preload", ())]
-            hired = min(workers, len(tasks))
-            outcomes = run_tasks(tasks, run_task, workers=hired, on_event=on_event, preload=[WORK, *preload])
+            processes = min(workers, len(tasks))
+            outcomes = run_tasks(tasks, run_task, workers=processes, on_event=on_event, preload=[RUN_SHARD, *preload])
         cpu_us: Counter[str] = Counter()
         for outcome in outcomes:
             if isinstance(outcome, Finished):
                 cpu_us.update(outcome.result)
-        failed = {outcome.task.shard.place: _cause(outcome) for outcome in outcomes if isinstance(outcome, Failed)}
+        failed = {outcome.task.shard.label: _cause(outcome) for outcome in outcomes if isinstance(outcome, Failed)}
         return Launched(failed, dict(cpu_us))
 
     return launch
 
 
 def _cause(failed: Failed[ShardTask]) -> str:
-    """Without the shard, which is named beside it, and without Beam's name of the stage, which is ours with more words."""
+    """The cause without the shard, which is printed beside it, and without Beam's longer name of the stage."""
     cause = failed.cause.rpartition(" [while running")[0] or failed.cause
-    return cause.partition(f"ShardError: {failed.task.shard.place}: ")[2] or cause
+    return cause.partition(f"ShardError: {failed.task.shard.label}: ")[2] or cause

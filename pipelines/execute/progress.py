@@ -1,19 +1,24 @@
-"""How the sink tells the process around it how far it is; a launcher listens, a cluster worker does not."""
+"""Reports the progress of the sink to the process that runs it. The local pool listens; a worker of an engine does not.
+
+The listener is a module variable because Beam pickles the sink: an object that holds a callback cannot reach the process's
+pipe. There is at most one listener per process.
+"""
 
 from collections.abc import Callable
 
 Listener = Callable[[int, int, int], None]
-"""Called per batch with (documents, bytes of text, kept documents), increments."""
+"""Called once per batch with the documents, bytes of text and kept documents that the batch added."""
 
-_listeners: list[Listener] = []
-
-
-def listen(listener: Listener | None) -> None:
-    """Replace the process's listener; None takes it away."""
-    _listeners[:] = [listener] if listener else []
+_listener: Listener | None = None
 
 
-def report(documents: int, text_bytes: int, kept: int) -> None:
-    """Tell the listener, if there is one."""
-    for listener in _listeners:
-        listener(documents, text_bytes, kept)
+def set_listener(listener: Listener | None) -> None:
+    """Replace the listener of this process; None removes it."""
+    global _listener
+    _listener = listener
+
+
+def report_progress(documents: int, text_bytes: int, kept: int) -> None:
+    """Call the listener, if there is one."""
+    if _listener is not None:
+        _listener(documents, text_bytes, kept)

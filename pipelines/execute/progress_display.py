@@ -1,4 +1,4 @@
-"""How far a run is: a state made from the pool's events, one line of text from the state, and where that line is shown."""
+"""Shows the progress of a run: a state computed from the events of its tasks, and one line of text made from the state."""
 
 import contextlib
 import time
@@ -10,11 +10,11 @@ from curricle.pipelines.execute.events import Event, Failed, Finished, Progresse
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-LARGEST_SHARE = 0.95  # of a shard that still runs: its text may be longer than the finished ones made us expect
+LARGEST_SHARE = 0.95  # at most this share of a running shard counts as done: it may hold more text than the finished ones suggest
 
 
 class Sized(Protocol):
-    """A task with a name of its own and a size in bytes of storage, as `schemas.shards.Shard` is."""
+    """A task with a unique name and a size in bytes of storage, such as `schemas.shards.Shard`."""
 
     @property
     def name(self) -> str:
@@ -30,7 +30,7 @@ S = TypeVar("S", bound=Sized)
 
 @dataclass(frozen=True)
 class Counts:
-    """Documents read, bytes of their text, and how many of them are kept."""
+    """Documents read, bytes of their text, and documents kept."""
 
     documents: int = 0
     bytes: int = 0
@@ -42,7 +42,7 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """Where a run stands. What an attempt did counts from the moment it is told, and no more once the attempt has failed."""
+    """The state of a run. What an attempt did counts as soon as it is reported, and no longer once the attempt has failed."""
 
     shards: int
     size: int  # bytes in storage of all shards; one of unknown size counts as one byte
@@ -52,15 +52,15 @@ class RunState:
     finished_size: int = 0
     failed_size: int = 0
     counts: Counts = Counts()  # of finished shards
-    running: Mapping[Sized, Counts] = field(default_factory=dict)  # of the present attempts
+    running: Mapping[Sized, Counts] = field(default_factory=dict)  # of the current attempts
 
     @classmethod
     def before(cls, shards: Sequence[Sized], now: float) -> Self:
-        """Nothing has started yet."""
+        """The state before anything has started."""
         return cls(shards=len(shards), size=sum(map(_weight, shards)), started=now)
 
     def after(self, event: Event[S, Any]) -> "RunState":
-        """The state once `event` has happened."""
+        """The state after `event`."""
         running = dict(self.running)
         counts = running.pop(event.task, Counts())
         match event:
@@ -85,14 +85,14 @@ class RunState:
 
     @property
     def totals(self) -> Counts:
-        """Of finished and running shards."""
+        """Counts of finished and running shards."""
         return sum(self.running.values(), self.counts)
 
     @property
     def size_done(self) -> float:
-        """Bytes in storage: of settled shards, and for running ones what the text seen so far makes of them.
+        """Bytes in storage of finished and failed shards, and an estimate for running ones from the text seen so far.
 
-        How much text a byte in storage gives is taken from the finished shards; before the first one, running ones are 0.
+        The ratio of text to bytes in storage is that of the finished shards. Before the first one, running shards count as 0.
         """
         if not self.counts.bytes:
             return self.finished_size + self.failed_size
@@ -101,7 +101,7 @@ class RunState:
         return self.finished_size + self.failed_size + sum(shares)
 
     def seconds_left(self, now: float) -> float | None:
-        """At the pace so far, in bytes of storage; None before the first shard is done."""
+        """Estimate from the bytes in storage done so far; None before the first shard is done."""
         done = self.size_done
         return (now - self.started) * (self.size - done) / done if done else None
 
@@ -111,7 +111,7 @@ def _weight(task: Sized) -> int:
 
 
 def summary(state: RunState, now: float) -> str:
-    """One line: shards, documents, text, pace, share kept, failures, time left."""
+    """One line: shards, documents, text, documents per second, share kept, failures, time left."""
     totals, seconds_left = state.totals, state.seconds_left(now)
     parts = [
         f"{state.finished}/{state.shards} shards",
@@ -129,15 +129,15 @@ def summary(state: RunState, now: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Rounded for reading: 45 s, 12 min, 3 h 05 min."""
+    """A rounded duration: 45 s, 12 min, 3 h 05 min."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
-def trouble(event: Event[S, Any]) -> str | None:
-    """The line that a failed or retried shard deserves."""
+def problem(event: Event[S, Any]) -> str | None:
+    """The line to print for a failed or retried shard; None for other events."""
     match event:
         case Failed(task, cause):
             return f"failed: {task.name}: {cause}"
@@ -156,10 +156,10 @@ def show_progress(
     every: float = 10.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Callable[[Event[S, Any]], None]]:
-    """Gives the `on_event` for `run_tasks`; what it shows goes to `console` (stderr).
+    """Give the `on_event` function for `run_tasks`. Output goes to `console`, by default stderr.
 
-    On a terminal a bar; elsewhere the summary at most every `every` seconds and once at the end; in both, one line per
-    failed or retried shard. Nothing at all if `quiet`.
+    On a terminal it shows a bar; elsewhere it prints the summary at most every `every` seconds and once at the end. Each failed
+    or retried shard gets a line. Prints nothing if `quiet`.
     """
     if quiet:
         yield lambda event: None
@@ -170,7 +170,7 @@ def show_progress(
     def on_event(event: Event[S, Any]) -> None:
         nonlocal state
         state = state.after(event)
-        if line := trouble(event):
+        if line := problem(event):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         update(state)
 
@@ -181,7 +181,7 @@ def show_progress(
 @contextlib.contextmanager
 def _bar(state: RunState, console: Console, clock: Callable[[], float]) -> Iterator[Callable[[RunState], None]]:
     columns = BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
-    # Data printed to stdout meanwhile must stay there, not move to stderr.
+    # Data that is printed to stdout meanwhile must not be redirected to stderr.
     with Progress(*columns, console=console, refresh_per_second=4, redirect_stdout=False) as progress:
         bar = progress.add_task(summary(state, clock()), total=state.size)
         yield lambda state: progress.update(bar, completed=state.size_done, description=summary(state, clock()))

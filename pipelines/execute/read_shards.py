@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 import pyarrow as pa
-from curricle.pipelines.execute.shard_failure import fail, given_up
+from curricle.pipelines.execute.shard_failure import fail_shard, has_failed
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.shard import read_shard
@@ -18,14 +18,14 @@ class ReadShardFn(beam.DoFn):
         self.config = config
 
     def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
-        """All batches of one shard, in order, until it is given up."""
+        """All batches of one shard, in order, until an attempt fails."""
         try:
             for batch in read_shard(shard, self.config):
                 yield batch
-                if given_up(shard):
+                if has_failed(shard):
                     return
         except Exception as error:
-            fail(shard, "reading", error)
+            fail_shard(shard, "reading", error)
 
 
 class ReadShard(beam.PTransform):

@@ -1,4 +1,4 @@
-"""A run into an output folder: take it, see what is committed, do the rest, write down what was done."""
+"""Runs a plan into an output folder: locks the folder, finds what is committed, runs the rest, records the result."""
 
 import platform
 import time
@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import orjson
 import yaml
-from curricle.pipelines.execute.task import ShardTask
+from curricle.pipelines.execute.shard_task import ShardTask
 from curricle.pipelines.output.dataset_card import dataset_card
 from curricle.pipelines.output.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
 from curricle.pipelines.output.write import Sink
@@ -17,37 +17,37 @@ from curricle.pipelines.plan.fingerprint import difference
 from curricle.pipelines.plan.run_plan import Plan
 
 from curricle.storage.files import StoreError
-from curricle.storage.output import Output, Place, output_at
+from curricle.storage.output import Output, OutputPath, output_at
 
 PACKAGES = ("curricle", "apache-beam", "pyarrow", "numpy", "ufal.kenlm", "fasttext-community", "sentencepiece", "resiliparse")
 
 
 @dataclass(frozen=True)
 class Launched:
-    """What a launcher says beside the manifests."""
+    """What a launcher reports besides the manifests."""
 
-    failed: dict[str, str] = field(default_factory=dict)  # source, or how many shards -> cause
-    cpu_us: dict[str, int] = field(default_factory=dict)  # by stage; empty where an engine's counters count retries twice
+    failed: dict[str, str] = field(default_factory=dict)  # source, or number of shards -> cause
+    cpu_us: dict[str, int] = field(default_factory=dict)  # by stage; empty for engines, whose counters count retries twice
 
 
 Launcher = Callable[[Sequence[ShardTask], bool], Launched]
-"""Runs all tasks, showing progress unless the second argument (quiet) is true. What is committed it leaves in the manifests."""
+"""Runs all tasks, and shows progress unless the second argument (quiet) is true. The manifests say what was committed."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Counts of the whole output, what failed now, and what this run cost."""
+    """Counts of the whole output, the failures of this run, and its cost."""
 
     totals: Totals
-    failed: dict[str, str]  # source, or how many shards -> cause
-    ran: Totals  # shards of this run alone
+    failed: dict[str, str]  # source, or number of shards -> cause
+    ran: Totals  # only the shards of this run
     seconds: float
     cpu_us: dict[str, int]  # by stage, over all workers
 
 
 @contextmanager
-def _held(output: Output) -> Iterator[None]:
-    """The output folder for one run, swept before and after; OutputError if it cannot be written."""
+def _locked(output: Output) -> Iterator[None]:
+    """Hold the output folder for one run; clean it before and after. OutputError if it cannot be written."""
     try:
         with output.hold():
             yield
@@ -57,12 +57,12 @@ def _held(output: Output) -> Iterator[None]:
         raise OutputError(f"{output.path}: {error.strerror or error}") from None
 
 
-def pending(plan: Plan, manifests: list[Manifest], output: Place) -> list[ShardTask]:
-    """Tasks for the shards that are not committed; OutputError if what is committed was made in another way."""
+def pending(plan: Plan, manifests: list[Manifest], output: OutputPath) -> list[ShardTask]:
+    """Tasks for the shards that are not committed. OutputError if the committed ones were made in another way."""
     committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
     if manifests and manifests[0]["fingerprint"] != plan.fingerprint:
         before = (run_record(output) or {}).get("made_by", {})
-        raise OutputError(f"{output}: made with {difference(before, plan.parts)}; name another output folder")
+        raise OutputError(f"{output}: made with {difference(before, plan.fingerprint_inputs)}; name another output folder")
     for shard in plan.shards:
         if shard.name in committed and committed[shard.name]["shard"]["version"] != shard.version:
             raise OutputError(f"{shard.source}: changed since it was committed to {output}; name another output folder")
@@ -70,10 +70,10 @@ def pending(plan: Plan, manifests: list[Manifest], output: Place) -> list[ShardT
     return [ShardTask(shard, plan.recipe.read, plan.steps, sink) for shard in plan.shards if shard.name not in committed]
 
 
-def run(plan: Plan, path: Place, launch: Launcher, quiet: bool = False) -> RunResult:
-    """Have `launch` run all pending shards of `plan`; OutputError before anything starts if the folder cannot take them."""
+def run(plan: Plan, path: OutputPath, launch: Launcher, quiet: bool = False) -> RunResult:
+    """Run all pending shards of `plan` with `launch`. OutputError before anything starts if the folder cannot be used."""
     output = output_at(path.absolute())
-    with _held(output):
+    with _locked(output):
         shards = [shard.name for shard in plan.shards]
         before = read_manifests(output.path, shards)
         tasks = pending(plan, before, output.path)
@@ -101,7 +101,7 @@ def run(plan: Plan, path: Place, launch: Launcher, quiet: bool = False) -> RunRe
 def _write_record(plan: Plan, output: Output, totals: Totals, result: RunResult | None) -> None:
     record = {
         "recipe": plan.recipe.name,
-        "made_by": plan.parts,
+        "made_by": plan.fingerprint_inputs,
         "fingerprint": plan.fingerprint,
         "counts": totals.to_dict(),
         "finished": result is not None,

@@ -1,7 +1,8 @@
-"""What becomes of a shard when the work on it raises: reader, kernels and sink tell it here, once, with shard and cause.
+"""Handles an exception in the work on a shard. Reader, kernels and sink report it here, with the shard and the cause.
 
-The error names the shard, and the whole job ends with it; unless the process around it keeps failures. Workers of an engine
-do: the shard is dropped there and then, and the job goes on with the others.
+By default the error names the shard and ends the whole job. If a failure handler is set for the process, the shard is dropped
+instead and the job goes on with the others; workers of an engine do that. Both the handler and the set of failed shards
+belong to the process, because the transforms of one graph share nothing else.
 """
 
 import traceback
@@ -13,52 +14,52 @@ from curricle.schemas.shards import Shard, unseal
 
 
 class ShardError(RuntimeError):
-    """Work on a shard raised: `<place>: <stage>, <offsets>: <type>: <message>`, in one line."""
+    """Work on a shard raised an exception: `<shard>: <stage>, <offsets>: <type>: <message>`, in one line."""
 
 
-Keeper = Callable[[str, str, Exception], None]
-"""Told the name of a shard that is given up, the cause in one line, and the error."""
+FailureHandler = Callable[[str, str, Exception], None]
+"""Called with the name of the failed shard, the cause in one line, and the error."""
 
-_keepers: list[Keeper] = []
-_given_up: set[str] = set()
-
-
-def keep_failures(keeper: Keeper | None) -> None:
-    """Replace the process's keeper; None takes it away."""
-    _keepers[:] = [keeper] if keeper else []
+_handler: FailureHandler | None = None
+_failed_shards: set[str] = set()
 
 
-def begin(shard: str) -> None:
-    """A new attempt at the shard of this name: what became of an earlier one in this process is forgotten."""
-    _given_up.discard(shard)
+def set_failure_handler(handler: FailureHandler | None) -> None:
+    """Replace the failure handler of this process; None removes it."""
+    global _handler
+    _handler = handler
 
 
-def given_up(shard: Shard) -> bool:
-    """Whether this process's attempt at the shard has failed, so that nothing more of it is to be done."""
-    return shard.name in _given_up
+def start_attempt(shard: str) -> None:
+    """Forget that an earlier attempt at the shard of this name failed in this process."""
+    _failed_shards.discard(shard)
 
 
-def fail(shard: Shard, doing: str, error: Exception) -> None:
-    """Have the failure kept, or raise ShardError. `doing`: the stage, and the documents it was at."""
+def has_failed(shard: Shard) -> bool:
+    """Whether the current attempt at the shard has failed in this process, so that the rest of it must be skipped."""
+    return shard.name in _failed_shards
+
+
+def fail_shard(shard: Shard, doing: str, error: Exception) -> None:
+    """Pass the failure to the handler; raise ShardError if there is none. `doing` names the stage and its documents."""
     cause = f"{doing}: {one_line(error)}"
-    if not _keepers:
-        raise ShardError(f"{shard.place}: {cause}") from error
-    _given_up.add(shard.name)
-    for keeper in _keepers:
-        keeper(shard.name, cause, error)
+    if _handler is None:
+        raise ShardError(f"{shard.label}: {cause}") from error
+    _failed_shards.add(shard.name)
+    _handler(shard.name, cause, error)
 
 
 def fail_batch(batch: pa.RecordBatch, stage: str, error: Exception) -> None:
-    """`fail` for the shard of the batch's envelope; raises `error` itself where the batch has none (not our graph)."""
+    """Call `fail_shard` for the shard in the batch's envelope. Raises `error` itself if there is no envelope."""
     try:
         shard = unseal(batch).shard
     except ValueError:
         raise error from None
-    fail(shard, f"stage {stage!r}{_offsets(batch)}", error)
+    fail_shard(shard, f"stage {stage!r}{_offsets(batch)}", error)
 
 
 def one_line(error: BaseException) -> str:
-    """Type and message."""
+    """Type and message of an exception, in one line."""
     return " ".join("".join(traceback.format_exception_only(error)).split())
 
 

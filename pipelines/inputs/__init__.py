@@ -1,1 +1,1 @@
-"""What the user names as input: files found, cut into shards, sampled, read as texts."""
+"""The inputs that the user names: finding the files, planning shards, sampling documents, reading texts."""

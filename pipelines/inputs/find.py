@@ -1,4 +1,4 @@
-"""Inputs as the user names them, to shards: files, folders, globs and URLs, each checked before anything starts."""
+"""Turns the inputs that the user names (files, folders, globs, URLs) into shards. Each file is checked before anything starts."""
 
 import glob
 import itertools
@@ -17,33 +17,33 @@ from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.formats import IN_FOLDERS, format_of
 from curricle.stages.read.parquet import check_columns, open_parquet
 
-from curricle.storage.files import StoreError, each, filesystem, is_remote, look, one_line
+from curricle.storage.files import StoreError, filesystem, is_remote, map_threads, one_line, stat_and_head
 
 SHARD_BYTES = 256 << 20
-HEAD_BYTES = 1 << 16  # of each file, looked at to know what it is
+HEAD_BYTES = 1 << 16  # read from each file to recognize its format
 
 Range = tuple[int, int | None, int]  # start, end, stored bytes
 
 
 class InputError(ValueError):
-    """An input that cannot be read, found before anything starts: one line that names it."""
+    """An input that cannot be read, found before anything starts. The message is one line that names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class InputFile:
-    """One file: its name as the user gave it, where it lies, what it is."""
+    """One input file."""
 
-    source: str
+    source: str  # the name that the user gave
     url: str  # absolute path or fsspec URL
     format: Format
-    size: int  # stored bytes; 0 also where the store does not say
+    size: int  # bytes in storage; 0 if the store does not report it
     version: str  # changes when the file changes
 
 
 def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
-    """The files of all patterns in this order, those of one pattern sorted; a file that several match, once.
+    """The files of all patterns, in the order of the patterns and sorted within each. Duplicates are dropped.
 
-    Raises InputError for a pattern without a file and for a file that is unreadable or not what its name says.
+    Raises InputError if a pattern matches no file, or a file is unreadable or has another format than its name says.
     """
     found: dict[str, tuple[str, str]] = {}
     for pattern in patterns:
@@ -53,19 +53,19 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
             raise InputError(f"{pattern}: no such file")
         for source, url in files:
             found.setdefault(url if remote else os.path.realpath(url), (source, url))
-    return each(lambda file: _inspect(*file), list(found.values()))
+    return map_threads(lambda file: _inspect(*file), list(found.values()))
 
 
 def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
-    """One shard a file, in order; a plain JSONL or text file or a Parquet file of more than `shard_bytes` gives several.
+    """One shard per file, in order. An uncompressed JSONL or text file, or a Parquet file, above `shard_bytes` gives several.
 
-    Raises InputError for a Parquet file with a damaged footer or without the columns that `config` names.
+    Raises InputError if a Parquet file has a damaged footer or lacks the columns that `config` names.
     """
-    return [shard for shards in each(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
+    return [shard for shards in map_threads(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
 
 
 def _local_files(pattern: str) -> list[tuple[str, str]]:
-    """(source, absolute path) of each file; a path that exists is taken as it is, whatever characters it has."""
+    """(source, absolute path) of each file. A path that exists is used as it is, even if it contains glob characters."""
     if not pattern:
         raise InputError("an input is an empty string")
     paths = [Path(pattern)]
@@ -88,8 +88,8 @@ def _folder(folder: Path) -> list[Path]:
 
 
 def _is_input(path: PurePath) -> bool:
-    """True for a path inside a folder with a known suffix and no part that begins with `.` or `_`."""
-    return path.name.lower().endswith(IN_FOLDERS) and not any(part[0] in "._" for part in path.parts)
+    """True for a path with a known suffix in which no name begins with `.` or `_`."""
+    return path.name.lower().endswith(IN_FOLDERS) and not any(name[0] in "._" for name in path.parts)
 
 
 def _remote_files(pattern: str) -> list[tuple[str, str]]:
@@ -101,15 +101,15 @@ def _remote_files(pattern: str) -> list[tuple[str, str]]:
         elif files.isdir(path):
             paths = _remote_folder(files, path, pattern)
         else:
-            shown = "/." in path  # as in a shell, `*` finds no hidden files
-            matches = [match for match in sorted(files.glob(path, detail=True).items()) if shown or "/." not in match[0]]
-            folders = [_remote_folder(files, name, name) if it["type"] == "directory" else [name] for name, it in matches]
+            hidden = "/." in path  # as in a shell, `*` matches no hidden files
+            matches = [match for match in sorted(files.glob(path, detail=True).items()) if hidden or "/." not in match[0]]
+            folders = [_remote_folder(files, name, name) if entry["type"] == "directory" else [name] for name, entry in matches]
             paths = [name for names in folders for name in names]
     except InputError:
         raise
     except StoreError as error:
         raise InputError(str(error)) from None
-    except Exception as error:  # each store has its own kinds of errors
+    except Exception as error:  # each store has its own exception types
         raise InputError(f"{pattern}: {one_line(error)}") from None
     return [(files.unstrip_protocol(path),) * 2 for path in paths]
 
@@ -124,9 +124,9 @@ def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
 def _inspect(source: str, url: str) -> InputFile:
     """Size, version and format of one file."""
     try:
-        size, version, head = look(url, HEAD_BYTES)
+        size, version, head = stat_and_head(url, HEAD_BYTES)
         return InputFile(source=source, url=url, format=format_of(PurePosixPath(source).name, head), size=size, version=version)
-    except Exception as error:  # each store has its own kinds of errors
+    except Exception as error:  # each store has its own exception types
         raise InputError(f"{source}: {one_line(error)}") from None
 
 
@@ -135,8 +135,8 @@ def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard
     if file.format == "parquet" and file.size:
         ranges = _row_groups(file, config, shard_bytes)
     elif file.format in ("jsonl", "text") and file.size > shard_bytes and not file.source.lower().endswith((".gz", ".zst")):
-        parts = math.ceil(file.size / shard_bytes)
-        edges = [file.size * part // parts for part in range(parts + 1)]
+        count = math.ceil(file.size / shard_bytes)
+        edges = [file.size * number // count for number in range(count + 1)]
         ranges = [(start, end, end - start) for start, end in itertools.pairwise(edges)]
     return [
         Shard(
@@ -154,14 +154,14 @@ def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard
 
 
 def _name(file: InputFile, start: int, end: int | None) -> str:
-    # 12 digits: among 100,000 files that are all called part-0.parquet, two names collide once in 50,000 runs.
+    # With 12 digits, names of 100,000 files that are all called part-0.parquet collide in one of 50,000 runs.
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePosixPath(file.source).name)[-80:].lstrip("._-")
     identity = "\0".join(map(str, (file.source, file.format, start, end)))
     return f"{slug or 'input'}-{xxhash.xxh3_64_hexdigest(identity.encode())[:12]}"
 
 
 def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Range]:
-    """Ranges of row groups of up to `shard_bytes` stored bytes; a larger row group is its own range."""
+    """Ranges of row groups of up to `shard_bytes` in storage; a larger row group is a range of its own."""
     try:
         with open_parquet(file.url) as parquet:
             check_columns(parquet.schema_arrow, config)

@@ -1,4 +1,4 @@
-"""A stratified sample of the documents of any inputs: the same for the same seed, however the inputs are split."""
+"""Draws a stratified sample of documents. The same seed gives the same sample, however the inputs are split."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ FIELDS = ("id", "url", "source", "language", "text")
 
 
 def choose(ids: Sequence[str], strata: Sequence[Stratum], size: int, seed: int) -> list[int]:
-    """Up to `size` rows, as many of each stratum as it has, in a random order that only `seed` and the ids decide.
+    """Choose up to `size` rows. Returns their numbers in a random order that depends only on `seed` and the ids.
 
-    The strata take turns, each with its rows by a hash keyed with the seed: small ones are used up, the large share the rest, and
-    a larger sample begins with the smaller one.
+    The strata take turns, and the rows of a stratum are ordered by a hash keyed with the seed. So small strata are used up, large
+    ones share the rest, and a larger sample begins with the smaller one.
     """
     keys = [xxhash.xxh3_128_intdigest(id_.encode(), seed) for id_ in ids]
     turns: Counter[Stratum] = Counter()
@@ -32,10 +32,10 @@ def choose(ids: Sequence[str], strata: Sequence[Stratum], size: int, seed: int) 
 
 
 def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int) -> pa.Table:
-    """FIELDS and the columns of `stratify` of the chosen documents, in the order of `choose`; an id that repeats, once.
+    """FIELDS and the columns of `stratify` of the chosen documents, in the order of `choose`. A repeated id counts once.
 
-    The inputs are read twice, so that only the sample's texts are held. Raises InputError, one line, also where a column of
-    `stratify` is null in all documents.
+    The inputs are read twice, so that only the texts of the sample are held in memory. Raises InputError, in one line, also if a
+    column of `stratify` is null in all documents.
     """
     columns = dict.fromkeys(("language", *stratify))
     try:
@@ -46,26 +46,26 @@ def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int)
     for rows in _rows(patterns, config):
         for id_, *stratum in zip(*(rows.column(name).to_pylist() for name in ("id", *stratify)), strict=True):
             seen.setdefault(id_, tuple(stratum))
-    for n, name in enumerate(stratify):
-        if seen and all(stratum[n] is None for stratum in seen.values()):
+    for number, name in enumerate(stratify):
+        if seen and all(stratum[number] is None for stratum in seen.values()):
             raise InputError(
                 f"stratify: no document has a {name!r}: name the kept/ folder of a run with the stage that writes it"
             )
     ids = list(seen)
     wanted = [ids[row] for row in choose(ids, list(seen.values()), size, seed)]
-    places = {id_: place for place, id_ in enumerate(wanted)}
+    positions = {id_: position for position, id_ in enumerate(wanted)}
     found: list[tuple[int, pa.RecordBatch]] = []
     for rows in _rows(patterns, config):
         for row, id_ in enumerate(rows.column("id").to_pylist()):
-            if (place := places.pop(id_, None)) is not None:
-                found.append((place, rows.slice(row, 1).select(list(dict.fromkeys((*FIELDS, *columns))))))
+            if (position := positions.pop(id_, None)) is not None:
+                found.append((position, rows.slice(row, 1).select(list(dict.fromkeys((*FIELDS, *columns))))))
     if not found:
         raise InputError("no document with a text in these inputs")
     return pa.Table.from_batches([rows for _, rows in sorted(found, key=lambda pair: pair[0])]).combine_chunks()
 
 
 def _rows(patterns: Sequence[str], config: ReadConfig) -> Iterator[pa.RecordBatch]:
-    """Batches of the documents that have a text; HTML is extracted."""
+    """Batches of the documents that have a text. The text of HTML documents is extracted."""
     for shard in plan_shards(find_inputs(patterns), config):
         for batch in read_shard(shard, config):
             rows = extract_text(batch, ExtractConfig())

@@ -1,4 +1,4 @@
-"""The texts of inputs of any format, without Beam's graph: what models are trained on."""
+"""Reads the texts of inputs of any format without a Beam graph. Models are trained on them."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -10,7 +10,10 @@ from curricle.stages.read.shard import read_shard
 
 
 def documents(patterns: Sequence[str]) -> Callable[[], Iterator[pa.Array]]:
-    """Texts in batches (string arrays, no nulls), from the start at each call; HTML is extracted. InputError as for a run."""
+    """A function that yields the texts in batches (string arrays without nulls), from the start at each call.
+
+    The text of HTML documents is extracted. Raises InputError as a run does.
+    """
     read, extract = ReadConfig(), ExtractConfig()
     shards = plan_shards(find_inputs(patterns), read)
 

@@ -10,7 +10,7 @@ from curricle.models.kenlm.binary import hash_words, write_probing
 from curricle.models.kenlm.ngrams import EOS
 from curricle.models.kenlm.table import map_table
 from curricle.models.kenlm.train.estimator import estimate
-from curricle.pipelines.execute.events import Report
+from curricle.pipelines.execute.events import ReportProgress
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ScoreTask:
         return hash(self.name)
 
 
-def score_target(task: ScoreTask, report: Report) -> None:
+def score_target(task: ScoreTask, report: ReportProgress) -> None:
     """Train, and write log10 p of each token of the target, float32, as .npy.
 
     Every model has the whole vocabulary, with <unk> for all other words: their scores are probabilities of the same events.

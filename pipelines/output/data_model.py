@@ -1,21 +1,21 @@
-"""docs/data-model.md, from the columns themselves: `python -m curricle.pipelines.output.data_model > docs/data-model.md`."""
+"""Generates docs/data-model.md from the columns: `python -m curricle.pipelines.output.data_model > docs/data-model.md`."""
 
 from curricle.schemas.column import Column
 from curricle.schemas.columns import GROUPS
 
 HEAD = """# Data model
 
-Made from `schemas/columns.py`; do not edit. A null means "not measured", never 0. `kept/` files hold the columns of the recipe's
-stages; `rejected/` the same and the decision; `dead/` the document's place and the dead-letter columns. Within a part every
-file has one schema, also one without rows.
+Generated from `schemas/columns.py`; do not edit. Null means "not measured", never 0. Files in `kept/` hold the columns of the
+recipe's stages; files in `rejected/` hold the same columns and the decision; files in `dead/` hold where the document came from
+and the dead-letter columns. All files of a folder have the same schema, even those without rows.
 """
 
 WRITERS = {
-    "document": "Every reader gives",
-    "payload": "Readers of HTML give, and `extract` takes away",
+    "document": "Every reader",
+    "payload": "Readers of HTML (`extract` removes these columns)",
     "dead": "Dead letters",
     "decision": "`decide`",
-    "quality": "Stage `quality` (the student; other raters write the 14 and the status too, each under its own `prefix`)",
+    "quality": "Stage `quality` (the student; other raters write the same 14 and the status, each under its own `prefix`)",
     "reply": "Stage `quality` with `rater: dataman` or `rater: endpoint`, besides the 14 and the status",
     "classifier": "Stage `quality` with `rater: classifier`",
     "paragraphs": "Stage `perplexity` with `paragraphs: {}`",
@@ -23,7 +23,7 @@ WRITERS = {
 
 
 def table(columns: tuple[Column, ...]) -> str:
-    """A Markdown table of columns: name, type, content, null."""
+    """A Markdown table of columns: name, type, content, meaning of null."""
     rows = (f"| `{c.name}` | {c.dtype} | {c.doc.replace('|', '/')} | {c.null} |" for c in columns)
     return "\n".join(["| column | type | what it holds | null |", "|---|---|---|---|", *rows])
 

@@ -1,10 +1,10 @@
-"""The dataset card of an output folder: what it is, how to load it, what its columns mean."""
+"""The dataset card of an output folder: what it is, how to load it and what its columns mean."""
 
 from typing import cast
 
 from curricle.pipelines.output.data_model import table
 from curricle.pipelines.output.manifest import Totals
-from curricle.pipelines.output.write import PARTS
+from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.plan.run_plan import Plan
 from curricle.pipelines.plan.stage_table import StageConfig
 from curricle.schemas.columns import COLUMNS
@@ -36,18 +36,18 @@ spark.read.parquet("FOLDER/kept")                               # Spark
 
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
-    """Markdown with a header that `datasets` reads."""
+    """The card as Markdown, with a header that `datasets` reads."""
     written = {column.name: column for _, config in plan.steps for column in cast(StageConfig, config).writes()}
     columns = tuple((COLUMNS | written)[name] for name in plan.schemas["rejected"].names)
     return CARD.format(
         configs="\n".join(
-            f"- config_name: {part}\n  data_files: {part}/*.parquet" + ("\n  default: true" if part == "kept" else "")
-            for part in PARTS
+            f"- config_name: {split}\n  data_files: {split}/*.parquet" + ("\n  default: true" if split == "kept" else "")
+            for split in SPLITS
         ),
         name=plan.recipe.name,
         description=plan.recipe.description,
         records=totals.records,
-        **{part: totals.rows[part] for part in PARTS},
+        **{split: totals.rows[split] for split in SPLITS},
         reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
         columns=table(columns),
     )

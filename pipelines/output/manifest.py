@@ -1,4 +1,4 @@
-"""What is committed in an output folder: the records in `_manifest/`, the only truth about its files."""
+"""What is committed in an output folder: the manifests in `_manifest/`, the only source of truth about its files."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,30 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from curricle.pipelines.output.write import PARTS, manifest_path
+from curricle.pipelines.output.write import SPLITS, manifest_path
 
-from curricle.storage.files import each
-from curricle.storage.output import Place
+from curricle.storage.files import map_threads
+from curricle.storage.output import OutputPath
 
 Manifest = dict[str, Any]
 
 
 class OutputError(ValueError):
-    """An output folder that cannot be written, continued or trusted: one line."""
+    """An output folder that cannot be written, resumed or trusted. The message is one line."""
 
 
-def read_manifests(output: Place, shards: Iterable[str] = ()) -> list[Manifest]:
-    """All records that are listed, and those of `shards` whether listed or not; by shard name.
+def read_manifests(output: OutputPath, shards: Iterable[str] = ()) -> list[Manifest]:
+    """All manifests that a listing shows, and those of `shards` even if it does not show them yet; sorted by shard name.
 
-    OutputError naming one that is not JSON.
+    Raises OutputError naming a manifest that is not JSON.
     """
     folder = output / "_manifest"
     listed = {path for path in folder.iterdir() if path.name.endswith(".json")} if folder.is_dir() else set()
     paths = sorted(listed.union(manifest_path(output, shard) for shard in shards))
-    return [record for record in each(_record, paths) if record is not None]
+    return [record for record in map_threads(_record, paths) if record is not None]
 
 
-def _record(path: Place) -> Manifest | None:
+def _record(path: OutputPath) -> Manifest | None:
     try:
         record: Manifest = orjson.loads(path.read_bytes())
     except FileNotFoundError:
@@ -39,8 +39,8 @@ def _record(path: Place) -> Manifest | None:
     return record
 
 
-def run_record(output: Place) -> dict[str, Any] | None:
-    """The run.json of an output; None if there is none."""
+def run_record(output: OutputPath) -> dict[str, Any] | None:
+    """The run.json of an output, or None if there is none."""
     try:
         record: dict[str, Any] = orjson.loads((output / "run.json").read_bytes())
     except FileNotFoundError:
@@ -48,8 +48,8 @@ def run_record(output: Place) -> dict[str, Any] | None:
     return record
 
 
-def finished_run(output: Place) -> dict[str, Any]:
-    """The run.json of a finished run; OutputError for anything else."""
+def finished_run(output: OutputPath) -> dict[str, Any]:
+    """The run.json of a finished run. Raises OutputError for anything else."""
     try:
         record = run_record(output)
     except (OSError, orjson.JSONDecodeError):
@@ -67,13 +67,13 @@ class Totals:
 
     shards: int = 0
     records: int = 0
-    rows: Counter[str] = field(default_factory=Counter)  # by part
-    text_bytes: Counter[str] = field(default_factory=Counter)  # by part
+    rows: Counter[str] = field(default_factory=Counter)  # by split
+    text_bytes: Counter[str] = field(default_factory=Counter)  # by split
     rejected: Counter[str] = field(default_factory=Counter)  # by rule
     dead: Counter[str] = field(default_factory=Counter)  # by reason
 
     def balanced(self) -> bool:
-        """In = kept + rejected + dead, and the reasons add up."""
+        """Whether in = kept + rejected + dead, and the reasons add up."""
         return (
             self.records == self.rows.total()
             and self.rejected.total() == self.rows["rejected"]
@@ -81,11 +81,11 @@ class Totals:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for run.json."""
+        """Plain values for run.json."""
         return {
             "shards": self.shards,
             "records": self.records,
-            **{part: self.rows[part] for part in PARTS},
+            **{split: self.rows[split] for split in SPLITS},
             "text_bytes": dict(self.text_bytes),
             "rejected_by": dict(self.rejected.most_common()),
             "dead_by": dict(self.dead.most_common()),
@@ -93,14 +93,14 @@ class Totals:
 
 
 def total(manifests: Iterable[Manifest]) -> Totals:
-    """Add the records up."""
+    """Add up the manifests."""
     totals = Totals()
     for manifest in manifests:
         totals.shards += 1
         totals.records += manifest["records"]
         totals.rejected.update(manifest["rejected"])
         totals.dead.update(manifest["dead"])
-        for part, file in manifest["files"].items():
-            totals.rows[part] += file["rows"]
-            totals.text_bytes[part] += file["text_bytes"]
+        for split, file in manifest["files"].items():
+            totals.rows[split] += file["rows"]
+            totals.text_bytes[split] += file["text_bytes"]
     return totals

@@ -1,16 +1,17 @@
-"""Panels in rows as one SVG: no script, no font file, the same bytes for the same panels.
+"""Arranges panels in rows as one SVG without scripts or font files. The same panels give the same bytes.
 
-Nothing is drawn behind, and the colours have a contrast of 3 or more to white and to black: it reads on a light and a dark page.
+The background is transparent, and the colors have a contrast of at least 3 to white and to black, so the picture can be read on
+light and dark pages.
 """
 
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-INK, LINE, COLOURS = "#7d7d7d", "#d0342c", ("#3b82c4", "#cc7a1a")
+INK, LINE, COLORS = "#7d7d7d", "#d0342c", ("#3b82c4", "#cc7a1a")
 
 
 def sheet(panels: Sequence[str], width: int, height: int, columns: int, title: str) -> str:
-    """The file's text; a panel is SVG drawn from (0, 0) in `width` by `height` pixels."""
+    """The text of the SVG file. Each panel is SVG drawn from (0, 0), `width` by `height` pixels large."""
     whole = min(columns, max(len(panels), 1)) * width
     tall = max(-(-len(panels) // columns), 1) * height
     placed = [

@@ -1,4 +1,4 @@
-"""Checks an output folder against its manifests: hashes, rows, schemas, reasons, and that nothing else lies there."""
+"""Checks an output folder against its manifests: hashes, rows, schemas, reasons, and that it holds no other files."""
 
 import hashlib
 from collections import Counter
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
-from curricle.pipelines.output.write import PARTS
+from curricle.pipelines.output.write import SPLITS
 
-from curricle.storage.output import Place, output_at
+from curricle.storage.output import OutputPath, output_at
 
 REASON = {"rejected": "reject_reason", "dead": "dead_reason"}
 
 
-def verify(output: Place) -> Iterator[str]:
-    """One line for everything that is wrong; nothing if the output is whole. OutputError if a manifest is unreadable."""
+def verify(output: OutputPath) -> Iterator[str]:
+    """One line for everything that is wrong; nothing if the output is complete. OutputError if a manifest is unreadable."""
     manifests = read_manifests(output)
     if not manifests:
         yield f"{output}: nothing is committed here"
@@ -23,24 +23,24 @@ def verify(output: Place) -> Iterator[str]:
     if record and record["finished"] and record["counts"]["shards"] > len(manifests):
         yield f"{output}: run.json counts {record['counts']['shards']} shards, {len(manifests)} manifests are listed"
     expected = {file["path"] for manifest in manifests for file in manifest["files"].values()}
-    for part in PARTS:
-        folder = output / part
+    for split in SPLITS:
+        folder = output / split
         for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
-            if f"{part}/{name}" not in expected:
+            if f"{split}/{name}" not in expected:
                 yield f"{folder / name}: no manifest names it"
     yield from output_at(output).leftovers()
     schemas: dict[str, pa.Schema] = {}
     for manifest in manifests:
         yield from _verify_shard(output, manifest, schemas)
-    if len(prints := {manifest["fingerprint"] for manifest in manifests}) > 1:
-        yield f"{output}: shards of {len(prints)} different recipes, models or code versions"
+    if len(fingerprints := {manifest["fingerprint"] for manifest in manifests}) > 1:
+        yield f"{output}: shards of {len(fingerprints)} different recipes, models or code versions"
     if not total(manifests).balanced():
         yield f"{output}: in = kept + rejected + dead does not hold"
 
 
-def _verify_shard(output: Place, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
+def _verify_shard(output: OutputPath, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
     rows = 0
-    for part, file in manifest["files"].items():
+    for split, file in manifest["files"].items():
         path = output / file["path"]
         if not path.is_file():
             yield f"{path}: missing"
@@ -53,11 +53,11 @@ def _verify_shard(output: Place, manifest: Manifest, schemas: dict[str, pa.Schem
             rows += parquet.metadata.num_rows
             if parquet.metadata.num_rows != file["rows"]:
                 yield f"{path}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
-            if not schemas.setdefault(part, parquet.schema_arrow).equals(parquet.schema_arrow):
-                yield f"{path}: its schema differs from the other {part} files'"
-            if part in REASON:
-                reasons = Counter(parquet.read([REASON[part]]).column(0).to_pylist())
-                if reasons != Counter(manifest[part]):
+            if not schemas.setdefault(split, parquet.schema_arrow).equals(parquet.schema_arrow):
+                yield f"{path}: its schema differs from the other {split} files'"
+            if split in REASON:
+                reasons = Counter(parquet.read([REASON[split]]).column(0).to_pylist())
+                if reasons != Counter(manifest[split]):
                     yield f"{path}: its reasons are not the manifest's"
     if rows != manifest["records"]:
         yield f"shard {manifest['shard']['name']}: {manifest['records']} records read, {rows} rows on disk"

@@ -1,15 +1,15 @@
-"""The sink: splits the rows of a shard into kept, rejected and dead, and commits the three files at once.
+"""The sink: splits the rows of a shard into kept, rejected and dead, and commits the three files together.
 
-Each attempt writes files of its own; complete, they go to names that depend on the shard alone, and the manifest record
-comes last: what has no manifest is not there. A shard that is retried, run twice or at the same time ends in the same bytes.
-A shard whose batches do not arrive whole and in order is never committed.
+Each attempt writes its own temporary files. Once they are complete they are renamed to names that depend only on the shard,
+and the manifest is renamed last: a shard without a manifest is not committed. A shard that is retried, run twice or run
+concurrently produces the same bytes. A shard whose batches do not arrive complete and in order is never committed.
 """
 
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -17,22 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from curricle.models.cards import file_sha256
-from curricle.pipelines.execute.progress import report
 from curricle.schemas.shards import Envelope, Shard
 
-from curricle.storage.output import Place, output_at, place
+from curricle.storage.output import OutputPath, output_at, parse_output
 
-PARTS = ("kept", "rejected", "dead")
+SPLITS = ("kept", "rejected", "dead")
+"""Folders of an output, one Parquet file per shard in each."""
+
 ROW_GROUP_BYTES = 32 << 20
 UNIQUE = ("id", "url", "source_id", "source_offset", "date", "metadata", "text", "title", "dead_bytes")
-"""Columns whose values hardly repeat: no dictionary."""
+"""Columns whose values hardly ever repeat: they get no dictionary."""
 
 LONG = ("text", "metadata", "title", "dead_bytes")
-"""Columns whose least and greatest value tell a reader nothing: no statistics."""
+"""Columns whose minimum and maximum are of no use to a reader: they get no statistics."""
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """How a file of these columns is compressed and encoded, for pyarrow's writers."""
+    """Compression and encoding options for pyarrow's Parquet writers."""
     return {
         "compression": "zstd",
         "use_dictionary": [name for name in schema.names if name not in UNIQUE],
@@ -42,24 +43,32 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Sink:
-    """Where the output goes and what its files look like: one schema a part, the same in every file."""
+    """The output folder and the schema of each split, which is the same in every file."""
 
     output: str  # absolute path or URL of the output folder
-    schemas: dict[str, pa.Schema]  # by part
-    fingerprint: str  # of recipe, models and code: goes into each file and manifest
+    schemas: dict[str, pa.Schema]  # by split
+    fingerprint: str  # of recipe, models and code; written to each file and manifest
 
 
-def manifest_path(output: Place, shard: str) -> Place:
-    """The record that makes a shard committed."""
+class BatchCounts(NamedTuple):
+    """What one batch added to the output."""
+
+    documents: int
+    text_bytes: int
+    kept: int
+
+
+def manifest_path(output: OutputPath, shard: str) -> OutputPath:
+    """The file whose existence makes a shard committed."""
     return output / "_manifest" / f"{shard}.json"
 
 
-def part_path(part: str, shard: str) -> str:
-    """Path of a shard's file in the output folder."""
-    return f"{part}/part-{shard}.parquet"
+def split_path(split: str, shard: str) -> str:
+    """Path of a shard's file, relative to the output folder."""
+    return f"{split}/part-{shard}.parquet"
 
 
-class _PartWriter:
+class _SplitWriter:
     """One Parquet file, written in row groups of about ROW_GROUP_BYTES."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -84,7 +93,7 @@ class _PartWriter:
         self.held, self.held_bytes = [], 0
 
     def close(self) -> None:
-        """Write what is held and sync the file to the disk."""
+        """Write the rows that are still held and sync the file to disk."""
         if self.rows and self.held:
             self._flush()
         self.writer.close()
@@ -97,44 +106,47 @@ class ShardWriter:
 
     def __init__(self, sink: Sink, shard: Shard) -> None:
         self.sink, self.shard = sink, shard
-        self.output = output_at(place(sink.output))
+        self.output = output_at(parse_output(sink.output))
         self.folder = self.output.attempt(shard.name)
-        self.parts = {part: _PartWriter(self.folder / f"{part}.parquet", sink.schemas[part]) for part in PARTS}
+        self.splits = {split: _SplitWriter(self.folder / f"{split}.parquet", sink.schemas[split]) for split in SPLITS}
         self.reasons: dict[str, dict[str, int]] = {"rejected": {}, "dead": {}}
         self.sequence = 0
 
-    def write(self, batch: pa.RecordBatch, envelope: Envelope) -> None:
-        """Split one batch; RuntimeError if it is not the next one of this shard."""
+    def write(self, batch: pa.RecordBatch, envelope: Envelope) -> BatchCounts:
+        """Split one batch and count it. Raises RuntimeError if it is not the next batch of this shard."""
         if envelope.shard != self.shard or envelope.sequence != self.sequence:
             raise RuntimeError(
                 f"shard {self.shard.name}: batch {envelope.sequence} of {envelope.shard.name} arrived "
                 f"in place of batch {self.sequence}: the runner split or reordered a shard"
             )
         self.sequence += 1
-        if batch.num_rows:
-            dead = batch.column("dead_reason").is_valid()
-            rejected = pc.and_(batch.column("reject_reason").is_valid(), pc.invert(dead))
-            kept = pc.invert(pc.or_(dead, rejected))
-            for part, mask in zip(PARTS, (kept, rejected, dead), strict=True):
-                rows = batch.filter(mask).select(self.sink.schemas[part].names).replace_schema_metadata(None)
-                if rows.num_rows:
-                    self.parts[part].add(rows)
-            _count(self.reasons["rejected"], batch.column("reject_reason").filter(rejected))
-            _count(self.reasons["dead"], batch.column("dead_reason").filter(dead))
-            text_bytes = pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
-            report(batch.num_rows, text_bytes, int(np.count_nonzero(kept.to_numpy(zero_copy_only=False))))
+        if not batch.num_rows:
+            return BatchCounts(0, 0, 0)
+        dead = batch.column("dead_reason").is_valid()
+        rejected = pc.and_(batch.column("reject_reason").is_valid(), pc.invert(dead))
+        kept = pc.invert(pc.or_(dead, rejected))
+        for split, mask in zip(SPLITS, (kept, rejected, dead), strict=True):
+            rows = batch.filter(mask).select(self.sink.schemas[split].names).replace_schema_metadata(None)
+            if rows.num_rows:
+                self.splits[split].add(rows)
+        _count(self.reasons["rejected"], batch.column("reject_reason").filter(rejected))
+        _count(self.reasons["dead"], batch.column("dead_reason").filter(dead))
+        text_bytes = pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
+        return BatchCounts(batch.num_rows, text_bytes, int(np.count_nonzero(kept.to_numpy(zero_copy_only=False))))
 
-    def commit(self, envelope: Envelope) -> Place:
-        """Put the files in their places, the manifest last; RuntimeError if the reader's total is not what arrived."""
-        rows = {part: writer.rows for part, writer in self.parts.items()}
+    def commit(self, envelope: Envelope) -> OutputPath:
+        """Move the files to their final names, the manifest last, and return the manifest's path.
+
+        Raises RuntimeError if the reader's total differs from the number of rows that arrived.
+        """
+        rows = {split: writer.rows for split, writer in self.splits.items()}
         if envelope.records != sum(rows.values()):
             raise RuntimeError(f"shard {self.shard.name}: {envelope.records} records read, {rows} arrived")
         files = {}
-        for part, writer in self.parts.items():
+        for split, writer in self.splits.items():
             writer.close()
-            path = part_path(part, self.shard.name)
-            files[part] = {
-                "path": path,
+            files[split] = {
+                "path": split_path(split, self.shard.name),
                 "rows": writer.rows,
                 "text_bytes": writer.text_bytes,
                 "bytes": writer.path.stat().st_size,
@@ -153,15 +165,15 @@ class ShardWriter:
         with record.open("wb") as file:
             file.write(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
             os.fsync(file.fileno())
-        for part, writer in self.parts.items():
-            self.output.commit(writer.path, part_path(part, self.shard.name))
+        for split, writer in self.splits.items():
+            self.output.commit(writer.path, split_path(split, self.shard.name))
         final = manifest_path(self.output.path, self.shard.name)
         self.output.commit(record, f"_manifest/{final.name}")
         self.folder.rmdir()
         return final
 
     def abandon(self) -> None:
-        """Take this attempt's temporary files away."""
+        """Remove the temporary files of this attempt."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

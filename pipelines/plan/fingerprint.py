@@ -1,9 +1,11 @@
 """What an output depends on besides its input: recipe, models and code, each as one hash, and versions of packages."""
 
 import hashlib
+import os
 import platform
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,39 +19,39 @@ from curricle.schemas.config import Config
 
 ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
 
-
 PACKAGE = "package "
-"""Stands before the name of a package in what a fingerprint is made of."""
+"""Prefix of the names of packages among the inputs of a fingerprint."""
 
 CODE = ("*.py", "*.pyx", "*.pxd", "*.h")
-"""Files that decide what runs: compiled kernels are known by their sources."""
-
+"""Source files that decide what runs. Compiled kernels are identified by their sources."""
 
 DISTRIBUTIONS = {
     "ahocorasick": ("pyahocorasick",),
     "fasttext": ("fasttext-community", "fasttext", "fasttext-modern", "fasttext-numpy2-wheel"),
     "kenlm": ("ufal.kenlm", "kenlm", "kenlm-ex"),
 }
-"""Module -> packages that it may come from, where that is not one of its own name."""
+"""Module -> packages that may provide it, if their name is not that of the module."""
 
 
 class ForeignCodeError(RuntimeError):
-    """A worker has other modules than the process that planned the run."""
+    """The code of a worker differs from that of the process that planned the run."""
 
 
 def code_folders() -> dict[str, Path]:
-    """The folder of each part of the package: in a checkout they do not lie inside each other."""
+    """The folder of `curricle` and of each room in it. In a checkout the rooms are not inside `curricle`."""
     found = {name: find_spec(name) for name in ("curricle", *ROOMS)}
     return {name: Path(spec.origin).parent for name, spec in found.items() if spec and spec.origin}
 
 
 def code_sha256() -> str:
-    """Over names and bytes of all modules of `curricle` that this process would import."""
+    """Hash over the names and contents of all source files of `curricle` that this process would import.
+
+    It is the same for a checkout and for an installed wheel with the same sources.
+    """
     files = {
         f"{name.replace('.', '/')}/{path.relative_to(folder).as_posix()}": path
         for name, folder in code_folders().items()
-        for suffix in CODE
-        for path in folder.rglob(suffix)
+        for path in _sources(folder)
     }
     digest = hashlib.sha256(version("curricle").encode())
     for name, path in sorted(files.items()):
@@ -57,9 +59,14 @@ def code_sha256() -> str:
     return digest.hexdigest()
 
 
+def _sources(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(parent, name) for name in names if any(fnmatch(name, pattern) for pattern in CODE))
+
+
 @cache
 def check_code(expected: str) -> None:
-    """ForeignCodeError, one line, unless our modules in this process are those with the hash `expected`."""
+    """Raise ForeignCodeError, in one line, unless `expected` is the hash of the code in this process."""
     if (found := code_sha256()) != expected:
         where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
         raise ForeignCodeError(
@@ -69,9 +76,9 @@ def check_code(expected: str) -> None:
 
 
 def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
-    """Model name -> hash of its files, for all models of these stages; two models of one name have a part of the hash behind it.
+    """Name -> hash of all models of these stages. If two models share a name, the start of the hash is added to it.
 
-    Raises ModelError where a model is missing.
+    Raises ModelError if a model is missing.
     """
     folders = sorted({folder for config in configs for folder in config.models()})
     hashes = [(folder.name, model_sha256(folder)) for folder in folders]
@@ -80,7 +87,7 @@ def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
 
 
 def model_sha256(folder: Path) -> str:
-    """Hash over the names and hashes of a model's files, as its card gives them; a folder without a card is read whole."""
+    """Hash over the names and hashes of a model's files. They are taken from its card, or computed if there is no card."""
     if not (folder / CARD).is_file():
         files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*") if path.is_file()}
         return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -90,7 +97,7 @@ def model_sha256(folder: Path) -> str:
 
 
 def package_versions(configs: Sequence[Config]) -> dict[str, str]:
-    """Package -> version, of all that decide values of these stages and are installed here.
+    """Name -> version of all installed packages that decide values of these stages.
 
     Python's Unicode tables count as a package, `unicodedata`.
     """
@@ -104,7 +111,7 @@ def package_versions(configs: Sequence[Config]) -> dict[str, str]:
 
 
 def check_packages(expected: Mapping[str, str]) -> None:
-    """ForeignCodeError, one line, unless this process has these versions of these packages."""
+    """Raise ForeignCodeError, in one line, unless this process has these versions of these packages."""
     for package, number in expected.items():
         if (found := _version(package)) != number:
             here = f"{package} {found}" if found else f"no {package}"
@@ -123,7 +130,7 @@ def _version(package: str) -> str | None:
 
 
 def fingerprint(recipe: Recipe, models: dict[str, str], packages: dict[str, str]) -> dict[str, str]:
-    """What must not change between two runs into one output."""
+    """Everything that must be the same in two runs into one output, by name."""
     return {
         "recipe": recipe.sha256(),
         "code": code_sha256(),
@@ -136,15 +143,15 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """What has changed since an output was made: `another recipe`, `resiliparse 2.0.1, this environment has 2.0.3`."""
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     other = [key for key in changed if not key.startswith(PACKAGE)]
-    said = [f"another {', '.join(other)}"] if other else []
+    parts = [f"another {', '.join(other)}"] if other else []
     for key in changed:
         if key.startswith(PACKAGE):
             name = key.removeprefix(PACKAGE)
             had = f"{name} {before[key]}" if key in before else f"no {name}"
-            said.append(f"{had}, this environment has {now.get(key, 'none')}")
-    return "; with ".join(said) or "another recipe"
+            parts.append(f"{had}, this environment has {now.get(key, 'none')}")
+    return "; with ".join(parts) or "another recipe"
 
 
-def fingerprint_sha256(parts: dict[str, str]) -> str:
-    """All of it as one hash."""
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def fingerprint_sha256(inputs: dict[str, str]) -> str:
+    """One hash over the result of `fingerprint`."""
+    return hashlib.sha256(orjson.dumps(inputs, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -24,19 +24,19 @@ class Plan:
 
     recipe: Recipe
     steps: Steps
-    schemas: dict[str, pa.Schema]  # by part, with the fingerprint in the metadata
+    schemas: dict[str, pa.Schema]  # by split, with the fingerprint in the metadata
     shards: tuple[Shard, ...]  # largest first
-    parts: dict[str, str]  # what the fingerprint is made of
+    fingerprint_inputs: dict[str, str]  # by name: recipe, code and models as hashes
 
     @property
     def fingerprint(self) -> str:
         """One hash over recipe, models, code and package versions."""
-        return fingerprint_sha256(self.parts)
+        return fingerprint_sha256(self.fingerprint_inputs)
 
     @property
     def models(self) -> bool:
         """Whether a stage loads a model."""
-        return any(name.startswith("model ") for name in self.parts)
+        return any(name.startswith("model ") for name in self.fingerprint_inputs)
 
 
 def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
@@ -47,11 +47,11 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     check_models(recipe)
     steps = place_decisions(recipe)
     configs = [config for _, config in steps]
-    parts = fingerprint(recipe, model_hashes([cast(StageConfig, config) for config in configs]), package_versions(configs))
-    metadata = {"curricle": fingerprint_sha256(parts), "curricle.recipe": parts["recipe"]}
-    schemas = {part: schema.with_metadata(metadata) for part, schema in output_schemas(recipe.read, steps).items()}
+    inputs = fingerprint(recipe, model_hashes([cast(StageConfig, config) for config in configs]), package_versions(configs))
+    metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
+    schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)
-    return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), parts)
+    return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs)
 
 
 def place_decisions(recipe: Recipe) -> Steps:

@@ -5,7 +5,7 @@ The same bytes for the same values.
 
 import numpy as np
 from curricle.models.raters.train.distil import BLOCKS, Documents, Trained
-from curricle.pipelines.output.svg_sheet import COLOURS, INK, LINE, sheet
+from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
 from curricle.schemas.columns import QUALITY_CRITERIA
 
 PANEL, COLUMNS, BINS = 220, 4, 10  # pixels, panels in a row, groups of equally many documents
@@ -33,7 +33,7 @@ def _panel(name: str, scores: np.ndarray, ratings: np.ndarray, cuts: np.ndarray)
     bottom = TOP + SIDE
     out = [f'<text x="{LEFT}" y="16" font-weight="bold">{name}</text>']
     given = np.stack([ratings, 1 + np.searchsorted(cuts, scores, side="right")])
-    for side, colour in enumerate(COLOURS):
+    for side, colour in enumerate(COLORS):
         for rating in range(1, 6):
             tall = round(float(np.mean(given[side] == rating)) * SIDE, 1)
             at = round(x(rating) - 10 + 10 * side, 1)

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
-from curricle.pipelines.output.svg_sheet import COLOURS, INK, LINE, sheet
+from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
 
 from curricle import portable_math
 
@@ -55,7 +55,7 @@ def _panel(panel: Panel, x_label: str) -> str:
 
     out = [f'<text x="{LEFT}" y="16" font-size="13" font-weight="bold">{escape(panel.title)}</text>']
     for number, ((name, values), share) in enumerate(zip(series, shares, strict=True)):
-        colour, at = COLOURS[number], LEFT + number * (right - LEFT) // 2
+        colour, at = COLORS[number], LEFT + number * (right - LEFT) // 2
         steps = "".join(f"L{x(edges[i])} {y(share[i])}L{x(edges[i + 1])} {y(share[i])}" for i in range(BINS))
         path = f"M{x(low)} {bottom}{steps}L{x(high)} {bottom}Z"
         out.append(f'<path d="{path}" fill="{colour}" fill-opacity="0.35" stroke="{colour}"/>')

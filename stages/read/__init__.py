@@ -1,1 +1,1 @@
-"""Readers: bytes of one shard to batches of documents, and dead letters."""
+"""Readers: turn the bytes of one shard into batches of documents and dead letters."""

@@ -1,13 +1,13 @@
-"""Arrow columns of any type to text and JSON, with every value kept that can be."""
+"""Converts Arrow columns of any type to text and JSON, keeping every value that can be represented."""
 
 from typing import Any
 
 import pyarrow as pa
-from curricle.stages.read.rows import as_text, to_json
+from curricle.stages.read.rows import DEAD_BYTES, as_text, to_json
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """True for strings and binary in all their layouts, dictionary-encoded ones included."""
+    """True for string and binary types in all layouts, including dictionary-encoded ones."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     tests = (
@@ -23,9 +23,9 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def text_of(array: pa.Array) -> tuple[pa.StringArray, pa.BinaryArray]:
-    """Valid UTF-8 as string, null elsewhere; and the first 200 bytes of values that are not UTF-8, null elsewhere.
+    """Two arrays: the values that are valid UTF-8 as strings, and the first 200 bytes of the values that are not.
 
-    Arrow reads a Parquet string column without looking at its bytes.
+    Each is null elsewhere. Arrow does not validate the bytes of a Parquet string column when it reads it.
     """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -37,7 +37,9 @@ def text_of(array: pa.Array) -> tuple[pa.StringArray, pa.BinaryArray]:
         pass
     values = array.cast(pa.binary()).to_pylist()
     decoded = [_utf8(value) for value in values]
-    broken = [value[:200] if text is None and value is not None else None for value, text in zip(values, decoded, strict=True)]
+    broken = [
+        value[:DEAD_BYTES] if text is None and value is not None else None for value, text in zip(values, decoded, strict=True)
+    ]
     return pa.array(decoded, pa.string()), pa.array(broken, pa.binary())
 
 
@@ -49,7 +51,7 @@ def _utf8(value: bytes | None) -> str | None:
 
 
 def texts(array: pa.Array) -> pa.StringArray:
-    """Strings as they are, whole numbers in decimal, anything else as in `metadata` (dates are ISO 8601)."""
+    """Strings unchanged, integers in decimal, anything else as in `metadata` (dates in ISO 8601)."""
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if is_text(array.type):
@@ -62,7 +64,7 @@ def texts(array: pa.Array) -> pa.StringArray:
 
 
 def json_objects(batch: pa.RecordBatch) -> pa.StringArray:
-    """The columns of each row as one JSON object, nulls left out; null where nothing is left."""
+    """The columns of each row as one JSON object without nulls; null if all of them are null."""
     names = batch.schema.names
     columns = [_values(column) for column in batch.columns]
     objects = []
@@ -73,7 +75,7 @@ def json_objects(batch: pa.RecordBatch) -> pa.StringArray:
 
 
 def _values(array: pa.Array) -> list[Any]:
-    """Python values; where Python has none (nanoseconds, the year 12000, broken UTF-8), the text or the bytes."""
+    """Python values; their text or bytes if Python has no such value (nanoseconds, the year 12000, invalid UTF-8)."""
     if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
         return [None if value is None else value.replace(" ", "T") for value in array.cast(pa.string()).to_pylist()]
     try:

@@ -1,8 +1,8 @@
-"""Decodes .gz and .zst files member by member in bounded memory, and goes on behind a damaged member.
+"""Decodes .gz and .zst files member by member in bounded memory, and continues after a damaged member.
 
-A gzip or zstd file is a row of independent members (zstd: frames): one for each record in a WARC.gz, one or several in
-others. Decoders of whole files stop at the first damaged byte and lose all members behind it; here the next member is
-searched by its magic bytes and tried before it is believed.
+A gzip or zstd file is a sequence of independent members (frames in zstd): one per record in a WARC.gz, one or several in other
+files. Decoders of whole files stop at the first damaged byte and lose all following members. Here the next member is found by its
+magic bytes, and accepted only if its start can be decoded.
 
 gzip is decoded by ISA-L: 128 MB of HTML in 0.17 s where zlib takes 0.33 s and FastWARC's reader 0.20 s.
 """
@@ -18,12 +18,12 @@ from isal import isal_zlib
 
 STEP = 1 << 15  # stored bytes decoded at once; gzip makes at most 1,032 times as many of them
 ZSTD_BLOCK = 1 << 17  # the format's largest block
-TRIAL = 1 << 18  # stored bytes looked at to believe in a member
+PROBE = 1 << 18  # stored bytes that are decoded to confirm the start of a member
 PARTLY_READ = "damaged members read in part: {} (rows from them that look whole may be wrong)"
 
 
 class MemberError(ValueError):
-    """A member cannot be decoded further; the message is a dead letter's reason."""
+    """A member cannot be decoded further. The message is the reason of a dead letter."""
 
 
 class TruncatedError(MemberError):
@@ -35,31 +35,31 @@ class Piece:
     """Decoded bytes, never empty."""
 
     data: bytes
-    member: int  # stored offset of the member that they come from
-    first: bool  # the member starts with them
+    member: int  # stored offset of the member that they belong to
+    first: bool  # they are the first bytes of the member
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
-    """Stored bytes from here to the next member are lost (less what was decoded of them already)."""
+class DamagedMember:
+    """The stored bytes from here to the next member are lost, except what was already decoded of them."""
 
-    member: int  # stored offset of the damaged member, or of what stands in the place of one
+    member: int  # stored offset of the damaged member, or of the bytes where one should start
     reason: str
     raw: bytes  # the first stored bytes
-    truncated: bool  # the file ends inside this member: what was decoded of it is good
+    truncated: bool  # the file ends inside this member; what was decoded of it is correct
 
 
 class Gzip:
-    """RFC 1952."""
+    """The gzip format (RFC 1952)."""
 
     magic = b"\x1f\x8b\x08"  # gzip, deflate
 
     def at_start(self, head: bytes) -> bool:
-        """True if a member can start so."""
+        """Whether `head` can be the start of a member."""
         return head.startswith(self.magic)
 
     def member(self, window: Window) -> Iterator[bytes]:
-        """Decode one member and stop behind it. Raises MemberError."""
+        """Decode one member and stop after it. Raises MemberError."""
         inflater = isal_zlib.decompressobj(31)
         while not inflater.eof:
             data = window.take(STEP)
@@ -74,24 +74,24 @@ class Gzip:
             if out:
                 yield out
 
-    def salvage(self, window: Window, given: int, end: int) -> bytes:
-        """What can be decoded of a damaged member beyond its first `given` bytes, reading stored bytes up to `end`.
+    def salvage(self, window: Window, decoded: int, end: int) -> bytes:
+        """Decode what a damaged member holds beyond its first `decoded` bytes, reading stored bytes up to `end`.
 
-        `member` loses the output of the call that fails (up to a hundred documents); zlib, fed byte by byte, gives all
-        that lies before the damage.
+        `member` loses the output of the call that fails, up to a hundred documents. zlib, fed byte by byte, decodes everything
+        before the damage.
         """
-        inflater, passed = zlib.decompressobj(31), 0
+        inflater, seen = zlib.decompressobj(31), 0
         while (data := window.take(min(STEP, end - window.position))) and not inflater.eof:
             before = inflater.copy()
             try:
-                passed += len(inflater.decompress(data))
+                seen += len(inflater.decompress(data))
             except zlib.error:
                 out = b"".join(_decode_bytewise(before, data))
-                return out[max(given - passed, 0) :]
+                return out[max(decoded - seen, 0) :]
         return b""
 
     def probe(self, data: bytes, size: int) -> bytes:
-        """The first decoded bytes, at most `size`; empty if `data` does not start a member."""
+        """The first decoded bytes, at most `size`; empty if `data` is not the start of a member."""
         try:
             return zlib.decompressobj(31).decompress(data, size)
         except zlib.error:
@@ -107,7 +107,7 @@ def _decode_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[byte
 
 
 class Zstd:
-    """RFC 8878, and the dictionary frame in front of a WARC.zst (iipc.github.io/warc-specifications)."""
+    """The zstd format (RFC 8878), and the dictionary frame at the start of a WARC.zst (iipc.github.io/warc-specifications)."""
 
     magic = b"\x28\xb5\x2f\xfd"
 
@@ -115,11 +115,11 @@ class Zstd:
         self.decompressor = _decompressor(None)
 
     def at_start(self, head: bytes) -> bool:
-        """True if a frame can start so, a skippable one included."""
+        """Whether `head` can be the start of a frame, including a skippable one."""
         return head.startswith(self.magic) or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F)
 
     def member(self, window: Window) -> Iterator[bytes]:
-        """Decode one frame block by block and stop behind it. Raises MemberError."""
+        """Decode one frame block by block and stop after it. Raises MemberError."""
         if not window.peek(4).startswith(self.magic):
             self._skippable(window)
             return
@@ -158,12 +158,12 @@ class Zstd:
         except zstandard.ZstdError:
             raise MemberError("the zstd dictionary is damaged") from None
 
-    def salvage(self, window: Window, given: int, end: int) -> bytes:
-        """Nothing: a block decodes as a whole or not at all, and `member` gave the ones before."""
+    def salvage(self, window: Window, decoded: int, end: int) -> bytes:
+        """Nothing: a block is decoded as a whole or not at all, and `member` returned the blocks before it."""
         return b""
 
     def probe(self, data: bytes, size: int) -> bytes:
-        """The first decoded bytes, at most `size`; empty if `data` does not start a frame."""
+        """The first decoded bytes, at most `size`; empty if `data` is not the start of a frame."""
         try:
             return self.decompressor.stream_reader(io.BytesIO(data)).read(size)
         except zstandard.ZstdError:
@@ -178,7 +178,7 @@ def _decompressor(dictionary: zstandard.ZstdCompressionDict | None) -> zstandard
 
 
 def _zstd_header_bytes(descriptor: int) -> int:
-    """Length of magic and frame header (RFC 8878, 3.1.1.1)."""
+    """Length of the magic number and the frame header (RFC 8878, 3.1.1.1)."""
     single = descriptor >> 5 & 1
     content_size = (single, 2, 4, 8)[descriptor >> 6]
     return 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3] + content_size
@@ -191,50 +191,50 @@ def _exactly(window: Window, size: int) -> bytes:
     return data
 
 
-def codec_of(window: Window, name: str) -> Codec | None:
-    """The codec by the file's suffix, else by its first bytes; None for a plain file."""
+def compression_of(window: Window, name: str) -> Codec | None:
+    """The codec by the suffix of the file's name, or by its first bytes; None for an uncompressed file."""
     for suffix, codec in ((".gz", Gzip()), (".zst", Zstd())):
         if name.lower().endswith(suffix):
             return codec
     return next((codec for codec in (Gzip(), Zstd()) if codec.at_start(window.peek(4))), None)
 
 
-def decode(window: Window, codec: Codec, starts: bytes, notes: list[str]) -> Iterator[Piece | Damage]:
-    """All members from the window's position to the end of the file.
+def decode(window: Window, codec: Codec, starts: bytes, notes: list[str]) -> Iterator[Piece | DamagedMember]:
+    """Decode all members from the window's position to the end of the file.
 
-    After a Damage the next member is the next place where a decodable one begins, with the bytes `starts` if these are
-    given. Zero bytes between members are padding and only noted.
+    After a damaged member, decoding continues at the next offset where a member can be decoded whose content starts with
+    `starts`. Zero bytes between members are padding and only mentioned in the notes.
     """
     while head := window.peek(4):
         start = window.position
         if head[0] == 0 and _is_padding(window, codec, notes):
             continue
         window.seek(start)
-        given = 0
+        decoded = 0
         try:
             if len(head) < len(codec.magic) and codec.magic.startswith(head):
                 raise TruncatedError(f"the file ends inside a {type(codec).__name__.lower()} header")
             if not codec.at_start(head):
                 raise MemberError(f"no {type(codec).__name__.lower()} member starts here")
             for data in codec.member(window):
-                yield Piece(data, start, given == 0)
-                given += len(data)
+                yield Piece(data, start, decoded == 0)
+                decoded += len(data)
             continue
         except MemberError as error:
-            damage, end = error, window.position
+            failure, end = error, window.position
         window.seek(start)
-        rest = codec.salvage(window, given, end)
+        rest = codec.salvage(window, decoded, end)
         if rest:
-            yield Piece(rest, start, given == 0)
+            yield Piece(rest, start, decoded == 0)
         window.seek(start)
         raw = window.take(200)
         window.seek(start + 1)
         found = _next_member(window, codec, starts)
-        yield Damage(start, str(damage), raw, isinstance(damage, TruncatedError) and not found)
+        yield DamagedMember(start, str(failure), raw, isinstance(failure, TruncatedError) and not found)
 
 
 def _is_padding(window: Window, codec: Codec, notes: list[str]) -> bool:
-    """Step over zero bytes; True (and a note) if a member or the end of the file follows."""
+    """Skip zero bytes. If a member or the end of the file follows, add a note and return True."""
     start = window.position
     while block := window.peek(STEP):
         zeros = len(block) - len(block.lstrip(b"\0"))
@@ -248,15 +248,15 @@ def _is_padding(window: Window, codec: Codec, notes: list[str]) -> bool:
 
 
 def _next_member(window: Window, codec: Codec, starts: bytes) -> bool:
-    """Move to the next believable member; False, at the end of the file, if there is none."""
+    """Move to the next member that can be decoded; return False, at the end of the file, if there is none."""
     size = len(codec.magic)
-    while len(block := window.peek(TRIAL)) >= size:
+    while len(block := window.peek(PROBE)) >= size:
         here, at = window.position, block.find(codec.magic)
         if at < 0:
             window.seek(here + len(block) - size + 1)
             continue
         window.seek(here + at)
-        probed = codec.probe(window.peek(TRIAL), len(starts) or 4096)
+        probed = codec.probe(window.peek(PROBE), len(starts) or 4096)
         if probed and probed.startswith(starts):
             return True
         window.seek(here + at + 1)

@@ -1,4 +1,4 @@
-"""What every reader is told: which fields mean what, how large a batch and a record may be, what is passed through."""
+"""Settings of the readers: names of fields, limits for batches and records, columns to carry."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 
 class ReadConfig(Config):
-    """How inputs become rows of READ_SCHEMA; the field names concern JSONL and Parquet only."""
+    """How inputs become rows of READ_SCHEMA. The names of columns apply only to JSONL and Parquet."""
 
     expensive: ClassVar[bool] = False
 
@@ -18,10 +18,10 @@ class ReadConfig(Config):
     url_column: str = "url"
     id_column: str = "id"  # becomes `source_id`
     date_column: str = "date"
-    metadata: bool = True  # False: the input's other fields are not kept
-    statuses: tuple[int, ...] = (200,)  # WARC responses with another HTTP status are no documents; empty: all are
-    carry: tuple[str, ...] = ()  # columns of ours that a Parquet input already has, kept as columns
-    batch_bytes: int = Field(default=4_000_000, ge=1)  # text and payload of a batch; one larger record is its own batch
+    metadata: bool = True  # False: drop the input's other fields
+    statuses: tuple[int, ...] = (200,)  # HTTP status codes of WARC responses that are documents; empty: all
+    carry: tuple[str, ...] = ()  # columns written by our stages that a Parquet input already has, to keep as columns
+    batch_bytes: int = Field(default=4_000_000, ge=1)  # text and payload per batch; a larger record is a batch of its own
     batch_rows: int = Field(default=1000, ge=1)
     max_record_bytes: int = Field(default=128 << 20, ge=1, lt=1 << 31)  # a larger record is a dead letter
 
@@ -37,11 +37,11 @@ class ReadConfig(Config):
         return names
 
     def reads(self) -> tuple[str, ...]:
-        """No columns: a reader is the first step."""
+        """None: a reader is the first step."""
         return ()
 
     def writes(self) -> tuple[Column, ...]:
-        """READ_SCHEMA's columns, then the carried ones."""
+        """The columns of READ_SCHEMA, then the carried ones."""
         return (*DOCUMENT, *PAYLOAD, *DEAD, *self.carried())
 
     def models(self) -> tuple[Path, ...]:

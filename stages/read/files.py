@@ -1,4 +1,4 @@
-"""Reads an open input forward, with look-ahead and steps back."""
+"""Reads an open input forward, with look-ahead and seeking."""
 
 import io
 from typing import BinaryIO
@@ -13,7 +13,7 @@ def is_empty(url: str) -> bool:
 
 
 class Window:
-    """A file read forward in blocks, with look-ahead and steps back; `position` is the stored offset of the next byte."""
+    """A file that is read forward in blocks, with look-ahead and seeking. `position` is the stored offset of the next byte."""
 
     def __init__(self, file: BinaryIO, block: int = 1 << 18) -> None:
         self._file, self._block = file, block
@@ -21,7 +21,7 @@ class Window:
         self.position = 0
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes, fewer only at the end of the file."""
+        """The next `size` bytes without consuming them; fewer only at the end of the file."""
         while len(self._buffer) - self._at < size:
             data = self._file.read(max(self._block, size))
             if not data:
@@ -30,14 +30,14 @@ class Window:
         return self._buffer[self._at : self._at + size]
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes, and step over them."""
+        """Consume the next `size` bytes."""
         data = self.peek(size)
         self._at += len(data)
         self.position += len(data)
         return data
 
     def seek(self, position: int) -> None:
-        """Go to a stored offset; cheap where it still lies in the buffer."""
+        """Go to a stored offset. This is cheap if it is still in the buffer."""
         at = self._at + position - self.position
         if 0 <= at <= len(self._buffer):
             self._at = at

@@ -1,4 +1,4 @@
-"""What a file is: by its name, checked against its first bytes."""
+"""Recognizes the format of a file by its name and checks it against the first bytes."""
 
 import re
 
@@ -8,7 +8,7 @@ from curricle.stages.read.compressed import Codec, Gzip, Zstd
 _KINDS: dict[str, Format] = {".warc": "warc", ".wet": "warc", ".jsonl": "jsonl", ".ndjson": "jsonl", ".txt": "text"}
 SUFFIXES: dict[str, tuple[Format, str]] = {
     **{f"{kind}{end}": (format_, end) for kind, format_ in _KINDS.items() for end in ("", ".gz", ".zst")},
-    # C4 and Dolma name their JSON lines so; a plain .json is more often one document, and not looked for in folders.
+    # C4 and Dolma name their JSON lines .json.gz. A plain .json is usually one document, so it is not read from folders.
     **{f".json{end}": ("jsonl", end) for end in (".gz", ".zst")},
     ".parquet": ("parquet", ""),
     ".pq": ("parquet", ""),
@@ -16,7 +16,7 @@ SUFFIXES: dict[str, tuple[Format, str]] = {
 """Known suffixes: format and compression."""
 
 IN_FOLDERS = tuple(suffix for suffix, (format_, _) in SUFFIXES.items() if format_ != "text")
-"""What is looked for in folders: a .txt there is more often a note than a corpus."""
+"""Suffixes that are read from folders. A .txt file in a folder is more often a note than a corpus."""
 
 _NAMES = {
     "warc": "WARC",
@@ -45,10 +45,10 @@ _OTHERS = (
 
 
 def format_of(name: str, head: bytes) -> Format:
-    """The format of a file called `name` that begins with `head` (64 KiB, less only for a smaller file).
+    """The format of a file called `name` that begins with `head` (64 KiB, or the whole file if it is smaller).
 
-    Damage at the start is the reader's business as long as the file may still be what its name says. Raises ValueError
-    with one line if it is recognisably something else.
+    Damage at the start is left to the reader as long as the file may still be what its name says. Raises ValueError, in one
+    line, if it is recognizably something else.
     """
     named = SUFFIXES.get(next((end for end in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(end)), ""))
     if not head:
@@ -58,7 +58,7 @@ def format_of(name: str, head: bytes) -> Format:
     codec = next((codec for codec in (Gzip(), Zstd()) if codec.at_start(head[:4])), None)
     compression = "" if codec is None else ".gz" if isinstance(codec, Gzip) else ".zst"
     body = codec.probe(head, 1 << 16) if codec else head
-    kind, other = _recognise(body.removeprefix(b"\xef\xbb\xbf"))
+    kind, other = _recognize(body.removeprefix(b"\xef\xbb\xbf"))
     if named is None:
         if kind is None:
             raise ValueError(
@@ -67,12 +67,12 @@ def format_of(name: str, head: bytes) -> Format:
         return kind
     if compression != named[1] and (compression or kind or other or _codec(named[1]).magic not in head):
         raise ValueError(f"not what its name says: the content is {_NAMES[compression]}")
-    if named[0] == "text" and kind:  # a name that says little
+    if named[0] == "text" and kind:  # a .txt file may hold anything
         return kind
     if other or kind not in (None, named[0]):
         raise ValueError(f"not what its name says: the content is {other or _NAMES[kind or '']}")
-    mark = {"warc": b"WARC/", "jsonl": b"{", "parquet": b"PAR1", "text": b""}[named[0]]
-    if compression == named[1] and body and mark not in body:
+    magic = {"warc": b"WARC/", "jsonl": b"{", "parquet": b"PAR1", "text": b""}[named[0]]
+    if compression == named[1] and body and magic not in body:
         raise ValueError(f"not what its name says: no {_NAMES[named[0]]}, it begins with {body[:16]!r}")
     return named[0]
 
@@ -81,8 +81,8 @@ def _codec(compression: str) -> Codec:
     return Gzip() if compression == ".gz" else Zstd()
 
 
-def _recognise(body: bytes) -> tuple[Format | None, str]:
-    """The format, or the name of something else, or neither."""
+def _recognize(body: bytes) -> tuple[Format | None, str]:
+    """The format, or the name of an unsupported format, or neither."""
     if body.startswith(b"PAR1"):
         return "parquet", ""
     if body.lstrip(b"\r\n").startswith(b"WARC/"):

@@ -1,4 +1,4 @@
-"""The HTTP response inside a WARC record: status, headers, and the body with its transfer and content encodings undone."""
+"""Parses the HTTP response in a WARC record: status, headers, and the body with its transfer and content encodings removed."""
 
 import io
 import re
@@ -26,15 +26,15 @@ UNKNOWN_TYPES = ("", "unknown/unknown", "application/unknown", "*/*")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The head of an HTTP response and where its body starts."""
+    """The head of an HTTP response, and the offset of its body."""
 
     status: int
-    headers: dict[str, str]  # names in lower case; the first of several
+    headers: dict[str, str]  # names in lower case; the first value if a name is repeated
     body_at: int
 
 
 def parse_response(block: bytes) -> Response | None:
-    """None if the block does not start with a status line."""
+    """Parse the head of a response. Returns None if the block does not start with a status line."""
     status = _STATUS.match(block)
     if status is None:
         return None
@@ -47,29 +47,29 @@ def parse_response(block: bytes) -> Response | None:
 
 
 def media_type(content_type: str | None) -> str:
-    """`text/html` of `Text/HTML; charset=x`; empty for none."""
+    """The media type of a Content-Type header: `text/html` for `Text/HTML; charset=x`, empty if there is none."""
     return (content_type or "").split(";")[0].strip().lower()
 
 
 def is_html(media: str, body: bytes) -> bool:
-    """True for the two HTML types, and for an unknown type where the body begins like HTML (WHATWG MIME sniffing)."""
+    """True for the two HTML types, and for an unknown type if the body begins like HTML (WHATWG MIME sniffing)."""
     if media in HTML_TYPES:
         return True
     return (media in UNKNOWN_TYPES or "/" not in media) and looks_like_html(body)
 
 
 def looks_like_html(body: bytes) -> bool:
-    """True if the first tag in the first 1,445 bytes is one of HTML's."""
+    """True if the first tag in the first 1,445 bytes is an HTML tag."""
     return _HTML.match(body[:1445].removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def decode_body(body: bytes, headers: dict[str, str], limit: int, cut: bool) -> bytes:
-    """The body without its encodings.
+    """Remove the encodings of a body.
 
-    Crawlers often store a decoded body under the original headers: a body that does not begin as the encoding does is
-    taken as it stands. With `cut` (the record says WARC-Truncated) an encoding may end early.
+    Crawlers often store a decoded body with the original headers, so a body that does not begin like the encoding is used
+    unchanged. With `cut` (the record has WARC-Truncated) an encoding may end early.
 
-    Raises ValueError with a dead letter's reason.
+    Raises ValueError with the reason of a dead letter.
     """
     if "chunked" in headers.get("transfer-encoding", "").lower():
         body = _unchunk(body, cut)
@@ -82,7 +82,7 @@ def decode_body(body: bytes, headers: dict[str, str], limit: int, cut: bool) -> 
 def _unchunk(body: bytes, cut: bool) -> bytes:
     if _CHUNK.match(body) is None and (not body or looks_like_html(body)):
         return body
-    parts, at = [], 0
+    chunks, at = [], 0
     while at < len(body):
         head = _CHUNK.match(body, at)
         if head is None:
@@ -94,17 +94,17 @@ def _unchunk(body: bytes, cut: bool) -> bytes:
             break
         if head.end() + size > len(body) and not cut:
             raise ValueError("chunked encoding ends inside a chunk")
-        parts.append(body[head.end() : head.end() + size])
+        chunks.append(body[head.end() : head.end() + size])
         at = head.end() + size
         at += 2 if body[at : at + 2] == b"\r\n" else body[at : at + 1] == b"\n"
-    return b"".join(parts)
+    return b"".join(chunks)
 
 
 def _decode(body: bytes, encoding: str, limit: int, cut: bool) -> bytes:
     if not body:
         return body
     if encoding in ("gzip", "x-gzip"):
-        return _inflate(body, 31, encoding, limit, cut) if body.startswith(b"\x1f\x8b") else _as_is(body, encoding)
+        return _inflate(body, 31, encoding, limit, cut) if body.startswith(b"\x1f\x8b") else _unchanged(body, encoding)
     if encoding == "deflate":
         zlib_head = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return body if looks_like_html(body) else _inflate(body, 15 if zlib_head else -15, encoding, limit, cut)
@@ -112,12 +112,12 @@ def _decode(body: bytes, encoding: str, limit: int, cut: bool) -> bytes:
         return body if looks_like_html(body) else _collect(_brotli(body), encoding, limit, cut)
     if encoding == "zstd":
         if not body.startswith(b"\x28\xb5\x2f\xfd"):
-            return _as_is(body, encoding)
+            return _unchanged(body, encoding)
         return _collect(Zstd().member(Window(io.BytesIO(body))), encoding, limit, cut)
-    return body  # `identity`, and the many wrong values such as `utf-8`
+    return body  # `identity`, and the many invalid values such as `utf-8`
 
 
-def _as_is(body: bytes, encoding: str) -> bytes:
+def _unchanged(body: bytes, encoding: str) -> bytes:
     if _BINARY.search(body[:1445]) is None:
         return body
     raise ValueError(f"Content-Encoding is {encoding} but the body is not")
@@ -139,18 +139,18 @@ def _inflate(body: bytes, window_bits: int, encoding: str, limit: int, cut: bool
 def _brotli(body: bytes) -> Iterator[bytes]:
     reader = BrotliReader(io.BytesIO(body))
     try:
-        while part := reader.read(1 << 16):
-            yield part
-    except OSError as error:  # the reader does not tell an early end from damage
+        while block := reader.read(1 << 16):
+            yield block
+    except OSError as error:  # the reader does not distinguish an early end from damage
         raise MemberError(str(error)) from None
 
 
-def _collect(parts: Iterator[bytes], encoding: str, limit: int, cut: bool) -> bytes:
+def _collect(blocks: Iterator[bytes], encoding: str, limit: int, cut: bool) -> bytes:
     out, size = [], 0
     try:
-        for part in parts:
-            out.append(part)
-            size += len(part)
+        for block in blocks:
+            out.append(block)
+            size += len(block)
             if size > limit:
                 raise ValueError(f"the body has more than {limit} bytes when decoded")
     except TruncatedError:

@@ -1,15 +1,15 @@
-"""Reads JSON lines (plain, .gz, .zst): one object a line, with the text in one field."""
+"""Reads JSON lines (plain, .gz, .zst): one object per line, with the text in one field."""
 
 from collections.abc import Callable, Iterator
 
 import orjson
 import pyarrow as pa
 from curricle.schemas.shards import Shard
-from curricle.stages.read.compressed import codec_of
+from curricle.stages.read.compressed import compression_of
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import Window
-from curricle.stages.read.lines import Bad, compressed_lines, plain_lines
-from curricle.stages.read.rows import Rows, as_text, to_json
+from curricle.stages.read.lines import compressed_lines, plain_lines
+from curricle.stages.read.rows import DeadLetter, Rows, as_text, to_json
 
 from curricle.storage.files import open_input
 
@@ -18,33 +18,35 @@ KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"
 
 
 def read_jsonl(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of READ_SCHEMA and `config.carry` (null) of the lines that begin in [shard.start, shard.end).
+    """Read the lines that begin in [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry` (null).
 
-    Blank lines are skipped. A line that is not UTF-8, not JSON, not an object or has no text of type string is a dead
-    letter; so is one longer than `max_record_bytes`. Where a compressed file is damaged, the line that was being read is
-    one dead letter; if a later member can be decoded reading goes on there, and a piece of a line at its start that is no
-    whole JSON object counts as part of the damage.
+    Blank lines are skipped. A line that is not UTF-8, not JSON, not an object or has no text of type string is a dead letter, and
+    so is a line longer than `max_record_bytes`. If a compressed file is damaged, the line that was being read is one dead letter.
+    Reading continues at the next member that can be decoded; a partial line at its start that is not a complete JSON object
+    belongs to the same damage.
     """
     return read_lines(shard, config, notes, _add)
 
 
 AddLine = Callable[[Rows, int, bytes, ReadConfig, bool], None]
-"""Appends the row of a line at an offset; True where the line may be the rest of a damaged one. ValueError: a dead letter."""
+"""Appends the row of a line at an offset. The last argument says whether the line may be the rest of a damaged one.
+
+Raises ValueError with the reason of a dead letter."""
 
 
 def read_lines(shard: Shard, config: ReadConfig, notes: list[str], add: AddLine) -> Iterator[pa.RecordBatch]:
-    """Batches of the lines that begin in [shard.start, shard.end), each made a row by `add`; blank ones are skipped."""
+    """Read the lines that begin in [shard.start, shard.end). `add` makes a row of each; blank lines are skipped."""
     rows = Rows(shard.source, config)
     resumed = False
     with open_input(shard.url) as file:
         window = Window(file)
-        codec = codec_of(window, shard.url)
+        codec = compression_of(window, shard.url)
         limit = config.max_record_bytes
         items = compressed_lines(window, codec, limit, notes) if codec else plain_lines(window, shard.start, shard.end, limit)
         for item in items:
-            if isinstance(item, Bad):
-                rows.dead(item.offset, item.reason, item.first_bytes)
-                resumed = item.resumed
+            if isinstance(item, DeadLetter):
+                rows.add_dead(item)
+                resumed = item.may_continue
                 continue
             offset = item.offset
             for line in item.lines:
@@ -55,7 +57,7 @@ def read_lines(shard: Shard, config: ReadConfig, notes: list[str], add: AddLine)
                     add(rows, offset, line, config, resumed)
                 except ValueError as error:
                     if line.strip():
-                        rows.dead(offset, str(error), line)
+                        rows.add_dead(DeadLetter(offset, str(error), line))
                 resumed = False
                 offset += size + 1
                 if rows.full:

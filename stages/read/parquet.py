@@ -1,4 +1,4 @@
-"""Reads Parquet files by row groups, in batches of bounded size: a row for each row."""
+"""Reads Parquet files by row groups, in batches of bounded size: one document per row."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,18 @@ from curricle.schemas.columns import DOCUMENT
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.arrays import is_text, json_objects, text_of, texts
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.rows import DEAD_BYTES
 
 from curricle.storage.files import is_remote, open_input
 
-LOST_ROWS = 10_000  # rows in a batch of lost ones
+DEAD_BATCH_ROWS = 10_000  # rows in a batch of dead letters
 KEPT = tuple(column.name for column in DOCUMENT if column.name != "text")
 
 
 def open_parquet(url: str) -> pq.ParquetFile:
-    """The file with its footer read. Raises OSError or `pa.ArrowException` if that is damaged.
+    """Open a file and read its footer. Raises OSError or `pa.ArrowException` if the footer is damaged.
 
-    Pages of a local file are read as they are needed; of a remote file, a row group at once.
+    Pages of a local file are read as they are needed; of a remote file, a whole row group at a time.
     """
     if is_remote(url):
         return pq.ParquetFile(open_input(url), pre_buffer=True, page_checksum_verification=True)
@@ -29,7 +30,7 @@ def open_parquet(url: str) -> pq.ParquetFile:
 
 
 def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
-    """ValueError if the text column is missing or no text, or a carried column has another type than ours."""
+    """Raise ValueError if the text column is missing or is not text, or a carried column does not have the type that we write."""
     found = schema.get_all_field_indices(config.text_column)
     if len(found) != 1:
         what = f"{len(found)} columns" if found else "no column"
@@ -39,7 +40,7 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
     for column in config.carried():
         if (at := schema.get_field_index(column.name)) >= 0:
             kind = schema.field(at).type
-            # A list's field may be called item or element: the types are then unequal, and cast.
+            # The field of a list may be called item or element; the types then differ but can be cast.
             both_lists = pa.types.is_list(kind) and pa.types.is_list(column.dtype) and kind.value_type == column.dtype.value_type
             both_texts = is_text(kind) and column.dtype == pa.string()
             if kind != column.dtype and not both_lists and not both_texts:
@@ -47,20 +48,20 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
 
 
 def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of READ_SCHEMA and `config.carry` of the row groups [shard.start, shard.end); `source_offset` is the row.
+    """Read the row groups [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry`; `source_offset` is the row.
 
-    A row whose text is null, not UTF-8 or longer than `max_record_bytes` is a dead letter. What cannot be read of a
-    damaged row group is a dead letter for each of its rows that the footer counts. Fields that are null are left out of
-    `metadata`. With `carry`, a file of our own keeps its id, source, source_offset, source_id, url, date and metadata.
+    A row whose text is null, not UTF-8 or longer than `max_record_bytes` is a dead letter, and so is each row of a damaged row
+    group that cannot be read, as many as the footer counts. `metadata` omits null fields. With `carry`, a file that curricle
+    wrote keeps its id, source, source_offset, source_id, url, date and metadata.
 
-    Raises ValueError as `check_columns`; an error of the storage is not the data's and goes up.
+    Raises ValueError like `check_columns`. Errors of the storage are not errors of the data and are raised unchanged.
     """
     with open_parquet(shard.url) as file:
         schema = file.schema_arrow
         check_columns(schema, config)
         own = bool(config.carry) and b"curricle" in (schema.metadata or {})
-        if own and (left := [name for name in schema.names if name not in (*KEPT, config.text_column, *config.carry)]):
-            notes.append(f"columns not carried: {', '.join(left)}")
+        if own and (dropped := [name for name in schema.names if name not in (*KEPT, config.text_column, *config.carry)]):
+            notes.append(f"columns not carried: {', '.join(dropped)}")
         columns = _wanted(schema, config, own)
         counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         offset = sum(counts[: shard.start])
@@ -72,23 +73,23 @@ def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator
                 try:
                     batch = next(batches, None)
                 except (OSError, pa.ArrowException) as error:
-                    # Arrow gives bare OSErrors for damaged data; those of a disk or network have a number or a class.
+                    # Arrow raises bare OSErrors for damaged data; errors of a disk or network have a number or a subclass.
                     if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
                         raise
                     reason, batch = f"row group {group} is damaged: {str(error).splitlines()[0]}", None
                 if batch is None:
                     break
-                for part in _parts(batch, 2 * config.batch_bytes):
-                    yield _rows(part, offset, shard.source, config, own)
-                    offset += part.num_rows
+                for piece in _pieces(batch, 2 * config.batch_bytes):
+                    yield _rows(piece, offset, shard.source, config, own)
+                    offset += piece.num_rows
             while offset < stop:
-                rows = min(stop - offset, LOST_ROWS)
-                yield _lost(offset, rows, reason, shard.source, config)
+                rows = min(stop - offset, DEAD_BATCH_ROWS)
+                yield _dead_rows(offset, rows, reason, shard.source, config)
                 offset += rows
 
 
 def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | None:
-    """Columns to read; None for all."""
+    """The columns to read; None for all."""
     if config.metadata and not own:
         return None
     named = {config.text_column, config.url_column, config.id_column, config.date_column}
@@ -98,24 +99,24 @@ def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | Non
 
 
 def _batch_rows(file: pq.ParquetFile, group: int, config: ReadConfig) -> int:
-    """Rows of the group's average size that make a batch."""
+    """Number of rows of the group's average size that make a batch."""
     group_data = file.metadata.row_group(group)
     average = max(group_data.total_byte_size // max(group_data.num_rows, 1), 1)
     return min(max(config.batch_bytes // average, 1), config.batch_rows)
 
 
-def _parts(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
-    """Halves of halves, until each has at most `limit` bytes or one row: the average says little of uneven rows."""
+def _pieces(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
+    """Halve the batch until each piece has at most `limit` bytes or one row: rows may be much larger than the average."""
     if batch.num_rows > 1 and batch.nbytes > limit:
         half = batch.num_rows // 2
-        yield from _parts(batch.slice(0, half), limit)
-        yield from _parts(batch.slice(half), limit)
+        yield from _pieces(batch.slice(0, half), limit)
+        yield from _pieces(batch.slice(half), limit)
     elif batch.num_rows:
         yield batch
 
 
 def _rows(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool) -> pa.RecordBatch:
-    """A batch of the file as READ_SCHEMA and carried columns; `offset` is the row of its first."""
+    """A batch of the file as READ_SCHEMA and carried columns; `offset` is the number of its first row."""
     rows = batch.num_rows
     text, broken = text_of(batch.column(config.text_column))
     arrays = null_columns(config.writes(), rows)
@@ -139,7 +140,7 @@ def _rows(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, o
     long = pc.fill_null(pc.greater(pc.binary_length(text), config.max_record_bytes), False)
     reasons = pc.if_else(long, f"{config.text_column!r} has more than {config.max_record_bytes} bytes", reasons)
     dead = reasons.is_valid()
-    first = pc.coalesce(broken, pc.binary_slice(text.cast(pa.binary()), 0, 200), pa.scalar(b"", pa.binary()))
+    first = pc.coalesce(broken, pc.binary_slice(text.cast(pa.binary()), 0, DEAD_BYTES), pa.scalar(b"", pa.binary()))
     arrays |= {
         "text": pc.if_else(dead, pa.scalar(None, pa.string()), text),
         "dead_stage": pc.if_else(dead, "read", pa.scalar(None, pa.string())),
@@ -162,8 +163,8 @@ def _identity(source: str, offset: int, rows: int) -> dict[str, pa.Array]:
     }
 
 
-def _lost(offset: int, rows: int, reason: str, source: str, config: ReadConfig) -> pa.RecordBatch:
-    """Rows that could not be read."""
+def _dead_rows(offset: int, rows: int, reason: str, source: str, config: ReadConfig) -> pa.RecordBatch:
+    """Dead letters for rows that could not be read."""
     arrays = null_columns(config.writes(), rows) | _identity(source, offset, rows)
     arrays |= {"dead_stage": pa.repeat("read", rows), "dead_reason": pa.repeat(reason, rows)}
     arrays["dead_bytes"] = pa.repeat(pa.scalar(b"", pa.binary()), rows)

@@ -1,6 +1,7 @@
-"""Collects records one by one and makes a batch of READ_SCHEMA of them: every reader of bytes ends here."""
+"""Collects records one by one into batches of READ_SCHEMA. All readers except that of Parquet use it."""
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -12,13 +13,25 @@ from curricle.schemas.shards import document_id
 from curricle.stages.read.config import ReadConfig
 
 DERIVED = ("id", "source", "dead_stage")
-DEAD_BYTES = 200  # of the record, kept in `dead_bytes`
+"""Columns that are computed from the others when a batch is complete."""
+
+DEAD_BYTES = 200  # first bytes of a record that are kept in `dead_bytes`
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be read: a line or a WARC record that is damaged or too long, or damaged bytes in its place."""
+
+    offset: int
+    reason: str
+    first_bytes: bytes
+    may_continue: bool = False  # the next line may be the rest of this one
 
 
 class Rows:
     """The rows of the batch that is being filled.
 
-    `add` and `dead` append one row each; `take` gives the batch and starts the next.
+    `add` and `add_dead` append one row each; `take` returns the batch and starts the next one.
     """
 
     def __init__(self, source: str, config: ReadConfig) -> None:
@@ -27,9 +40,7 @@ class Rows:
 
     def _start(self) -> None:
         self.size = 0
-        self.columns: dict[str, list[Any]] = {
-            name: [] for name in READ_SCHEMA.names if name not in ("id", "source", "dead_stage")
-        }
+        self.columns: dict[str, list[Any]] = {name: [] for name in READ_SCHEMA.names if name not in DERIVED}
 
     def add(
         self,
@@ -46,7 +57,7 @@ class Rows:
         dead_reason: str | None = None,
         dead_bytes: bytes | None = None,
     ) -> None:
-        """One row of `size` bytes; with `dead_reason` it is a dead letter."""
+        """Append one row of `size` bytes; with `dead_reason` it is a dead letter."""
         columns = self.columns
         columns["source_offset"].append(offset)
         columns["source_id"].append(source_id)
@@ -60,16 +71,16 @@ class Rows:
         columns["dead_bytes"].append(dead_bytes)
         self.size += size
 
-    def dead(self, offset: int, reason: str, first_bytes: bytes) -> None:
-        """A record that could not be read at all."""
+    def add_dead(self, letter: DeadLetter) -> None:
+        """Append a record that could not be read at all."""
         self.add(
-            offset,
+            letter.offset,
             source_id=None,
             url=None,
             date=None,
             metadata=None,
-            dead_reason=reason,
-            dead_bytes=bytes(first_bytes[:DEAD_BYTES]),
+            dead_reason=letter.reason,
+            dead_bytes=bytes(letter.first_bytes[:DEAD_BYTES]),
         )
 
     def __len__(self) -> int:
@@ -77,11 +88,11 @@ class Rows:
 
     @property
     def full(self) -> bool:
-        """True when the batch has reached its size."""
+        """True if the batch has reached its size."""
         return self.size >= self.config.batch_bytes or len(self) >= self.config.batch_rows
 
     def take(self) -> pa.RecordBatch:
-        """The rows so far as one batch of READ_SCHEMA and the carried columns (null); this object is empty again."""
+        """Return the rows as one batch of READ_SCHEMA and the carried columns (null), and start over."""
         columns, rows = self.columns, len(self)
         arrays = {name: pa.array(values, READ_SCHEMA.field(name).type) for name, values in columns.items()}
         arrays["id"] = pa.array([document_id(self.source, offset) for offset in columns["source_offset"]], pa.string())
@@ -94,12 +105,12 @@ class Rows:
 
 
 def empty_batch(config: ReadConfig) -> pa.RecordBatch:
-    """No rows, the schema of every reader's batches."""
+    """A batch without rows that has the schema of every reader's batches."""
     return Rows("", config).take()
 
 
 def as_text(value: Any) -> str | None:
-    """A field that should be a string: null stays null, anything else becomes its JSON."""
+    """The value of a field that should be a string: null and strings unchanged, anything else as JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):
@@ -109,10 +120,10 @@ def as_text(value: Any) -> str | None:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON; keys keep their order.
+    """Compact JSON with keys in their order.
 
-    NaN and infinity become null, dates and times ISO 8601, bytes text where they are UTF-8 and base64 otherwise, what
-    else Arrow gives (Decimal, timedelta) its `str`. Raises ValueError where the value is nested too deep.
+    NaN and infinity become null, dates and times ISO 8601, bytes their text if they are UTF-8 and base64 otherwise, and other
+    types from Arrow (Decimal, timedelta) their `str`. Raises ValueError if the value is nested too deeply.
     """
     try:
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,4 +1,4 @@
-"""One shard to its batches, each in the shard's envelope; the last one is empty and says how many rows there were."""
+"""Reads one shard as batches with an envelope. The last batch is empty and holds the total number of rows."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ READERS = {"warc": read_warc, "jsonl": read_jsonl, "parquet": read_parquet, "tex
 
 
 def read_shard(shard: Shard, config: ReadConfig) -> Iterator[pa.RecordBatch]:
-    """Sealed batches of READ_SCHEMA and `config.carry`, numbered from 0, then one without rows and `last=True`."""
+    """Yield sealed batches of READ_SCHEMA and `config.carry`, numbered from 0, then one without rows and with `last=True`."""
     notes: list[str] = []
     sequence = records = 0
     if shard.start == 0 and is_empty(shard.url):

@@ -1,4 +1,4 @@
-"""Reads plain text (.txt, .gz, .zst): one document a line, as corpora for language models are kept."""
+"""Reads plain text (.txt, .gz, .zst): one document per line, like corpora for language models."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,10 @@ from curricle.stages.read.rows import Rows
 
 
 def read_text(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of READ_SCHEMA and `config.carry` (null) of the lines that begin in [shard.start, shard.end).
+    """Read the lines that begin in [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry` (null).
 
-    Blank lines are skipped. A line that is not UTF-8 is a dead letter; so is one longer than `max_record_bytes`. Where a
-    compressed file is damaged, the line that was being read and what is left of it after the damage are one dead letter.
+    Blank lines are skipped. A line that is not UTF-8 or longer than `max_record_bytes` is a dead letter. If a compressed file is
+    damaged, the line that was being read and the rest of it after the damage are one dead letter.
     """
     return read_lines(shard, config, notes, _add)
 

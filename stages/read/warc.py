@@ -1,40 +1,40 @@
-"""Reads WARC and WET files (plain, .gz, .zst; ISO 28500): a row for each HTML page or extracted text."""
+"""Reads WARC and WET files (plain, .gz, .zst; ISO 28500): one row per HTML page or extracted text."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 from curricle.schemas.shards import Shard
-from curricle.stages.read.compressed import codec_of, decode
+from curricle.stages.read.compressed import compression_of, decode
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import Window
 from curricle.stages.read.http import decode_body, is_html, media_type, parse_response
-from curricle.stages.read.records import Feed, Lost, Record, parse_head, read_records
-from curricle.stages.read.rows import Rows, to_json
+from curricle.stages.read.records import Feed, Record, parse_head, read_records
+from curricle.stages.read.rows import DEAD_BYTES, DeadLetter, Rows, to_json
 
 from curricle.storage.files import open_input
 
 USED = frozenset(("warc-type", "warc-target-uri", "warc-date", "warc-record-id", "content-length"))
-REPLACED_SHARE = 0.1  # of a WET text's characters
+REPLACED_SHARE = 0.1  # largest share of replaced characters in a WET text
 
 
 def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of READ_SCHEMA and `config.carry` (null), in the order of the file.
+    """Read batches of READ_SCHEMA and `config.carry` (null), in the order of the file.
 
-    A `response` or `resource` record of HTML gives `payload` (body, encodings undone) and `payload_type`; a `conversion`
-    record gives `text`, invalid UTF-8 replaced by U+FFFD, and a dead letter where that is more than a tenth of it (a
-    writer that cuts a text inside a character must not cost the page; another encoding must). All other records are no
-    documents and only counted, in `notes`. `metadata` holds the WARC headers that have no column.
+    A `response` or `resource` record of HTML becomes `payload` (the body without encodings) and `payload_type`. A `conversion`
+    record becomes `text`, in which invalid UTF-8 is replaced by U+FFFD; if that is more than a tenth of it, the record is a dead
+    letter. So a page whose text was cut inside a character is kept, and a text in another encoding is not. All other records are
+    not documents and are only counted, in `notes`. `metadata` holds the WARC headers that have no column.
     """
     skipped: Counter[str] = Counter()
     rows = Rows(shard.source, config)
     with open_input(shard.url) as file:
         window = Window(file)
-        codec = codec_of(window, shard.url)
+        codec = compression_of(window, shard.url)
         feed = Feed(window, decode(window, codec, b"WARC/", notes) if codec else None)
         for record in read_records(feed, config.max_record_bytes, notes):
-            if isinstance(record, Lost):
-                rows.dead(record.offset, record.reason, record.first_bytes)
+            if isinstance(record, DeadLetter):
+                rows.add_dead(record)
             else:
                 skip = _add(rows, record, config)
                 if skip:
@@ -46,14 +46,14 @@ def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa
     if replaced := skipped.pop("replaced", 0):
         notes.append(f"texts with invalid UTF-8 replaced: {replaced}")
     if skipped:
-        # The number of media types has no bound, a note has.
+        # The number of media types is unbounded; the length of a note is not.
         counts = [f"{count} {what}" for what, count in skipped.most_common(20)]
         rest = skipped.total() - sum(count for _, count in skipped.most_common(20))
         notes.append("skipped: " + ", ".join(counts + ([f"{rest} others"] if rest else [])))
 
 
 def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:
-    """Append the record's row; the answer is what to count instead of (or, `replaced`, beside) a row."""
+    """Append the record's row. Returns what to count instead of a row, or `replaced`, which is counted in addition."""
     fields = parse_head(record.head)
     headers: dict[str, str] = {}
     for name, value in fields:
@@ -87,7 +87,7 @@ def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:
         payload=payload,
         payload_type=payload_type,
         dead_reason=dead_reason,
-        dead_bytes=record.block[:200] if dead_reason else None,
+        dead_bytes=record.block[:DEAD_BYTES] if dead_reason else None,
     )
     return counted
 
@@ -107,7 +107,10 @@ def _text(block: bytes) -> tuple[str, str | None]:
 
 
 def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) -> tuple[bytes | None, str | None, str | None]:
-    """Body, its Content-Type header, and, if it is no document, what it is. Raises ValueError with a dead letter's reason."""
+    """The body, its Content-Type header and, if it is not a document, a description of what it is.
+
+    Raises ValueError with the reason of a dead letter.
+    """
     block_type = headers.get("content-type")
     media = media_type(block_type)
     if kind == "resource" or (kind == "response" and media not in ("", "application/http") and not block.startswith(b"HTTP/")):
@@ -119,7 +122,7 @@ def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) 
         return None, None, f"response with status {response.status}"
     payload_type = response.headers.get("content-type") or None
     media = media_type(payload_type)
-    if not is_html(media, b"<html>"):  # no unknown type either: spare the decoding
+    if not is_html(media, b"<html>"):  # not an unknown type either, so it need not be decoded
         return None, None, f"response of {media[:80]}"
     body = decode_body(block[response.body_at :], response.headers, config.max_record_bytes, "warc-truncated" in headers)
     if not is_html(media, body):

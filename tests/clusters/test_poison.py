@@ -10,7 +10,7 @@ from curricle.pipelines.engines.settings import worker_command
 
 pytestmark = pytest.mark.timeout(900)
 
-SCRIPTS = Path(__file__).parents[1] / "pipelines"
+SCRIPTS = Path(__file__).parents[1] / "pipelines" / "execute"
 
 
 def poison_run(folder: Path, runner: str, documents: dict[str, list[str]], stall_s: float) -> tuple[dict[str, str], int]:

@@ -157,7 +157,7 @@ def test_a_recipe_that_uses_the_file_rejects_what_lies_under_its_threshold_and_n
 
 def test_the_content_of_the_file_belongs_to_the_fingerprint_and_its_path_does_not(spam, folder):
     def made_with(name: str) -> str:
-        return fingerprint_sha256(make_plan(load_recipe(str(recipe(folder, [{"use": name}]))), [str(SAMPLE)]).parts)
+        return fingerprint_sha256(make_plan(load_recipe(str(recipe(folder, [{"use": name}]))), [str(SAMPLE)]).fingerprint_inputs)
 
     (folder / "sub").mkdir()
     (folder / "sub/copy.yaml").write_bytes(spam.read_bytes())

@@ -13,9 +13,9 @@ from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 from curricle.models.cards import ModelError
 from curricle.pipelines.cli.demo import SAMPLE
+from curricle.pipelines.execute.run_shard import run_shard
 from curricle.pipelines.execute.run_stage import RunStage
-from curricle.pipelines.execute.task import ShardTask
-from curricle.pipelines.execute.work import run_shard
+from curricle.pipelines.execute.shard_task import ShardTask
 from curricle.pipelines.output.dataset_card import dataset_card
 from curricle.pipelines.output.manifest import Totals
 from curricle.pipelines.output.write import Sink

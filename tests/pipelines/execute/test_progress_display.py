@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from curricle.pipelines.execute.events import Failed, Finished, Progressed, Retried, Started
-from curricle.pipelines.execute.progress_display import Counts, RunState, duration, show_progress, summary, trouble
+from curricle.pipelines.execute.progress_display import Counts, RunState, duration, problem, show_progress, summary
 from rich.console import Console
 
 
@@ -111,9 +111,9 @@ def test_a_duration_is_rounded_for_reading(seconds: float, words: str) -> None:
 
 
 def test_only_failed_and_retried_shards_are_trouble() -> None:
-    assert trouble(Failed(A, "ValueError: no [while running 'X']", "...")) == "failed: a: ValueError: no [while running 'X']"
-    assert trouble(Retried(A, "worker died", "")) == "will be retried: a: worker died"
-    assert [trouble(event) for event in (Started(A), Progressed(A, 1, 1, 1), Finished(A, 1))] == [None] * 3
+    assert problem(Failed(A, "ValueError: no [while running 'X']", "...")) == "failed: a: ValueError: no [while running 'X']"
+    assert problem(Retried(A, "worker died", "")) == "will be retried: a: worker died"
+    assert [problem(event) for event in (Started(A), Progressed(A, 1, 1, 1), Finished(A, 1))] == [None] * 3
 
 
 class Clock:

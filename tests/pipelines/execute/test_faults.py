@@ -27,11 +27,28 @@ def inputs(tmp_path_factory) -> Path:
     return folder
 
 
+RUNS: "list[subprocess.Popen[str]]" = []
+"""The runs that the current test has started."""
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left_behind() -> Iterator[None]:
+    """A run whose end its test did not see is killed, with its workers."""
+    yield
+    for run in RUNS:
+        if run.poll() is None:
+            run.kill()
+            run.communicate(timeout=60)
+    RUNS.clear()
+
+
 def start(inputs: Path, output: Path, workers: int = 1) -> "subprocess.Popen[str]":
     arguments = ["run", "web", "--input", str(inputs), "--output", str(output), "--workers", str(workers), "--quiet"]
-    return subprocess.Popen(
+    run = subprocess.Popen(
         [COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    RUNS.append(run)
+    return run
 
 
 def finish(inputs: Path, output: Path) -> tuple[int, str, str]:

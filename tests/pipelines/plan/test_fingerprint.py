@@ -1,8 +1,10 @@
 """What a run's fingerprint is made of."""
 
+import os
+import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +20,8 @@ from curricle.pipelines.plan import fingerprint
 from curricle.pipelines.plan.fingerprint import (
     ForeignCodeError,
     check_packages,
+    code_folders,
+    code_sha256,
     difference,
     model_hashes,
     model_sha256,
@@ -28,7 +32,7 @@ from curricle.pipelines.plan.run_plan import make_plan
 from curricle.pipelines.plan.stage_table import STAGES
 from curricle.schemas.config import Config
 
-SAMPLE = Path(__file__).parents[2] / "pipelines/sample/documents.parquet"
+SAMPLE = Path(__file__).parents[3] / "pipelines/sample/documents.parquet"
 
 
 class Uses(Config):
@@ -54,22 +58,6 @@ def test_a_model_counts_by_its_name_and_two_of_one_name_both_count(tmp_path):
     assert model_hashes([Uses(folders=(a, same))]) == {"m": model_sha256(a)}
     both = model_hashes([Uses(folders=(a,)), Uses(folders=(b,))])
     assert both == {f"m {model_sha256(folder)[:12]}": model_sha256(folder) for folder in (a, b)}
-
-
-def test_a_worker_with_another_models_package_is_refused(tmp_path):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").write_text("")
-    code = (
-        "import sys, curricle; from curricle.pipelines.plan.fingerprint import check_code, code_sha256\n"
-        "mine = code_sha256(); check_code(mine)\n"
-        f"del sys.modules['curricle.models']; curricle.__path__.insert(0, {str(tmp_path)!r}); check_code.cache_clear()\n"
-        "check_code(mine)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert f"curricle.models in {tmp_path}" in last
-    assert "install the same curricle there" in last
 
 
 def steps(*names: str, **settings: dict) -> list[Config]:
@@ -111,11 +99,14 @@ def test_raters_that_run_a_model_here_count_torch_and_transformers(tmp_path):
 def test_another_version_of_a_package_is_another_fingerprint(monkeypatch):
     recipe = load_recipe("web")
     before = make_plan(recipe, [str(SAMPLE)])
-    assert before.parts["package resiliparse"] == version("resiliparse")
+    assert before.fingerprint_inputs["package resiliparse"] == version("resiliparse")
     monkeypatch.setattr(fingerprint, "version", lambda name: "99.1" if name == "resiliparse" else version(name))
     after = make_plan(recipe, [str(SAMPLE)])
     assert after.fingerprint != before.fingerprint
-    assert difference(before.parts, after.parts) == f"resiliparse {version('resiliparse')}, this environment has 99.1"
+    assert (
+        difference(before.fingerprint_inputs, after.fingerprint_inputs)
+        == f"resiliparse {version('resiliparse')}, this environment has 99.1"
+    )
 
 
 def test_a_worker_with_another_version_of_a_package_is_refused():
@@ -149,9 +140,71 @@ def test_a_run_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
     recipe = load_recipe("demo")
     plan = make_plan(recipe, [str(SAMPLE)])
     manifest = {"fingerprint": plan.fingerprint, "shard": asdict(plan.shards[0])}
-    (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": {**plan.parts, "package resiliparse": "1.9"}}))
+    (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": {**plan.fingerprint_inputs, "package resiliparse": "1.9"}}))
     assert len(pending(plan, [manifest], tmp_path)) == len(plan.shards) - 1
     with pytest.raises(OutputError) as raised:
         pending(plan, [{**manifest, "fingerprint": "another"}], tmp_path)
     here = version("resiliparse")
     assert str(raised.value) == f"{tmp_path}: made with resiliparse 1.9, this environment has {here}; name another output folder"
+
+
+def test_the_model_is_part_of_the_fingerprint():
+    recipe = load_recipe("web")
+    one, other = (fingerprint.fingerprint(recipe, {"m": sha}, {}) for sha in ("1" * 64, "2" * 64))
+    assert {key for key in one if one[key] != other.get(key)} == {"model m"}
+    assert fingerprint.fingerprint_sha256(one) != fingerprint.fingerprint_sha256(other)
+
+
+def test_an_output_made_with_another_model_is_not_continued(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "one"}\n')
+    plan = make_plan(load_recipe("web"), [str(tmp_path / "in.jsonl")])
+    other_model = plan.fingerprint_inputs | {"model lid.176": "0" * 64}
+    assert "model lid.176" in plan.fingerprint_inputs
+    other = replace(plan, fingerprint_inputs=other_model)
+    (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": other_model}))
+    manifests = [{"fingerprint": other.fingerprint, "shard": {"name": plan.shards[0].name, "version": plan.shards[0].version}}]
+    with pytest.raises(OutputError, match=r"model lid\.176"):
+        pending(plan, manifests, tmp_path)
+    assert pending(other, manifests, tmp_path) == []
+
+
+HASH = "from curricle.pipelines.plan.fingerprint import check_code, code_sha256; print(code_sha256());"
+
+
+def installed_copy(folder: Path) -> Path:
+    """The package in one folder, as a wheel installs it, without the starter models."""
+    for name, source in code_folders().items():
+        target = folder / name.replace(".", "/")
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("starter", "__pycache__"), dirs_exist_ok=True)
+    return folder
+
+
+def in_a_process(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Runs code in a process that imports from `folder` first."""
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+
+
+def test_an_installed_package_has_the_hash_of_its_checkout_and_one_changed_byte_another(tmp_path):
+    folder = installed_copy(tmp_path)
+    code = HASH + f"check_code({code_sha256()!r})"
+    done = in_a_process(code, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{code_sha256()}\n"
+    with (folder / "curricle/storage/local.py").open("a") as changed:
+        changed.write("#")
+    done = in_a_process(code, folder)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("curricle.pipelines.plan.fingerprint.ForeignCodeError: the worker on ")
+    assert f"curricle in {folder / 'curricle'}" in last
+    assert "install the same curricle there" in last
+
+
+def test_folders_that_are_named_like_our_rooms_do_not_matter(tmp_path):
+    for name in ("schemas", "models", "stages", "pipelines"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('foreign')")
+    done = in_a_process(HASH + f"check_code({code_sha256()!r})", tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"{code_sha256()}\n"), done.stderr

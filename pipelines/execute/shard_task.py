@@ -1,6 +1,5 @@
-"""One shard's work, as it goes to a worker. Nothing here imports Beam: who plans and launches a run does not need it."""
+"""The work on one shard, as it is sent to a worker. Nothing here imports Beam, which planning and launching do not need."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -9,10 +8,7 @@ from curricle.pipelines.plan.stage_table import Steps
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
 
-from curricle.storage.output import Place, place
-
-WORK = "curricle.pipelines.execute.work"
-"""What a worker imports."""
+from curricle.storage.output import OutputPath, parse_output
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,7 @@ class ShardTask:
 
     @property
     def name(self) -> str:
-        """The shard's."""
+        """Name of the shard."""
         return self.shard.name
 
     @property
@@ -35,22 +31,15 @@ class ShardTask:
         return self.shard.size
 
     @property
-    def commit(self) -> Place:
-        """The shard's manifest."""
-        return manifest_path(place(self.sink.output), self.name)
+    def commit(self) -> OutputPath:
+        """Path of the shard's manifest."""
+        return manifest_path(parse_output(self.sink.output), self.name)
 
     def counts(self) -> tuple[int, int, int]:
-        """Documents, bytes of text and documents kept, from the manifest."""
+        """Documents, bytes of text and kept documents, from the manifest."""
         manifest = orjson.loads(self.commit.read_bytes())
         files = manifest["files"]
         return manifest["records"], sum(file["text_bytes"] for file in files.values()), files["kept"]["rows"]
 
     def __hash__(self) -> int:
         return hash(self.shard)
-
-
-def run_task(task: ShardTask, report: Callable[[int, int, int], None]) -> dict[str, int]:
-    """`pipelines.execute.work.run_shard`."""
-    from curricle.pipelines.execute.work import run_shard
-
-    return run_shard(task, report)

@@ -14,7 +14,7 @@ from curricle.models.language_id import load
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "pipelines" / "sample"
 
 ALLOWED = {

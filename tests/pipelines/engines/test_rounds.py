@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from curricle.pipelines.engines.rounds import FRUITLESS, Rounds, Stopped, Watch
-from curricle.pipelines.execute import attempt_log as notes
+from curricle.pipelines.engines.rounds import MAX_FRUITLESS_JOBS, CommitWatch, Rounds, Stopped
+from curricle.pipelines.execute import attempt_log
 from curricle.pipelines.execute.events import Finished
 
 
@@ -32,37 +32,37 @@ class Job:
         self.events: list[object] = []
         (folder / "done").mkdir()
         self.tasks = {name: Task(folder / "done" / name) for name in names}
-        self.rounds = Rounds(Watch(list(self.tasks.values()), self.events.append), f"{folder}/notes")
+        self.rounds = Rounds(CommitWatch(list(self.tasks.values()), self.events.append), f"{folder}/notes")
 
     def next(self) -> tuple[str, bool] | None:
         if (found := self.rounds.next()) is None:
             return None
-        tasks, self.attempts, alone = found
-        return "".join(task.name for task in tasks), alone
+        tasks, self.attempts, one_at_a_time = found
+        return "".join(task.name for task in tasks), one_at_a_time
 
     def die(self, names: str) -> None:
         for name in names:
             with suppress(KeyboardInterrupt), self.attempts.begun(name) as begun:
                 assert begun
                 raise KeyboardInterrupt
-        self.rounds.failed = "a worker died"
+        self.rounds.failure = "a worker died"
 
     def commit(self, names: str) -> None:
         for name in names:
             with self.attempts.begun(name) as begun:
                 assert begun
                 self.tasks[name].commit.touch()
-        self.rounds.watch.look()
+        self.rounds.watch.poll()
 
     def fail(self, name: str) -> None:
         with self.attempts.begun(name):
-            notes.fail(name, ValueError("two\nlines"))
+            attempt_log.record_failure(name, ValueError("two\nlines"))
 
     def end(self) -> None:
-        self.rounds.failed = None
+        self.rounds.failure = None
 
-    def set_aside(self) -> dict[str, str]:
-        return {task.name: cause for task, cause in self.rounds.set_aside().items()}
+    def failed_tasks(self) -> dict[str, str]:
+        return {task.name: cause for task, cause in self.rounds.failed_tasks().items()}
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_innocents_first_then_suspects_by_themselves(job):
     job.commit("b")
     job.end()
     assert job.next() is None
-    assert job.set_aside() == {"a": "its worker died: 3 attempts, the last one by itself"}
+    assert job.failed_tasks() == {"a": "its worker died: 3 attempts, the last one by itself"}
     assert [event.task.name for event in job.events if isinstance(event, Finished)] == ["c", "d", "b"]
 
 
@@ -104,10 +104,10 @@ def test_what_raises_is_tried_twice_and_has_its_cause(job):
     job.fail("a")
     job.commit("bcd")
     assert job.next() == ("a", False)
-    assert job.set_aside() == {}
+    assert job.failed_tasks() == {}
     job.fail("a")
     assert job.next() is None
-    assert job.set_aside() == {"a": "ValueError: two lines"}
+    assert job.failed_tasks() == {"a": "ValueError: two lines"}
 
 
 def test_a_cause_that_passes_costs_nothing(job):
@@ -118,33 +118,36 @@ def test_a_cause_that_passes_costs_nothing(job):
     assert job.next() == ("ab", False)
     job.commit("ab")
     assert job.next() is None
-    assert job.set_aside() == {}
+    assert job.failed_tasks() == {}
     assert job.attempts.causes(["a", "b"]) == {"a": ["ValueError: two lines"], "b": [""]}
 
 
 def test_a_worker_that_is_gone_is_seen_once_nobody_else_is_at_work(job):
-    died = "import sys; from curricle.pipelines.execute.attempt_log import Attempts; Attempts(sys.argv[1], 9).begun(sys.argv[2]).__enter__(); sys.exit()"
+    died = (
+        "import sys; from curricle.pipelines.execute.attempt_log import Attempts; "
+        "Attempts(sys.argv[1], 9).begun(sys.argv[2]).__enter__(); sys.exit()"
+    )
     job.next()
-    before = job.attempts.signs()
-    assert not job.attempts.lost(before)
+    before = job.attempts.snapshot()
+    assert not job.attempts.workers_died(before)
     for name in "ab":
         subprocess.run([sys.executable, "-c", died, job.attempts.folder, name], check=True, timeout=100)
-        assert job.attempts.lost(before)
-    assert not job.attempts.lost(job.attempts.signs())
+        assert job.attempts.workers_died(before)
+    assert not job.attempts.workers_died(job.attempts.snapshot())
     with job.attempts.begun("c"):
-        assert not job.attempts.lost(before)
+        assert not job.attempts.workers_died(before)
 
 
 def test_a_job_that_begins_nothing_is_not_repeated(job):
     job.next()
-    job.rounds.failed = "no cluster there"
+    job.rounds.failure = "no cluster there"
     with pytest.raises(Stopped, match="no cluster there"):
         job.next()
 
 
 def test_jobs_that_commit_nothing_end(tmp_path):
     job = Job(tmp_path, "abcdefghijklmnop")
-    for _ in range(FRUITLESS):
+    for _ in range(MAX_FRUITLESS_JOBS):
         names, _ = job.next()
         job.die(names[0])
     with pytest.raises(Stopped, match="10 jobs in a row failed and committed nothing; the last: a worker died"):

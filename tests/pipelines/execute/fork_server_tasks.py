@@ -11,23 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from curricle.pipelines.execute.events import Progressed, Report
+from curricle.pipelines.execute.events import Progressed, ReportProgress
 from curricle.pipelines.execute.fork_server import run_tasks
 
 SECONDS = 20.0  # a bound for what takes milliseconds
 
 
-def square(task: int, report: Report) -> int:
+def square(task: int, report: ReportProgress) -> int:
     for _ in range(3):
         report(task, 10 * task, 1)
     return task * task
 
 
-def process_id(task: int, report: Report) -> int:
+def process_id(task: int, report: ReportProgress) -> int:
     return os.getpid()
 
 
-def first_waits_for_the_others(task: int, report: Report, *, folder: Path, others: int) -> int:
+def first_waits_for_the_others(task: int, report: ReportProgress, *, folder: Path, others: int) -> int:
     """Task 0 ends once all others have, so it needs another worker than theirs."""
     deadline = time.monotonic() + SECONDS
     while task == 0 and len(list(folder.iterdir())) < others:
@@ -39,7 +39,7 @@ def first_waits_for_the_others(task: int, report: Report, *, folder: Path, other
     return os.getpid()
 
 
-def die(task: str, report: Report, *, folder: Path) -> str:
+def die(task: str, report: ReportProgress, *, folder: Path) -> str:
     """`once-...` dies in its first attempt only; the marks in `folder` tell which one it is."""
     report(1, 10, 1)
     times, _, way = task.partition("-")
@@ -64,7 +64,7 @@ def die(task: str, report: Report, *, folder: Path) -> str:
     raise AssertionError(task)
 
 
-def misbehave(task: str, report: Report) -> object:
+def misbehave(task: str, report: ReportProgress) -> object:
     report(os.getpid(), 10, 1)
     match task:
         case "raises":
@@ -80,13 +80,13 @@ def misbehave(task: str, report: Report) -> object:
         case "interrupts":
             os.kill(os.getppid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
-        case "kills the nursery":
+        case "kills the fork server":
             os.kill(os.getppid(), signal.SIGKILL)
             threading.Event().wait(SECONDS)
     return task
 
 
-def talk(task: str, report: Report) -> None:
+def talk(task: str, report: ReportProgress) -> None:
     print("to stdout", flush=True)
     print("to stderr", file=sys.stderr, flush=True)
     logging.getLogger("stages.example").info("not worth telling")
@@ -94,16 +94,16 @@ def talk(task: str, report: Report) -> None:
     logging.getLogger("apache_beam").warning("noise")
 
 
-def threads(task: str, report: Report) -> tuple[int, int, str]:
+def threads(task: str, report: ReportProgress) -> tuple[int, int, str]:
     return pa.cpu_count(), pa.io_thread_count(), os.environ["NUMBA_NUM_THREADS"]
 
 
-def beam_shard(task: int, report: Report) -> int:
+def beam_shard(task: int, report: ReportProgress) -> int:
     """Each of four elements is told from inside a DoFn; shard 1 breaks."""
     import apache_beam as beam
 
     class Read(beam.DoFn):
-        def __init__(self, report: Report) -> None:
+        def __init__(self, report: ReportProgress) -> None:
             self.report = report
 
         def process(self, shard: int) -> Iterator[int]:
@@ -116,7 +116,7 @@ def beam_shard(task: int, report: Report) -> int:
     return os.getpid()
 
 
-def hang(task: str, report: Report) -> None:
+def hang(task: str, report: ReportProgress) -> None:
     """For ever; in C with the interpreter's lock held, if asked."""
     report(1, 1, 1)
     if task == "in C":

@@ -11,7 +11,7 @@ from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.engines.fused import GraphError, fused_stages, plan_pipeline
 from curricle.pipelines.execute.graph import build
 from curricle.pipelines.execute.read_shards import ReadShard
-from curricle.pipelines.execute.work import local_options
+from curricle.pipelines.execute.run_shard import local_options
 from curricle.pipelines.output.write import Sink
 from curricle.pipelines.plan.recipe import SHIPPED, load_recipe
 from curricle.pipelines.plan.run_plan import make_plan
@@ -67,7 +67,7 @@ def test_a_plan_for_an_engine_reads_decides_and_commits_in_one_stage(plan):
     assert "Read" not in first.labels
     assert second.labels[:3] == ("Items", "Begin", "Read")
     assert second.labels[-1] == "Commit"
-    assert (second.inside, second.gives) == (("RecordBatchCoder", "StrUtf8Coder"), None)
+    assert (second.inside, second.output) == (("RecordBatchCoder", "StrUtf8Coder"), None)
 
 
 def test_no_pickle_coder_carries_batches(graph):

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from curricle.pipelines.execute.commit import WriteShards
 from curricle.pipelines.execute.read_shards import ReadShard
+from curricle.pipelines.execute.run_shard import local_options
 from curricle.pipelines.execute.run_stage import RunKernel, RunStage
-from curricle.pipelines.execute.shard_failure import ShardError, fail, fail_batch, given_up, keep_failures
-from curricle.pipelines.execute.work import local_options
+from curricle.pipelines.execute.shard_failure import ShardError, fail_batch, fail_shard, has_failed, set_failure_handler
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.output.write import Sink
 from curricle.pipelines.plan.run_plan import output_schemas
@@ -24,9 +24,9 @@ RANGE = Shard(name="b", source="in/b.parquet", url="/in/b.parquet", format="parq
 @pytest.fixture
 def kept() -> Iterator[list[tuple[str, str]]]:
     found: list[tuple[str, str]] = []
-    keep_failures(lambda shard, cause, _error: found.append((shard, cause)))
+    set_failure_handler(lambda shard, cause, _error: found.append((shard, cause)))
     yield found
-    keep_failures(None)
+    set_failure_handler(None)
 
 
 def refuse(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
@@ -42,7 +42,7 @@ PLACES = {
 @pytest.mark.parametrize(("shard", "message"), PLACES.values(), ids=PLACES)
 def test_an_error_names_source_and_range_in_one_line(shard, message):
     with pytest.raises(ShardError) as raised:
-        fail(shard, "reading", ValueError("two\nlines"))
+        fail_shard(shard, "reading", ValueError("two\nlines"))
     assert str(raised.value) == message
     assert isinstance(raised.value.__cause__, ValueError)
 
@@ -67,7 +67,7 @@ def refuse_one(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
     return batch
 
 
-def test_a_shard_that_is_given_up_is_not_committed_and_the_next_one_is(tmp_path, kept):
+def test_a_shard_that_fails_is_not_committed_and_the_next_one_is(tmp_path, kept):
     for name, texts in {"a": ["1", "2", "poison", "4"], "b": ["5"]}.items():
         (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
     read, decide_all = ReadConfig(batch_rows=1), DecideConfig(rules=())
@@ -79,6 +79,6 @@ def test_a_shard_that_is_given_up_is_not_committed_and_the_next_one_is(tmp_path,
     assert [(shard.partition(".")[0], cause) for shard, cause in kept] == [
         ("a", "stage 's', documents at 28 to 28: ValueError: poison")
     ]
-    assert [given_up(shard) for shard in shards] == [True, False]
+    assert [has_failed(shard) for shard in shards] == [True, False]
     assert [path.name.partition(".")[0] for path in (tmp_path / "out/_manifest").iterdir()] == ["b"]
     assert not list((tmp_path / "out/_tmp").iterdir())

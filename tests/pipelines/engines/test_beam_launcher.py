@@ -91,7 +91,8 @@ def test_a_job_that_fails_is_one_line_and_exit_code_1(tmp_path):
     gone.write_text('{"text": "one"}\n')
     (tmp_path / "out").mkdir()
     code = (
-        "import sys; from pathlib import Path; from curricle.pipelines.plan.run_plan import make_plan; from curricle.pipelines.plan.recipe import load_recipe;"
+        "import sys; from pathlib import Path; from curricle.pipelines.plan.run_plan import make_plan;"
+        "from curricle.pipelines.plan.recipe import load_recipe;"
         "from curricle.pipelines.execute.run import run; from curricle.pipelines.engines.launcher import beam_launcher;"
         "from curricle.pipelines.engines.job import Engine;"
         f"plan = make_plan(load_recipe('web'), [{str(gone)!r}]); Path({str(gone)!r}).unlink();"

@@ -19,7 +19,7 @@ from curricle.pipelines.execute.fork_server import run_tasks
 HERE = str(Path(__file__).parent)
 sys.path.append(HERE)  # the workers import the tasks by name
 
-import pool_tasks  # noqa: E402
+import fork_server_tasks  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def kinds(events: list[Any], task: object) -> list[type]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + pool_tasks.SECONDS
+    deadline = time.monotonic() + fork_server_tasks.SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -58,7 +58,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("workers", [1, 2, 80])
 def test_every_task_gives_its_result_in_order(workers: int) -> None:
-    outcomes, events = run(range(50), pool_tasks.square, workers=workers)
+    outcomes, events = run(range(50), fork_server_tasks.square, workers=workers)
     assert outcomes == [Finished(task, task * task) for task in range(50)]
     assert [event.task for event in events if isinstance(event, Started)] == list(range(50))
     told = [event for event in events if isinstance(event, Progressed)]
@@ -67,22 +67,22 @@ def test_every_task_gives_its_result_in_order(workers: int) -> None:
 
 
 def test_no_tasks_start_nothing() -> None:
-    assert run([], pool_tasks.square) == ([], [])
+    assert run([], fork_server_tasks.square) == ([], [])
 
 
 def test_a_worker_count_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="workers must be at least 1, not 0"):
-        run([1], pool_tasks.square, workers=0)
+        run([1], fork_server_tasks.square, workers=0)
 
 
 def test_a_worker_serves_many_tasks() -> None:
-    outcomes, _ = run(range(20), pool_tasks.process_id, workers=1)
+    outcomes, _ = run(range(20), fork_server_tasks.process_id, workers=1)
     assert len({outcome.result for outcome in outcomes}) == 1
     assert outcomes[0].result != os.getpid()
 
 
 def test_a_long_task_holds_up_no_other(tmp_path: Path) -> None:
-    work = functools.partial(pool_tasks.first_waits_for_the_others, folder=tmp_path, others=19)
+    work = functools.partial(fork_server_tasks.first_waits_for_the_others, folder=tmp_path, others=19)
     outcomes, events = run(range(20), work)
     first, *others = [outcome.result for outcome in outcomes]
     assert len(set(others)) == 1
@@ -97,7 +97,7 @@ def test_a_long_task_holds_up_no_other(tmp_path: Path) -> None:
 def test_a_worker_that_dies_costs_one_retry(way: str, cause: str, tmp_path: Path) -> None:
     tasks = [f"never-{n}" for n in range(5)]
     tasks.insert(2, f"once-{way}")
-    outcomes, events = run(tasks, functools.partial(pool_tasks.die, folder=tmp_path), workers=1)
+    outcomes, events = run(tasks, functools.partial(fork_server_tasks.die, folder=tmp_path), workers=1)
     assert outcomes == [Finished(task, task) for task in tasks]
     assert kinds(events, tasks[2]) == [Started, Progressed, Retried, Started, Progressed, Finished]
     assert [event.cause for event in events if isinstance(event, Retried)] == [f"worker died: {cause}"]
@@ -114,7 +114,7 @@ def test_a_worker_that_dies_costs_one_retry(way: str, cause: str, tmp_path: Path
 )
 def test_a_task_whose_worker_dies_twice_has_failed_and_the_others_go_on(way: str, cause: str, tmp_path: Path) -> None:
     tasks = [f"twice-{way}", "never-1", "never-2", "never-3"]
-    outcomes, events = run(tasks, functools.partial(pool_tasks.die, folder=tmp_path))
+    outcomes, events = run(tasks, functools.partial(fork_server_tasks.die, folder=tmp_path))
     assert outcomes == [Failed(tasks[0], cause, ""), *(Finished(task, task) for task in tasks[1:])]
     assert kinds(events, tasks[0]) == [Started, Progressed, Retried, Started, Progressed, Failed]
 
@@ -127,14 +127,14 @@ def test_what_a_worker_told_before_it_died_is_heard_however_late() -> None:
         if isinstance(event, Progressed):
             wait_until(lambda: not psutil.pid_exists(event.documents))
 
-    run_tasks(["tells and dies"], pool_tasks.misbehave, workers=1, on_event=listen)
+    run_tasks(["tells and dies"], fork_server_tasks.misbehave, workers=1, on_event=listen)
     attempt = [Started, Progressed, Progressed, Progressed]
     assert kinds(events, "tells and dies") == [*attempt, Retried, *attempt, Failed]
     assert [event.kept for event in events if isinstance(event, Progressed)] == [1, 2, 3] * 2
 
 
 def test_the_last_words_of_a_crashed_worker_are_kept(tmp_path: Path) -> None:
-    _, events = run(["never-1", "twice-crash"], functools.partial(pool_tasks.die, folder=tmp_path), workers=1)
+    _, events = run(["never-1", "twice-crash"], functools.partial(fork_server_tasks.die, folder=tmp_path), workers=1)
     for event in (event for event in events if isinstance(event, Retried | Failed)):
         lines = event.details.splitlines()
         assert lines[:2] == ["last words", "Fatal Python error: Segmentation fault"]
@@ -143,7 +143,7 @@ def test_the_last_words_of_a_crashed_worker_are_kept(tmp_path: Path) -> None:
 
 
 def test_an_exception_fails_its_task_at_once() -> None:
-    outcomes, events = run(["fine", "raises", "leaves", "cannot be sent", "last"], pool_tasks.misbehave, workers=1)
+    outcomes, events = run(["fine", "raises", "leaves", "cannot be sent", "last"], fork_server_tasks.misbehave, workers=1)
     assert outcomes[0] == Finished("fine", "fine")
     assert outcomes[4] == Finished("last", "last")
     assert [outcome.cause for outcome in outcomes[1:4]] == [
@@ -156,7 +156,7 @@ def test_an_exception_fails_its_task_at_once() -> None:
 
 
 def test_a_beam_graph_tells_from_inside_and_names_the_step_that_failed() -> None:
-    outcomes, events = run([2, 1, 3], pool_tasks.beam_shard, workers=1, preload=["apache_beam"])
+    outcomes, events = run([2, 1, 3], fork_server_tasks.beam_shard, workers=1, preload=["apache_beam"])
     assert [type(outcome) for outcome in outcomes] == [Finished, Failed, Finished]
     assert outcomes[0].result == outcomes[2].result
     assert outcomes[1].cause.startswith("ZeroDivisionError: ")
@@ -165,13 +165,13 @@ def test_a_beam_graph_tells_from_inside_and_names_the_step_that_failed() -> None
 
 
 def test_only_warnings_of_our_own_leave_a_worker(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    run(["shard 1"], pool_tasks.talk)
+    run(["shard 1"], fork_server_tasks.talk)
     assert caplog.record_tuples == [("stages.example", logging.WARNING, "look at shard 1")]
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_worker_has_one_thread_for_each_library_and_arrow_two_for_files() -> None:
-    [outcome], _ = run([""], pool_tasks.threads)
+    [outcome], _ = run([""], fork_server_tasks.threads)
     assert outcome.result == (1, 2, "1")
 
 
@@ -181,7 +181,7 @@ def test_an_exception_of_the_listener_ends_the_run() -> None:
             raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
-        run_tasks(["in Python", "in C"], pool_tasks.hang, workers=2, on_event=listen)
+        run_tasks(["in Python", "in C"], fork_server_tasks.hang, workers=2, on_event=listen)
 
 
 def test_a_function_that_cannot_be_imported_is_refused() -> None:
@@ -191,10 +191,10 @@ def test_a_function_that_cannot_be_imported_is_refused() -> None:
 
 def test_a_module_that_cannot_be_imported_is_named() -> None:
     with pytest.raises(RuntimeError, match="No module named 'no_such_module'"):
-        run([1], pool_tasks.square, preload=["no_such_module"])
+        run([1], fork_server_tasks.square, preload=["no_such_module"])
 
 
-def test_the_death_of_the_nursery_ends_the_run_and_the_workers() -> None:
+def test_the_death_of_the_fork_server_ends_the_run_and_the_workers() -> None:
     workers: list[psutil.Process] = []
 
     def listen(event: Any) -> None:
@@ -202,13 +202,13 @@ def test_the_death_of_the_nursery_ends_the_run_and_the_workers() -> None:
             workers.append(psutil.Process(event.documents))
 
     with pytest.raises(RuntimeError, match=r"the process that starts the workers ended: killed by signal 9 \(SIGKILL\)"):
-        run_tasks(["kills the nursery"], pool_tasks.misbehave, workers=1, on_event=listen)
+        run_tasks(["kills the fork server"], fork_server_tasks.misbehave, workers=1, on_event=listen)
     assert len(workers) == 1
     wait_until(lambda: has_ended(workers[0]))
 
 
 def test_an_interrupt_is_for_the_launcher_alone() -> None:
-    outcomes, _ = run(["interrupts", "fine"], pool_tasks.misbehave, workers=1)
+    outcomes, _ = run(["interrupts", "fine"], fork_server_tasks.misbehave, workers=1)
     assert outcomes == [Finished("interrupts", "interrupts"), Finished("fine", "fine")]
 
 
@@ -236,14 +236,14 @@ def start(*arguments: str, folder: Path | None = None) -> "subprocess.Popen[str]
     ],
 )
 def test_no_process_outlives_the_launcher(send: Any, number: int, exit_code: int) -> None:
-    with start("-c", "import pool_tasks; pool_tasks.hang_twice()") as launcher:
+    with start("-c", "import fork_server_tasks; fork_server_tasks.hang_twice()") as launcher:
         assert launcher.stdout is not None
         assert [launcher.stdout.readline() for _ in range(2)] == ["running\n", "running\n"]
         processes = psutil.Process(launcher.pid).children(recursive=True)
-        assert len(processes) == 3  # the nursery and two workers
+        assert len(processes) == 3  # the fork server and two workers
         send(launcher.pid, number)
         wait_until(lambda: all(map(has_ended, processes)))
-        assert launcher.wait(timeout=pool_tasks.SECONDS) == exit_code
+        assert launcher.wait(timeout=fork_server_tasks.SECONDS) == exit_code
         assert launcher.stdout.read() == ""
 
 
@@ -251,11 +251,12 @@ def test_no_process_outlives_the_launcher(send: Any, number: int, exit_code: int
 def test_the_program_that_starts_it_is_not_imported_again(how: str, tmp_path: Path) -> None:
     program = tmp_path / ("program" if how == "extensionless" else "program.py")
     program.write_text(
-        "import pool_tasks\n"
+        "import fork_server_tasks\n"
         "from curricle.pipelines.execute.fork_server import run_tasks\n"
-        "print([outcome.result for outcome in run_tasks([1, 2], pool_tasks.square, workers=2, on_event=lambda event: None)])\n"
+        "outcomes = run_tasks([1, 2], fork_server_tasks.square, workers=2, on_event=lambda event: None)\n"
+        "print([outcome.result for outcome in outcomes])\n"
     )
     arguments = ["-m", "program"] if how == "module" else [str(program)]
     with start(*arguments, folder=tmp_path) as launched:
-        assert launched.communicate(timeout=pool_tasks.SECONDS) == ("[1, 4]\n", "")
+        assert launched.communicate(timeout=fork_server_tasks.SECONDS) == ("[1, 4]\n", "")
         assert launched.returncode == 0

@@ -35,7 +35,7 @@ def demo(tmp_path_factory):
 
 
 def test_the_readme_shows_what_the_demo_prints(demo):
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
     shown = [line for line in readme.splitlines() if line.startswith("│")]
     printed = (demo.parent / "stdout").read_text("utf-8").splitlines()
     assert shown
@@ -174,8 +174,8 @@ WITHOUT_NUMBA = """
 import sys
 from curricle.pipelines.plan.run_plan import make_plan
 from curricle.pipelines.plan.recipe import load_recipe
-from curricle.pipelines.execute.task import ShardTask
-from curricle.pipelines.execute.work import run_shard
+from curricle.pipelines.execute.shard_task import ShardTask
+from curricle.pipelines.execute.run_shard import run_shard
 from curricle.pipelines.output.write import Sink
 
 sys.modules["numba"] = None  # an import of it fails
@@ -199,14 +199,16 @@ def test_every_stage_runs_without_numba_from_an_empty_cache(demo, tmp_path):
 
 def test_a_plan_and_a_local_launch_import_no_beam_and_no_compiler():
     code = (
-        "import sys, curricle.pipelines.plan.run_plan, curricle.pipelines.execute.run, curricle.pipelines.cli.summary, curricle.pipelines.execute.local\n"
+        "import sys, curricle.pipelines.plan.run_plan, curricle.pipelines.execute.run\n"
+        "import curricle.pipelines.cli.summary, curricle.pipelines.execute.local\n"
         "print([m for m in ('apache_beam', 'numba') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_help_loads_neither_beam_nor_a_model_library():
-    code = "import sys, curricle.pipelines.cli.main; print([m for m in ('apache_beam', 'pyarrow', 'numba', 'numpy') if m in sys.modules])"
+    heavy = ("apache_beam", "pyarrow", "numba", "numpy")
+    code = f"import sys, curricle.pipelines.cli.main; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
