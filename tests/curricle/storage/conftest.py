@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -162,10 +163,13 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def store(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A bucket of its own, for this process too."""
+    """A bucket that no other test has used, for this process and its children.
+
+    A name made from the proxy's port would not do: the system gives a port again, and the server keeps all buckets.
+    """
     host, port = server.removeprefix("http://").split(":")
     proxy = Proxy(host, int(port))
-    made = Store(server, proxy, f"bucket-{proxy.http.server_port}")
+    made = Store(server, proxy, f"bucket-{uuid.uuid4().hex}")
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     S3FileSystem.clear_instance_cache()

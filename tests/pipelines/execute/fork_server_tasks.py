@@ -89,8 +89,8 @@ def misbehave(task: str, report: ReportProgress) -> object:
 def talk(task: str, report: ReportProgress) -> None:
     print("to stdout", flush=True)
     print("to stderr", file=sys.stderr, flush=True)
-    logging.getLogger("stages.example").info("not worth telling")
-    logging.getLogger("stages.example").warning("look at %s", task)
+    logging.getLogger("curricle.stages.example").info("not worth telling")
+    logging.getLogger("curricle.stages.example").warning("look at %s", task)
     logging.getLogger("apache_beam").warning("noise")
 
 

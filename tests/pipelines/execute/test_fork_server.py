@@ -166,7 +166,7 @@ def test_a_beam_graph_tells_from_inside_and_names_the_step_that_failed() -> None
 
 def test_only_warnings_of_our_own_leave_a_worker(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     run(["shard 1"], fork_server_tasks.talk)
-    assert caplog.record_tuples == [("stages.example", logging.WARNING, "look at shard 1")]
+    assert caplog.record_tuples == [("curricle.stages.example", logging.WARNING, "look at shard 1")]
     assert capfd.readouterr() == ("", "")
 
 
@@ -212,9 +212,13 @@ def test_an_interrupt_is_for_the_launcher_alone() -> None:
     assert outcomes == [Finished("interrupts", "interrupts"), Finished("fine", "fine")]
 
 
-def start(*arguments: str, folder: Path | None = None) -> "subprocess.Popen[str]":
-    """A Python program that finds the tasks, in a process group of its own, as a shell gives it one."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(*arguments: str, folder: Path | None = None) -> "Iterator[subprocess.Popen[str]]":
+    """A Python program that finds the tasks, in a process group of its own, as a shell would start it.
+
+    It is killed if the test fails while it runs.
+    """
+    process = subprocess.Popen(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([HERE, *filter(None, sys.path)])},
         cwd=folder,
@@ -223,6 +227,12 @@ def start(*arguments: str, folder: Path | None = None) -> "subprocess.Popen[str]
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +246,7 @@ def start(*arguments: str, folder: Path | None = None) -> "subprocess.Popen[str]
     ],
 )
 def test_no_process_outlives_the_launcher(send: Any, number: int, exit_code: int) -> None:
-    with start("-c", "import fork_server_tasks; fork_server_tasks.hang_twice()") as launcher:
+    with started("-c", "import fork_server_tasks; fork_server_tasks.hang_twice()") as launcher:
         assert launcher.stdout is not None
         assert [launcher.stdout.readline() for _ in range(2)] == ["running\n", "running\n"]
         processes = psutil.Process(launcher.pid).children(recursive=True)
@@ -257,6 +267,6 @@ def test_the_program_that_starts_it_is_not_imported_again(how: str, tmp_path: Pa
         "print([outcome.result for outcome in outcomes])\n"
     )
     arguments = ["-m", "program"] if how == "module" else [str(program)]
-    with start(*arguments, folder=tmp_path) as launched:
+    with started(*arguments, folder=tmp_path) as launched:
         assert launched.communicate(timeout=fork_server_tasks.SECONDS) == ("[1, 4]\n", "")
         assert launched.returncode == 0
