@@ -1,11 +1,16 @@
+import os
+from pathlib import Path
+
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from curricle.pipelines.output.write import ShardWriter, Sink, manifest_path
+from curricle.pipelines.output.write import SPLITS, ShardWriter, Sink, manifest_path
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT
 from curricle.schemas.shards import Envelope, Shard
+
+from curricle.storage.local import LocalOutput
 
 SHARD = Shard(name="a.jsonl-1", source="a.jsonl", url="/a.jsonl", format="jsonl", size=9)
 SCHEMAS = {
@@ -87,3 +92,48 @@ def test_a_shard_that_did_not_arrive_whole_is_not_committed(tmp_path, arguments,
     with pytest.raises(RuntimeError, match=message):
         write(tmp_path, [rows("k")], **arguments)
     assert not manifest_path(tmp_path, SHARD.name).exists()
+
+
+def test_the_manifest_is_moved_last_and_everything_is_synced_before(tmp_path, monkeypatch):
+    acts: list[str] = []
+    commit, fsync = LocalOutput.commit, os.fsync
+
+    def note_commit(self, file, name):
+        acts.append(name)
+        commit(self, file, name)
+
+    def note_sync(descriptor):
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        acts.extend([f"sync {path.name}"] * path.is_file())  # not the folders
+        fsync(descriptor)
+
+    monkeypatch.setattr(LocalOutput, "commit", note_commit)
+    monkeypatch.setattr(os, "fsync", note_sync)
+    write(tmp_path, [rows("k", "r", "d")])
+    assert acts == [
+        *("sync kept.parquet", "sync rejected.parquet", "sync dead.parquet", "sync manifest.json"),
+        *(f"{split}/part-{SHARD.name}.parquet" for split in SPLITS),
+        f"_manifest/{SHARD.name}.json",
+    ]
+
+
+def test_a_shard_whose_file_cannot_be_moved_has_no_manifest(tmp_path, monkeypatch):
+    commit = LocalOutput.commit
+
+    def fail_for_dead(self, file, name):
+        if name.startswith("dead/"):
+            raise OSError("no space left")
+        commit(self, file, name)
+
+    monkeypatch.setattr(LocalOutput, "commit", fail_for_dead)
+    with pytest.raises(OSError, match="no space left"):
+        write(tmp_path, [rows("k", "r", "d")])
+    assert not manifest_path(tmp_path, SHARD.name).exists()
+
+
+def test_a_batch_is_counted(tmp_path):
+    writer = ShardWriter(Sink(output=str(tmp_path), schemas=SCHEMAS, fingerprint="f"), SHARD)
+    counts = writer.write(rows("k", "r", "d", "k"), Envelope(shard=SHARD, sequence=0))
+    assert counts == (4, len("text 0text 1text 3"), 2)
+    assert writer.write(rows(), Envelope(shard=SHARD, sequence=1)) == (0, 0, 0)
+    writer.abandon()
