@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,13 @@ FLOORS = (
     ("curricle.pipelines.cli",),
     ("curricle",),
 )
-"""Rooms, lowest floor first. A room imports from lower floors and from itself; on the ninth floor, also from its neighbors."""
+"""Rooms, lowest floor first. A room imports from itself, from lower floors, and from its neighbors if that makes no circle."""
 
 BEAM = ("curricle.pipelines.execute", "curricle.pipelines.engines")
 """Rooms whose modules may import Beam."""
+
+OTHERS_WITH_BEAM = ("curricle.pipelines.curriculum.workers", "curricle.pipelines.cli.plan")
+"""Modules elsewhere that may import it: one defines the transform of a curriculum's tasks, one checks a graph."""
 
 
 def module_name(path: Path) -> str:
@@ -122,3 +126,29 @@ def test_no_import_runs_in_a_circle_of_rooms():
             room(other) for other in imported_modules(module) - {"curricle.pipelines"} if room(other) != room(module)
         )
     assert circle(graph) == []
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_only_the_rooms_that_execute_import_beam(module):
+    beam = {name for name in imported_names(module) if name.split(".")[0] == "apache_beam"}
+    if room(module) in BEAM:
+        # It erases the type hints by which Beam chooses coders, and Beam pickles batches.
+        assert not beam or "__future__.annotations" not in imported_names(module)
+    else:
+        assert module in OTHERS_WITH_BEAM or not beam
+
+
+def test_curricle_is_the_only_import_name_that_is_installed():
+    assert {name for name, owners in packages_distributions().items() if "curricle" in owners} == {"curricle"}
+
+
+def test_every_folder_with_modules_is_a_package():
+    assert {path.parent for path in SOURCES.values()} == {path.parent for path in SOURCES.values() if path.name == "__init__.py"}
+
+
+def test_no_module_lies_beside_the_rooms():
+    assert [path.name for path in (ROOT / "pipelines").glob("*.py")] == ["__init__.py"]
+
+
+def test_there_are_no_packages_among_the_tests():
+    assert not list((ROOT / "tests").rglob("__init__.py"))

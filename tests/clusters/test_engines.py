@@ -17,6 +17,7 @@ from curricle.pipelines.engines.flags import JAVA_OPTIONS, parse_flags
 from curricle.pipelines.engines.programs import server_command
 from curricle.pipelines.engines.server import free_port, job_server
 from curricle.pipelines.engines.settings import worker_command
+from curricle.pipelines.plan.fingerprint import code_folders
 from engine_runs import COMMAND, files, finish, needs, records, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -42,23 +43,39 @@ def test_an_engine_writes_the_local_bytes(engine, demo, tmp_path):
     assert records(tmp_path / "out") == 365
 
 
-def test_a_worker_with_foreign_modules_ends_the_job_with_one_line(prism, tmp_path):
-    (tmp_path / "foreign").mkdir()
-    shutil.copytree(Path(__file__).parents[2] / "schemas", tmp_path / "foreign" / "schemas")
-    (tmp_path / "foreign" / "schemas" / "config.py").open("a").write("# another version\n")
-    script = tmp_path / "worker"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "foreign"} exec {worker_command()} "$@"\n')
+def run_with_worker_path(runner: str, path: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """A run whose workers, and no other process, import from `path` first."""
+    script = folder / "worker"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={path} exec {worker_command()} "$@"\n')
     script.chmod(0o755)
     config = orjson.dumps({"command": str(script)}).decode()
-    arguments = ["run", "web", "--input", str(SAMPLE), "--output", str(tmp_path / "out"), "--runner", prism, "--quiet"]
+    arguments = ["run", "demo", "--input", str(SAMPLE), "--output", str(folder / "out"), "--runner", runner, "--quiet"]
     flags = ["--", "--environment_type=PROCESS", f"--environment_config={config}"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [COMMAND, *arguments, *flags], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600, check=False
+    return subprocess.run(
+        [COMMAND, *arguments, *flags], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
+
+
+def test_folders_of_a_worker_that_are_named_like_ours_do_not_matter(prism, demo, tmp_path):
+    for name in ("schemas", "models", "stages", "pipelines"):
+        (tmp_path / "foreign" / name).mkdir(parents=True)
+        (tmp_path / "foreign" / name / "__init__.py").write_text("raise RuntimeError('foreign')")
+    done = run_with_worker_path(prism, tmp_path / "foreign", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert files(tmp_path / "out") == demo
+
+
+def test_a_worker_with_another_version_of_our_code_ends_the_job_with_one_line(prism, tmp_path):
+    for name, folder in code_folders().items():
+        ignored = shutil.ignore_patterns("starter", "__pycache__")
+        shutil.copytree(folder, tmp_path / "foreign" / name.replace(".", "/"), ignore=ignored, dirs_exist_ok=True)
+    with (tmp_path / "foreign/curricle/schemas/config.py").open("a") as changed:
+        changed.write("# another version\n")
+    done = run_with_worker_path(prism, tmp_path / "foreign", tmp_path)
     assert done.returncode == 1
     [line] = [line for line in done.stdout.splitlines() if "FAILED" in line]
-    assert f"schemas in {tmp_path / 'foreign'}" in line
+    assert f"curricle.schemas in {tmp_path / 'foreign/curricle/schemas'}" in line
     assert "install the same curricle there" in line
     assert "Traceback" not in done.stdout + done.stderr
     assert not list((tmp_path / "out").rglob("*.parquet"))

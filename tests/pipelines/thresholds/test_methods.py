@@ -1,4 +1,4 @@
-"""Thresholds from labels: none is given where the score does not tell the classes apart in the asked direction: positives are rejected."""
+"""Thresholds from labels: none is given if the score does not place the positives, which are rejected, on the right side."""
 
 import numpy as np
 import pytest
