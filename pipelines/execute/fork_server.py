@@ -37,7 +37,7 @@ from curricle.pipelines.execute.fork_server_worker import EXITED, SPAWN, Counted
 
 # There is a worker for each core, so each library gets one thread. Arrow's plans can hang with a single I/O thread
 # (apache/arrow#36121), so it gets two.
-ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA", "RAYON")
+ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "RAYON")
 ENVIRONMENT = {f"{name}_NUM_THREADS": "1" for name in ONE_THREAD} | {"ARROW_IO_THREADS": "2", "TOKENIZERS_PARALLELISM": "false"}
 
 LOG_TAIL = 10_000  # bytes kept from the end of a dead worker's output
@@ -56,7 +56,7 @@ def run_tasks(
 
     Tasks start in the given order, so put the largest first. `on_event` is called in this thread; an exception from it, Ctrl-C
     or SIGTERM (as SystemExit 143) kills the workers and is raised here. `preload` names modules to import before forking,
-    besides the module of `work`; the compiled functions (`LIBRARY`) of such a module are loaded.
+    besides the module of `work`.
 
     Raises ValueError if `workers` < 1, `pickle.PicklingError` if `work` is not an importable function, RuntimeError if a module
     cannot be imported or the fork server was killed.

@@ -92,8 +92,7 @@ def main(control_fd: int) -> None:
     gc.disable()  # everything that the imports create is kept
     work, modules = pickle.load(sys.stdin.buffer)
     for module in modules:
-        if library := getattr(import_module(module), "LIBRARY", None):
-            library.load()
+        import_module(module)
     gc.enable()
     gc.freeze()  # collections in a worker must not copy shared pages: 25 MB of its own after 30 Beam shards, not 56
     workers: dict[int, int] = {}  # process id -> number

@@ -95,7 +95,7 @@ def talk(task: str, report: ReportProgress) -> None:
 
 
 def threads(task: str, report: ReportProgress) -> tuple[int, int, str]:
-    return pa.cpu_count(), pa.io_thread_count(), os.environ["NUMBA_NUM_THREADS"]
+    return pa.cpu_count(), pa.io_thread_count(), os.environ["OMP_NUM_THREADS"]
 
 
 def beam_shard(task: int, report: ReportProgress) -> int:

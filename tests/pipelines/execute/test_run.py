@@ -1,6 +1,5 @@
 """The main job, end to end, through the command line and real worker processes."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -170,44 +169,17 @@ def test_plan_and_models_say_what_there_is():
     assert "lid.176\tstarter\tlanguage-id" in curricle("models", "list").stdout
 
 
-WITHOUT_NUMBA = """
-import sys
-from curricle.pipelines.plan.run_plan import make_plan
-from curricle.pipelines.plan.recipe import load_recipe
-from curricle.pipelines.execute.shard_task import ShardTask
-from curricle.pipelines.execute.run_shard import run_shard
-from curricle.pipelines.output.write import Sink
-
-sys.modules["numba"] = None  # an import of it fails
-settings = ["stages.heuristics.variants=[datatrove, nemo-curator, dolma]", "stages.perplexity.paragraphs={}"]
-plan = make_plan(load_recipe("demo", settings), sys.argv[2:])
-sink = Sink(output=sys.argv[1], schemas=plan.schemas, fingerprint=plan.fingerprint)
-for shard in plan.shards:
-    run_shard(ShardTask(shard, plan.recipe.read, plan.steps, sink), lambda *_: None)
-"""
-
-
-def test_every_stage_runs_without_numba_from_an_empty_cache(demo, tmp_path):
-    environment = {**os.environ, "CURRICLE_CACHE": str(tmp_path / "cache")}
-    subprocess.run(
-        [sys.executable, "-c", WITHOUT_NUMBA, str(tmp_path / "out"), str(SAMPLE)], env=environment, check=True, timeout=240
-    )
-    columns = ["id", "ppl_clean", "quality_overall_raw", "domain"]
-    kept = pq.read_table(tmp_path / "out/kept", columns=columns)
-    assert kept.sort_by("id").equals(pq.read_table(demo / "kept", columns=columns).sort_by("id"))
-
-
-def test_a_plan_and_a_local_launch_import_no_beam_and_no_compiler():
+def test_a_plan_and_a_local_launch_import_no_beam():
     code = (
         "import sys, curricle.pipelines.plan.run_plan, curricle.pipelines.execute.run\n"
         "import curricle.pipelines.cli.summary, curricle.pipelines.execute.local\n"
-        "print([m for m in ('apache_beam', 'numba') if m in sys.modules])"
+        "print([m for m in ('apache_beam',) if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_help_loads_neither_beam_nor_a_model_library():
-    heavy = ("apache_beam", "pyarrow", "numba", "numpy")
+    heavy = ("apache_beam", "pyarrow", "numpy")
     code = f"import sys, curricle.pipelines.cli.main; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
