@@ -60,7 +60,7 @@ _META = re.compile(rb"<meta\s[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IG
 _XML = re.compile(rb"^\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\s\"'>]+)", re.IGNORECASE)
 
 
-def codec_of(label: str) -> str | None:
+def python_codec(label: str) -> str | None:
     """Python's codec for a charset label as found in a header or page; None if nobody knows the label."""
     label = label.strip().strip("\"'").lower()
     codec = map_encoding_to_html5(label, fallback_utf8=False)
@@ -72,7 +72,7 @@ def codec_of(label: str) -> str | None:
 def header_codec(content_type: str | None) -> str | None:
     """Codec named by an HTTP Content-Type header; None if it names none that is known."""
     found = _HEADER.search(content_type or "")
-    return codec_of(found[1]) if found else None
+    return python_codec(found[1]) if found else None
 
 
 def meta_codec(payload: bytes) -> str | None:
@@ -82,7 +82,7 @@ def meta_codec(payload: bytes) -> str | None:
     """
     head = payload[:META_BYTES]
     found = _META.search(_COMMENT.sub(b"", head)) or _XML.search(head)
-    codec = codec_of(found[1].decode("latin-1")) if found else None
+    codec = python_codec(found[1].decode("latin-1")) if found else None
     return "utf-8" if codec in _UTF16 else codec
 
 
@@ -139,7 +139,7 @@ def _detected_codec(payload: bytes) -> str:
     words = _TAG.sub(b" ", payload[:DETECT_BYTES])
     if len(words) - len(words.translate(None, _HIGH)) < 10:
         return "cp1252"
-    detected = codec_of(detect_encoding(words, html5_compatible=False) or "")
+    detected = python_codec(detect_encoding(words, html5_compatible=False) or "")
     if detected is None or detected in ("utf-8", *_UTF16):
         return "cp1252"
     return "koi8_u" if detected == "koi8-r" else detected  # the same but for Ukrainian letters in place of box drawing

@@ -8,13 +8,13 @@ and a line that would drop its document stays in the text.
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import CLEAN_LINES
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import Field, field_validator, model_validator
 
 _CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
@@ -48,8 +48,6 @@ class CleanLinesConfig(Config):
     Symbol lines go first, then C4's rules, then boilerplate.
     """
 
-    expensive: ClassVar[bool] = False
-
     c4: bool = True
     symbol_lines: SymbolLines | None = None
     boilerplate: tuple[str, ...] = ()
@@ -66,18 +64,6 @@ class CleanLinesConfig(Config):
         if not (self.c4 or self.symbol_lines or self.boilerplate):
             raise ValueError("nothing to clean: c4 is false, no symbol_lines, no boilerplate")
         return self
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended; `text` changes, and `text_chars` with it."""
-        return CLEAN_LINES
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
 
 
 def remove_symbol_lines(text: str, config: SymbolLines) -> Cleaned:
@@ -145,3 +131,6 @@ def clean_lines(batch: pa.RecordBatch, config: CleanLinesConfig) -> pa.RecordBat
                     texts[row], removed[row] = cleaner(text)
         counts[name] = pa.array(removed, pa.int32())
     return append_columns(replace_text(batch, pa.array(texts, pa.string())), CLEAN_LINES, counts)
+
+
+STAGE: Final = Stage(name="clean_lines", kernel=clean_lines, config=CleanLinesConfig, columns=CLEAN_LINES)

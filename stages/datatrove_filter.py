@@ -8,7 +8,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import orjson
 import pyarrow as pa
@@ -19,6 +19,7 @@ from curricle.schemas.cleaning_columns import datatrove_column
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DEAD, PAYLOAD
 from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.stage import Stage
 from pydantic import Field, field_validator, model_validator
 
 KEEP, DROP = "keep", "drop"
@@ -90,8 +91,6 @@ class DatatroveConfig(Config):
     `version`: datatrove's, filled in, so that it is in the run's fingerprint.
     """
 
-    expensive: ClassVar[bool] = True
-
     steps: tuple[DatatroveStep, ...] = ()
     version: str | None = None
 
@@ -124,17 +123,9 @@ class DatatroveConfig(Config):
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; all others that are there go into the document's metadata."""
-        return ("text",)
-
     def writes(self) -> tuple[Column, ...]:
         """A column for each filter; `text` changes where a step changes it, and `text_chars` with it."""
         return tuple(column for step in self.steps for column in step.columns)
-
-    def packages(self) -> tuple[str, ...]:
-        """Most of datatrove's filters split words with spaCy."""
-        return ("datatrove", "spacy")
 
     def models(self) -> tuple[()]:
         """None. ModelError if there is no step."""
@@ -197,3 +188,15 @@ def _verdict(answer: Any) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+STAGE: Final = Stage(
+    name="datatrove",
+    kernel=run_datatrove,
+    config=DatatroveConfig,
+    columns=DatatroveConfig.writes,
+    load=build_steps,
+    models=DatatroveConfig.models,
+    packages=("datatrove", "spacy"),  # most filters split words with spaCy
+    skips_rejected=True,
+)

@@ -6,37 +6,28 @@ where their column was measured.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import Mask, append_columns
-from curricle.schemas.column import Column
 from curricle.schemas.columns import DECISION
 from curricle.schemas.config import Config
 from curricle.schemas.languages import canonical
 from curricle.schemas.rule import DEFAULT, Bound, Rule
+from curricle.schemas.stage import Stage
 
 
 class DecideConfig(Config):
     """The rules of one decision step, in the order in which they give a reason."""
 
     rules: tuple[Rule, ...]
-    expensive: ClassVar[bool] = False
 
     def reads(self) -> tuple[str, ...]:
         """Columns that the rules look at."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads()))
-
-    def writes(self) -> tuple[Column, ...]:
-        """The decision columns."""
-        return DECISION
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
 
 
 def decide(batch: pa.RecordBatch, config: DecideConfig) -> pa.RecordBatch:
@@ -113,3 +104,7 @@ def _merge_lists(earlier: pa.Array, failures: list[pa.Array], names: list[str], 
     np.cumsum(np.bincount(owner, minlength=rows), out=offsets[1:])
     values = pa.concat_arrays(members).take(pa.array(order))
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pc.invert(alive))
+
+
+STAGE: Final = Stage(name="decide", kernel=decide, config=DecideConfig, reads=DecideConfig.reads, columns=DECISION)
+"""Placed where its decisions can be taken: a recipe does not name it among the stages."""

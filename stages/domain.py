@@ -6,7 +6,7 @@ such labels.
 """
 
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import pyarrow as pa
 from curricle.models.catalog import model_folder
@@ -16,6 +16,7 @@ from curricle.schemas.batches import append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import Field, model_validator
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
@@ -23,9 +24,6 @@ TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
 class DomainConfig(Config):
     """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
-
-    expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
 
     model: str = Field(default="student", min_length=1)
     tags: tuple[Literal["topic", "format"], ...] = ()
@@ -36,17 +34,9 @@ class DomainConfig(Config):
             raise ValueError("tags: one is named twice")
         return self
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
         return (*DOMAIN, *(column for name in self.tags for column in TAG_COLUMNS[name]))
-
-    def packages(self) -> tuple[str, ...]:
-        """Those of the student."""
-        return ("sentencepiece", "unicodedata")
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
@@ -70,3 +60,17 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
 def load_model(config: DomainConfig) -> Student:
     """The student that `config` names."""
     return student.load(*config.models())
+
+
+STAGE: Final = Stage(
+    name="domain",
+    kernel=tag_domain,
+    config=DomainConfig,
+    columns=DomainConfig.writes,
+    load=load_model,
+    models=DomainConfig.models,
+    packages=("sentencepiece", "unicodedata"),  # of the student
+    skips_rejected=True,
+    preload=("curricle.models.kenlm.words", "curricle.models.raters.student"),
+    on_demand=tuple((f"add {name!r} to `tags`", columns) for name, columns in TAG_COLUMNS.items()),
+)

@@ -55,22 +55,22 @@ class PageCostError(ValueError):
     """The page would cost too much memory or time to parse."""
 
 
-Reader = Callable[[str], Page]
-"""Makes a page of HTML."""
+Extractor = Callable[[str], Page]
+"""Finds the title and the main text in HTML."""
 
 
-def read_page(html: str, reader: Reader) -> Page:
-    """`reader(html)`, or the text as it is where there is no tag in it.
+def extract_page(html: str, extractor: Extractor) -> Page:
+    """`extractor(html)`, or the text as it is where there is no tag in it.
 
-    Raises PageCostError, and whatever the reader raises.
+    Raises PageCostError, and whatever the extractor raises.
     """
     if not _TAG.search(html):
         return Page(None, html.replace("\r\n", "\n").replace("\r", "\n").strip())
     check_cost(html)
-    return reader(html)
+    return extractor(html)
 
 
-def read_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = False, comments: bool = False) -> Page:
+def extract_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = False, comments: bool = False) -> Page:
     """Title and main text from one parse; block elements and list items begin lines, an item's line begins with a bullet.
 
     The options are resiliparse's; docs/extraction.md has the figures that the defaults come from.
@@ -80,7 +80,7 @@ def read_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = 
     return Page(_one_line(tree.title), text)
 
 
-def read_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -> Page:
+def extract_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -> Page:
     """Title and main text from one parse; paragraphs, headings and list items are lines.
 
     Raises PageCostError.
@@ -98,7 +98,7 @@ def read_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -
     return Page(_one_line(title), trafilatura.extract(tree, include_comments=comments, fast=fast) or "")
 
 
-READERS: Final[dict[str, Reader]] = {"resiliparse": read_resiliparse, "trafilatura": read_trafilatura}
+EXTRACTORS: Final[dict[str, Extractor]] = {"resiliparse": extract_resiliparse, "trafilatura": extract_trafilatura}
 """Extractors by the name they have in a recipe."""
 
 

@@ -5,7 +5,7 @@ imitates ratings that a large language model gave under the same criteria; its f
 """
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,12 @@ from curricle.models.raters.rater import Rater, RaterConfig
 from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import model_validator
 
 
 class QualityConfig(Config):
     """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
-
-    expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
 
@@ -46,10 +44,6 @@ class QualityConfig(Config):
             if names.count(name) > 1:
                 raise ValueError(f"two raters write {name!r}: give each a prefix of its own")
         return self
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; `language`, and ratings of an earlier run, are used where they are."""
-        return ("text",)
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
@@ -100,3 +94,16 @@ def _rated(batch: pa.RecordBatch, scores: tuple[str, ...]) -> Mask:
 def load_raters(config: QualityConfig) -> tuple[Rater, ...]:
     """The raters that `config` names, in order."""
     return tuple(rater.load() for rater in config.raters)
+
+
+STAGE: Final = Stage(
+    name="quality",
+    kernel=rate_quality,
+    config=QualityConfig,
+    columns=QualityConfig.writes,
+    load=load_raters,
+    models=QualityConfig.models,
+    packages=QualityConfig.packages,
+    skips_rejected=True,
+    preload=("curricle.models.kenlm.words", "curricle.models.raters.student"),
+)

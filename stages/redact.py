@@ -9,14 +9,14 @@ Deviation: datatrove goes round its list of stand-ins, so a text depends on the 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import REDACT
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import model_validator
 from xxhash import xxh3_64_intdigest
 
@@ -43,8 +43,6 @@ Span = tuple[int, int]
 class RedactConfig(Config):
     """`emails`, `public_ips`: what is replaced."""
 
-    expensive: ClassVar[bool] = False
-
     emails: bool = True
     public_ips: bool = True
 
@@ -53,18 +51,6 @@ class RedactConfig(Config):
         if not (self.emails or self.public_ips):
             raise ValueError("nothing to redact: emails and public_ips are both false")
         return self
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended; `text` changes, and `text_chars` with it."""
-        return REDACT
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
 
 
 def find_emails(text: str) -> Iterator[Span]:
@@ -136,3 +122,6 @@ def _replace(
         text = pc.replace_with_mask(text, candidates, pa.array([row for row, _ in results], pa.string()))
         batch = replace_text(batch, text)
     return batch, counts
+
+
+STAGE: Final = Stage(name="redact", kernel=redact, config=RedactConfig, columns=REDACT)

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 from curricle.models.cards import CARD, Card, file_sha256, read_card
 from curricle.pipelines.plan.recipe import Recipe
-from curricle.pipelines.plan.stage_table import StageConfig
-from curricle.schemas.config import Config
+from curricle.schemas.extensions import code_hashes
+from curricle.schemas.stage import Step
 
 ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
 
@@ -43,8 +43,8 @@ def code_folders() -> dict[str, Path]:
     return {name: Path(spec.origin).parent for name, spec in found.items() if spec and spec.origin}
 
 
-def code_sha256() -> str:
-    """Over names and bytes of all modules of `curricle` that this process would import."""
+def code_sha256(modules: Iterable[str] = ()) -> str:
+    """Over names and bytes of all modules of `curricle` that this process would import, and the packages of `modules`."""
     files = {
         f"{name.replace('.', '/')}/{path.relative_to(folder).as_posix()}": path
         for name, folder in code_folders().items()
@@ -54,26 +54,29 @@ def code_sha256() -> str:
     digest = hashlib.sha256(version("curricle").encode())
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    for package, sha in code_hashes(modules).items():
+        digest.update(f"{package}\0{sha}\0".encode())
     return digest.hexdigest()
 
 
 @cache
-def check_code(expected: str) -> None:
-    """ForeignCodeError, one line, unless our modules in this process are those with the hash `expected`."""
-    if (found := code_sha256()) != expected:
+def check_code(expected: str, modules: tuple[str, ...] = ()) -> None:
+    """ForeignCodeError, one line, unless our modules and the packages of `modules` in this process have the hash `expected`."""
+    if (found := code_sha256(modules)) != expected:
         where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
+        where += "".join(f", {package} ({sha[:12]})" for package, sha in code_hashes(modules).items())
         raise ForeignCodeError(
             f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
-            "install the same curricle there"
+            "install the same packages there"
         )
 
 
-def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
+def model_hashes(steps: Sequence[Step]) -> dict[str, str]:
     """Model name -> hash of its files, for all models of these stages; two models of one name have a part of the hash behind it.
 
     Raises ModelError where a model is missing.
     """
-    folders = sorted({folder for config in configs for folder in config.models()})
+    folders = sorted({folder for step in steps for folder in step.models()})
     hashes = [(folder.name, model_sha256(folder)) for folder in folders]
     several = {name for name, sha in hashes if any(name == other and sha != sha2 for other, sha2 in hashes)}
     return {f"{name} {sha[:12]}" if name in several else name: sha for name, sha in hashes}
@@ -89,13 +92,13 @@ def model_sha256(folder: Path) -> str:
     return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256
 
 
-def package_versions(configs: Sequence[Config]) -> dict[str, str]:
-    """Package -> version, of all that decide values of these stages and are installed here.
+def package_versions(modules: Iterable[str]) -> dict[str, str]:
+    """Package -> version, of those that these modules come from and that are installed here.
 
     Python's Unicode tables count as a package, `unicodedata`.
     """
     found = {}
-    for module in sorted({module for config in configs for module in config.packages()}):
+    for module in sorted(set(modules)):
         for package in DISTRIBUTIONS.get(module, (module,)):
             if number := _version(package):
                 found[package] = number

@@ -1,6 +1,7 @@
 """A recipe: which stages run, in which order, with which settings, and the rules of the decision. YAML, checked whole."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any, TypeVar
 
 import orjson
 import yaml
-from curricle.pipelines.plan.stage_table import STAGES
+from curricle.pipelines.plan.stage_table import find_stage, outside_module
 from curricle.schemas import yaml_file
 from curricle.schemas.config import Config, did_you_mean, explain_error
+from curricle.schemas.extensions import ExtensionError, look_in
+from curricle.schemas.function_stage import FUNCTION
 from curricle.schemas.rule import Rule
 from curricle.schemas.rule_sets import RuleSetError, expand
+from curricle.schemas.stage import Step
 from curricle.schemas.thresholds import Thresholds, ThresholdsError, is_thresholds_file, read_thresholds
 from curricle.stages.read.config import ReadConfig
 from pydantic import ValidationError
@@ -21,6 +25,7 @@ SHIPPED = Path(__file__).parents[1] / "recipes"
 C = TypeVar("C", bound=Config)
 
 KEYS = ("description", "read", "stages", "decide")
+STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class RecipeError(ValueError):
@@ -29,12 +34,12 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe; `stages` in the order of the file."""
+    """A checked recipe; `steps` are its stages, in the order of the file."""
 
     name: str
     description: str
     read: ReadConfig
-    stages: tuple[tuple[str, Config], ...]
+    steps: tuple[Step, ...]
     decide: tuple[Rule, ...]
     thresholds: tuple[tuple[str, Thresholds], ...] = ()  # files that `decide` uses, each with its entry
 
@@ -43,7 +48,7 @@ class Recipe:
         return {
             "description": self.description,
             "read": self.read.model_dump(mode="json"),
-            "stages": {name: config.model_dump(mode="json") for name, config in self.stages},
+            "stages": {step.name: step.settings() for step in self.steps},
             "decide": [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.decide],
         }
 
@@ -59,7 +64,9 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     content = yaml_file.read_mapping(path, name, f"a recipe is a mapping with the keys {', '.join(KEYS)}", RecipeError)
     for setting in settings:
         put_setting(content, setting)
-    return check_recipe(path.stem, content, name, Path() if path.parent == SHIPPED else path.parent)
+    folder = Path() if path.parent == SHIPPED else path.parent
+    look_in(folder, Path())
+    return check_recipe(path.stem, content, name, folder)
 
 
 def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = Path()) -> Recipe:
@@ -71,12 +78,9 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
     rules = content.get("decide") or []
     if not isinstance(stages, dict) or not isinstance(rules, list):
         raise RecipeError(f"{where}: stages is a mapping from stage to settings, decide a list of rules")
-    configs = []
-    for stage, values in stages.items():
-        if stage not in STAGES:
-            raise RecipeError(f"{where}: stages.{stage}: unknown stage{did_you_mean(str(stage), STAGES)}")
-        if values is not False:  # `--set stages.quality=false` leaves a stage out
-            configs.append((stage, _checked(STAGES[stage].config, values or {}, f"{where}: stages.{stage}")))
+    steps = tuple(  # `--set stages.quality=false` leaves a stage out
+        _step(str(step), values or {}, f"{where}: stages.{step}") for step, values in stages.items() if values is not False
+    )
     decide: list[Rule] = []
     used: list[tuple[str, Thresholds]] = []
     for number, entry in enumerate(rules):
@@ -90,7 +94,32 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
         if names.count(rule) > 1:
             raise RecipeError(f"{where}: decide: two rules are named {rule!r}")
     read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
-    return Recipe(name, str(content.get("description", "")), read, tuple(configs), tuple(decide), tuple(used))
+    return Recipe(name, str(content.get("description", "")), read, steps, tuple(decide), tuple(used))
+
+
+def _step(name: str, values: Any, where: str) -> Step:
+    """One entry under `stages`: the stage is the one that `use` names, or the one of the entry's own name."""
+    use = name
+    if isinstance(values, dict) and "use" in values:
+        values = dict(values)
+        use = str(values.pop("use"))
+    if name == "decide" or not STEP_NAME.fullmatch(name):
+        raise RecipeError(f"{where}: a stage's name is made of letters, digits, _ and -, and is not 'decide'")
+    try:
+        stage, module = find_stage(use), outside_module(use)
+    except ExtensionError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    if stage is FUNCTION:
+        values = {"use": use, **values} if isinstance(values, dict) else values
+    config = _checked(stage.config, values, where)
+    if stage.load:
+        try:
+            hash(config)
+        except TypeError as error:
+            raise RecipeError(
+                f"{where}: {stage.config.__name__} cannot be hashed ({error}): use tuples, not lists or dicts"
+            ) from None
+    return Step(name, stage, config, use if use != name else None, module)
 
 
 def _checked(kind: type[C], values: object, where: str) -> C:

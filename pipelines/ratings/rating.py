@@ -111,7 +111,7 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
         "models": {folder.name: model_sha256(folder) for folder in config.models()},
         "documents": sample.num_rows,
         "sample": _sha256(rows.decode()),
-        **{f"{PACKAGE}{name}": number for name, number in package_versions([config]).items()},
+        **{f"{PACKAGE}{name}": number for name, number in package_versions(config.packages()).items()},
     }
     path = output / RECORD
     try:

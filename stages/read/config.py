@@ -1,8 +1,5 @@
 """What every reader is told: which fields mean what, how large a batch and a record may be, what is passed through."""
 
-from pathlib import Path
-from typing import ClassVar
-
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
 from curricle.schemas.config import Config, did_you_mean
@@ -11,8 +8,6 @@ from pydantic import Field, field_validator
 
 class ReadConfig(Config):
     """How inputs become rows of READ_SCHEMA; the field names concern JSONL and Parquet only."""
-
-    expensive: ClassVar[bool] = False
 
     text_column: str = Field(default="text", min_length=1)
     url_column: str = "url"
@@ -36,17 +31,9 @@ class ReadConfig(Config):
             raise ValueError(f"a column is named twice in {names}")
         return names
 
-    def reads(self) -> tuple[str, ...]:
-        """No columns: a reader is the first step."""
-        return ()
-
     def writes(self) -> tuple[Column, ...]:
         """READ_SCHEMA's columns, then the carried ones."""
         return (*DOCUMENT, *PAYLOAD, *DEAD, *self.carried())
-
-    def models(self) -> tuple[Path, ...]:
-        """None."""
-        return ()
 
     def carried(self) -> tuple[Column, ...]:
         """The columns of `carry`, in order."""

@@ -1,11 +1,8 @@
 """Settings of the stage `url_rules`."""
 
 from pathlib import Path
-from typing import ClassVar
 
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
-from curricle.schemas.url_columns import URL_RULES
 from pydantic import Field
 
 
@@ -16,26 +13,12 @@ class UrlRulesConfig(Config):
     https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: distinct soft words that block a URL.
     """
 
-    expensive: ClassVar[bool] = False
-
     domains: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     soft_words: tuple[str, ...] = ()
     subwords: tuple[str, ...] = ()
     soft_word_threshold: int = Field(default=2, ge=1)
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("url",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended, in order."""
-        return URL_RULES
-
-    def packages(self) -> tuple[str, ...]:
-        """The public suffix list is inside tldextract."""
-        return ("tldextract", "ahocorasick")
 
     def models(self) -> tuple[Path, ...]:
         """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""
