@@ -48,7 +48,7 @@ class Condition(Config):
 
     min: float | None = None
     max: float | None = None
-    among: tuple[str | int | float, ...] | None = Field(None, alias="in")
+    values_in: tuple[str | int | float, ...] | None = Field(None, alias="in")
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +57,7 @@ class Condition(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.min is None and self.max is None) == (self.among is None):
+        if (self.min is None and self.max is None) == (self.values_in is None):
             raise ValueError("give min, max or both, or a list of values")
         return self
 
@@ -269,7 +269,7 @@ class Phase(Config):
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
         yield from (part.column for part in self.mixture.by if isinstance(part, Bucket))
-        yield from (name for name, condition in self.where.items() if condition.among is None)
+        yield from (name for name, condition in self.where.items() if condition.values_in is None)
         if isinstance(self.select.score, str):
             yield self.select.score
         elif self.select.score:

@@ -12,7 +12,7 @@ from curricle.schemas.column import Column
 from curricle.schemas.config import Config, did_you_mean
 from curricle.schemas.extensions import find_extension
 from curricle.schemas.stage import Stage
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 GROUP: Final = "curricle.stages"
 
@@ -25,15 +25,24 @@ TYPES: Final = {
 """Arrow types by the name that a recipe gives them."""
 
 
+Function = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+
 def _pairs(value: Any) -> Any:
     return tuple(value.items()) if isinstance(value, Mapping) else value
 
 
 def _known(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    if not pairs:
+        raise ValueError("name the columns that the function appends, each with its type, such as {is_short: bool}")
     for name, kind in pairs:
         if kind not in TYPES:
-            raise ValueError(f"{name}: unknown type {kind!r}{did_you_mean(kind, TYPES)}")
+            raise ValueError(f"column {name!r}: unknown type {kind!r}{did_you_mean(kind, TYPES)}")
     return pairs
+
+
+Columns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), AfterValidator(_known), PlainSerializer(dict)]
+"""A mapping, column to type, as pairs: hashable."""
 
 
 class FunctionConfig(Config):
@@ -42,15 +51,11 @@ class FunctionConfig(Config):
     """
 
     use: str
-    writes: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), AfterValidator(_known), PlainSerializer(dict)] = (
-        Field(min_length=1)
-    )
+    writes: Columns = ()
     reads: tuple[str, ...] = ("text",)
 
 
-def call_function(
-    batch: pa.RecordBatch, function: Callable[[pa.RecordBatch], pa.RecordBatch], config: FunctionConfig
-) -> pa.RecordBatch:
+def call_function(batch: pa.RecordBatch, function: Function, config: FunctionConfig) -> pa.RecordBatch:
     """Append the columns that `writes` names, by whatever the function does."""
     return function(batch)
 
@@ -60,7 +65,10 @@ def _load(config: FunctionConfig) -> Any:
 
 
 def _columns(config: FunctionConfig) -> tuple[Column, ...]:
-    return tuple(Column(name=name, dtype=TYPES[kind], doc=f"by `{config.use}`", null="see there") for name, kind in config.writes)
+    return tuple(
+        Column(name=name, dtype=TYPES[kind], doc=f"by `{config.use}`", null="as the function says")
+        for name, kind in config.writes
+    )
 
 
 def _reads(config: FunctionConfig) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A recipe: which stages run, in which order, with which settings, and the rules of the decision. YAML, checked whole."""
 
 import hashlib
+import pickle
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from curricle.schemas.config import Config, did_you_mean, explain_error
 from curricle.schemas.extensions import ExtensionError, look_in
 from curricle.schemas.function_stage import FUNCTION
 from curricle.schemas.rule import Rule
-from curricle.schemas.rule_sets import RuleSetError, expand
+from curricle.schemas.rule_sets import RuleSetError, expand, holds_rules, is_rule_file
 from curricle.schemas.stage import Step
-from curricle.schemas.thresholds import Thresholds, ThresholdsError, is_thresholds_file, read_thresholds
+from curricle.schemas.thresholds import Thresholds, ThresholdsError, read_thresholds
 from curricle.stages.read.config import ReadConfig
 from pydantic import ValidationError
 
@@ -70,7 +71,7 @@ def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
 
 
 def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = Path()) -> Recipe:
-    """Plain values to a Recipe; `where` goes in front of every message, paths of thresholds files start in `folder`."""
+    """Plain values to a Recipe; `where` begins every message, and paths of rule sets and thresholds files start in `folder`."""
     for key in content:
         if key not in KEYS:
             raise RecipeError(f"{where}: {key}: unknown key{did_you_mean(str(key), KEYS)}")
@@ -85,8 +86,8 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
     used: list[tuple[str, Thresholds]] = []
     for number, entry in enumerate(rules):
         at = f"{where}: decide.{number}"
-        calibrated = _thresholds(entry, at, folder)
-        decide += _rules(entry, at, calibrated)
+        added, calibrated = _rules(entry, at, folder)
+        decide += added
         if calibrated:
             used.append((f"{at}: {entry['use']}", calibrated))
     names = [rule.name for rule in decide]
@@ -112,14 +113,15 @@ def _step(name: str, values: Any, where: str) -> Step:
     if stage is FUNCTION:
         values = {"use": use, **values} if isinstance(values, dict) else values
     config = _checked(stage.config, values, where)
-    if stage.load:
-        try:
-            hash(config)
-        except TypeError as error:
-            raise RecipeError(
-                f"{where}: {stage.config.__name__} cannot be hashed ({error}): use tuples, not lists or dicts"
-            ) from None
-    return Step(name, stage, config, use if use != name else None, module)
+    step = Step(name, stage, config, use if use != name else None, module)
+    try:
+        pickle.dumps(step), hash(config)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise RecipeError(
+            f"{where}: the stage cannot be sent to workers: {error}; its functions must be defined at the top of a module, "
+            "and its settings must be hashable (tuples, not lists or dicts)"
+        ) from None
+    return step
 
 
 def _checked(kind: type[C], values: object, where: str) -> C:
@@ -129,33 +131,32 @@ def _checked(kind: type[C], values: object, where: str) -> C:
         raise RecipeError(explain_error(error, kind, where)) from None
 
 
-def _thresholds(entry: object, where: str, folder: Path) -> Thresholds | None:
-    """The calibrated file that an entry uses; None for a rule or a published set."""
-    if not isinstance(entry, dict) or not is_thresholds_file(str(entry.get("use"))):
-        return None
-    try:
-        return read_thresholds(folder / str(entry["use"]))
-    except ThresholdsError as error:
-        raise RecipeError(f"{where}: {error}") from None
+def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresholds | None]:
+    """One rule, or those of a rule set or thresholds file: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`.
 
-
-def _rules(entry: object, where: str, calibrated: Thresholds | None) -> list[Rule]:
-    """One rule, or those of a published set or thresholds file: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`."""
+    The thresholds file too, if it is one.
+    """
     if not isinstance(entry, dict) or "use" not in entry:
-        return [_checked(Rule, entry, where)]
+        return [_checked(Rule, entry, where)], None
     for key in entry:
         if key not in ("use", "set", "without"):
             raise RecipeError(f"{where}.{key}: unknown key{did_you_mean(str(key), ('use', 'set', 'without'))}")
+    name, calibrated = str(entry["use"]), None
     try:
-        found = [rule.model_dump(by_alias=True) for rule in calibrated.rules] if calibrated else expand(str(entry["use"]))
-        rules = {rule["name"]: rule for rule in found}
-    except RuleSetError as error:
+        if is_rule_file(name) and not holds_rules(folder / name):
+            calibrated = read_thresholds(folder / name)
+            found = [rule.model_dump(by_alias=True) for rule in calibrated.rules]
+        else:
+            found = expand(name, folder)
+    except (RuleSetError, ThresholdsError) as error:
         raise RecipeError(f"{where}: {error}") from None
+    rules = {rule["name"]: rule for rule in found}
     changes, without = entry.get("set") or {}, entry.get("without") or []
-    for name in (*changes, *without):
-        if name not in rules:
-            raise RecipeError(f"{where}: {entry['use']} has no rule {name!r}{did_you_mean(str(name), rules)}")
-    return [_checked(Rule, {**rule, **changes.get(name, {})}, where) for name, rule in rules.items() if name not in without]
+    for rule_name in (*changes, *without):
+        if rule_name not in rules:
+            raise RecipeError(f"{where}: {name} has no rule {rule_name!r}{did_you_mean(str(rule_name), rules)}")
+    chosen = [{**rule, **changes.get(key, {})} for key, rule in rules.items() if key not in without]
+    return [_checked(Rule, rule, where) for rule in chosen], calibrated
 
 
 def put_setting(content: dict[str, Any], setting: str) -> None:
