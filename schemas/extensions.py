@@ -35,6 +35,11 @@ def look_in(*folders: Path) -> None:
             sys.path.append(path)
 
 
+def is_reference(name: str) -> bool:
+    """Whether `name` has the form `module:attribute`."""
+    return _REFERENCE.fullmatch(name) is not None
+
+
 def extension_names(group: str) -> list[str]:
     """Names of the entry points of a group, over all installed packages."""
     return sorted({point.name for point in entry_points(group=group)})
@@ -62,7 +67,7 @@ def module_of(name: str, group: str) -> str:
 def _located(name: str, group: str) -> tuple[str, str, str]:
     """Module, attribute, and how a message about them begins."""
     if ":" in name:
-        if not _REFERENCE.fullmatch(name):
+        if not is_reference(name):
             raise ExtensionError(f"{name!r}: write MODULE:NAME, such as my_package.casino:STAGE")
         module, _, attribute = name.partition(":")
         return module, attribute, ""
