@@ -68,8 +68,8 @@ def kind_of(name: str) -> type[RaterConfigs]:
         return KINDS[name]
     found = find_extension(name, GROUP)
     if not (isinstance(found, type) and issubclass(found, OutsideRaterConfig)):
-        what = found.__name__ if isinstance(found, type) else f"a {type(found).__name__}"
-        raise ExtensionError(f"{name} is {what}, not a subclass of OutsideRaterConfig")
+        what = "class" if isinstance(found, type) else type(found).__name__
+        raise ExtensionError(f"{name} is a {what}, not a subclass of OutsideRaterConfig")
     return found
 
 

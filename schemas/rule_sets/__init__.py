@@ -75,7 +75,7 @@ def _read(path: Path) -> list[RuleData]:
         try:
             rules.append(Rule.model_validate(entry).model_dump(by_alias=True, exclude_none=True))
         except ValidationError as error:
-            raise RuleSetError(explain_error(error, Rule, f"{path}: {number}")) from None
+            raise RuleSetError(explain_error(error, Rule, f"{path}: rule {number + 1}")) from None
     return rules
 
 
