@@ -1,8 +1,8 @@
-"""Marks rows by rules; drops nothing. The sink splits what is marked.
+"""Marks rows by rules and drops nothing. The sink splits the marked rows.
 
-Source: the rules are the recipe's. A decision may stand at several places: each evaluates the rules whose columns are
-there by then. A row that an earlier decision rejected keeps its reason; later rules are still noted in `failed_rules`
-where their column was measured.
+Source: the rules are the recipe's. A recipe may have several decisions: each evaluates the rules whose columns
+exist by then. A row that an earlier decision rejected keeps its reason; later rules are still listed in `failed_rules`
+if their column was measured.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class DecideConfig(Config):
     rules: tuple[Rule, ...]
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that the rules look at."""
+        """Columns that the rules read."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads()))
 
 
@@ -58,7 +58,7 @@ def decide(batch: pa.RecordBatch, config: DecideConfig) -> pa.RecordBatch:
 
 
 def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
-    """Shape (rows,): True where the row fails `rule`. A null of a row that was rejected before is no failure: it was skipped."""
+    """Shape (rows,): True where the row fails `rule`. A null in a row rejected before is no failure: it was skipped."""
     column = batch.column(rule.column)
     null = column.is_null().to_numpy(zero_copy_only=False)
     failed = null & ~already if rule.on_null == "reject" else np.zeros(batch.num_rows, dtype=bool)

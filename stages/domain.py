@@ -1,5 +1,5 @@
-"""The two most probable of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), by the student (`models.raters.student`);
-and, where asked for, WebOrganizer's topic and format (Wettig et al. 2025, arXiv 2502.10341).
+"""The two most probable of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), from the student (`models.raters.student`);
+and, on request, WebOrganizer's topic and format (Wettig et al. 2025, arXiv 2502.10341).
 
 Deviation: the published taggers are language models of 1.5B and 140M parameters; see docs/raters.md for how well ours imitate
 such labels.
@@ -23,7 +23,7 @@ TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
 
 class DomainConfig(Config):
-    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
+    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write as well."""
 
     model: str = Field(default="student", min_length=1)
     tags: tuple[Literal["topic", "format"], ...] = ()
@@ -47,7 +47,7 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
     """Append `domain` and `domain_2` (string, the first and second by probability) and their probabilities `domain_score` and
     `domain_2_score` (float32, 0..1); and for each of `tags` its name (string) and its `_score` (float32, 0..1).
 
-    All are null where the row is dead, rejected or has no text.
+    All are null if the row is dead, rejected or has no text.
     """
     wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
     texts = batch.column("text").filter(pa.array(wanted))

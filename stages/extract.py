@@ -1,6 +1,6 @@
 """HTML to main text and title.
 
-Source: resiliparse or trafilatura (see `stages.markup`, which also bounds what a page may cost), after a decoding that follows
+Source: resiliparse or trafilatura (see `stages.markup`, which also limits what a page may cost), after decoding by
 the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
@@ -43,9 +43,9 @@ _LOOKED_AT: Final = 8_192
 
 
 class ExtractConfig(Config):
-    """`extractor`: what finds the main text; `max_html_bytes`: a larger page is a dead letter, not cut and half read.
+    """`extractor`: what finds the main text. `max_html_bytes`: a larger page becomes a dead letter instead of being truncated.
 
-    Common Crawl itself cuts pages at 5 MiB.
+    Common Crawl itself truncates pages at 5 MiB.
     """
 
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
@@ -59,10 +59,10 @@ class ExtractConfig(Config):
 def extract_text(batch: pa.RecordBatch, config: ExtractConfig) -> pa.RecordBatch:
     """Fill `text` (string) of rows with a payload; append `title` (string) and `text_chars` (int32, code points, ends trimmed).
 
-    `text` is empty where a page has no main text; rows that have text keep it and get a null title. `text_chars` is null where
+    `text` is empty if a page has no main text; rows that have text keep it and get a null title. `text_chars` is null where
     `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
-    `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are taken away; in a batch without them
-    `title` and `text_chars` that are there already stay.
+    `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are removed; in a batch without them
+    existing `title` and `text_chars` stay.
     """
     return extract_with(batch, EXTRACTORS[config.extractor], config.max_html_bytes)
 
@@ -93,7 +93,7 @@ def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: in
 
 
 def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_html_bytes: int) -> Page | str:
-    """The page, or one line that says why there is none."""
+    """The page, or one line that says why it cannot be used."""
     if len(payload) > max_html_bytes:
         return f"HTML of {len(payload)} bytes, over the limit of {max_html_bytes}"
     kind = binary_kind(payload, content_type)
@@ -104,12 +104,12 @@ def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_ht
         return extract_page(html.replace("\0", "") if b"\0" in payload else html, extractor)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the extractor's Rust code is no Exception
+    except BaseException as error:  # a panic in the extractor's Rust code is not an Exception
         return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def binary_kind(payload: bytes, content_type: str | None) -> str | None:
-    """What the bytes are if they are no text: a known file type, or over a tenth control characters in the first 8 KB."""
+    """What the bytes are if they are not text: a known file type, or more than a tenth control characters in the first 8 KB."""
     for magic, kind in _MAGIC.items():
         if payload.startswith(magic):
             return kind

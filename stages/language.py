@@ -2,7 +2,7 @@
 Joulin et al. 2017, arXiv 1607.01759).
 
 Deviations from a bare `model.predict`: a newline becomes a space, only the first `max_chars` characters are read, and a text
-in which the model knows nothing is `und` (see `models.language_id`).
+without anything that the model knows is `und` (see `models.language_id`).
 """
 
 from pathlib import Path
@@ -37,8 +37,8 @@ class LanguageConfig(Config):
 def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfig) -> pa.RecordBatch:
     """Append `language` (string) and `language_score` (float32, probability of the best label, 0..1).
 
-    `language` is `und` where the score is under `min_score` (the score stays) or the text holds nothing that the model knows:
-    empty, white space, digits only (score 0). Both are null where `text` is null.
+    `language` is `und` if the score is below `min_score` (the score stays) or the text has nothing that the model knows:
+    it is empty, white space or digits (score 0). Both are null where `text` is null.
     """
     codes, scores = model.predict(batch.column("text"), config.max_chars)
     unsure = pc.less(scores, pa.scalar(np.float32(config.min_score)))  # as float32: a score of 0.65 passes 0.65

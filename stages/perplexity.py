@@ -2,8 +2,8 @@
 
 Clean: CCNet (arXiv 1911.00359). Harmful: Perplexed by Quality (arXiv 2212.10440), low perplexity is harmful-like. The log-ratio
 of the two is ours: comparable across lengths, and it finds far more than either alone; so are one harmful model for each category
-and the paragraph view (docs/perplexity.md). Deviations: text is normalized by the profile in the model's card and never
-otherwise, and log10 probabilities are added up in float64.
+and the paragraph view (docs/perplexity.md). Deviations: text is normalized only by the profile in the model's card, and
+log10 probabilities are summed in float64.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ class ParagraphsConfig(Config):
 
 
 class PerplexityConfig(Config):
-    """`clean` and `harmful`: which models score which language; the starter models where left out, none for `{}`.
+    """`clean` and `harmful`: which models score which language; by default the starter models; none for `{}`.
 
     `harmful` may name several models for a language, one for each category. `paragraphs: {}` scores paragraphs too.
     """
@@ -91,7 +91,7 @@ class PerplexityConfig(Config):
         return PERPLEXITY if self.paragraphs is None else (*PERPLEXITY, *PARAGRAPHS)
 
     def models(self) -> tuple[Path, ...]:
-        """The models' folders, each once. Raises ModelError where there is none, or its role, category or language is another."""
+        """The models' folders, each once. Raises ModelError if one is missing or has another role, category or language."""
         folders: dict[Path, None] = {}
         clean = dict(self.clean)
         for role, code, names in (

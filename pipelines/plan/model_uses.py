@@ -1,4 +1,4 @@
-"""Which model stands where in a recipe (`perplexity.spam.en`, `quality`), and whether calibrated thresholds hold for it."""
+"""Which model a recipe uses where (`perplexity.spam.en`, `quality`), and whether calibrated thresholds hold for it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ from curricle.stages.quality import QualityConfig
 
 
 def model_uses(steps: Sequence[Step], column: str) -> dict[str, str]:
-    """Place in the recipe -> model (name or path), for the models that `column` depends on; empty where it needs none.
+    """Place in the recipe -> model (name or path), for the models that `column` depends on; empty if it needs none.
 
     A place is the step's name; of a perplexity stage `perplexity.<role or category>.<language>`; of a rater that is not the
-    first choice of its stage `quality.<prefix>`. Raises ModelError where a model is missing.
+    first choice of its stage `quality.<prefix>`. Raises ModelError if a model is missing.
     """
     for step in steps:
         if column in _names(step.columns):
@@ -57,7 +57,7 @@ def _perplexity_uses(stage: str, config: PerplexityConfig, column: str) -> dict[
 
 
 def language_of(place: str) -> str | None:
-    """The language for which a model stands at `place`; None for one of all languages."""
+    """The language of the model at `place`; None for a model of all languages."""
     names = place.split(".")
     return names[2] if len(names) == 3 else None
 

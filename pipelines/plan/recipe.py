@@ -1,4 +1,4 @@
-"""A recipe: which stages run, in which order, with which settings, and the rules of the decision. YAML, checked whole."""
+"""A recipe: which stages run, in which order and with which settings, and its rules. All of its YAML is checked."""
 
 import hashlib
 import pickle
@@ -60,7 +60,7 @@ class Recipe:
 
 
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
-    """The recipe at a path or of a shipped name, with `--set` settings (`a.b=YAML`) put in; RecipeError, or it can run."""
+    """The recipe at a path or with a shipped name, with `--set` settings (`a.b=YAML`) applied; RecipeError if it cannot run."""
     path = yaml_file.find(name, "recipe", SHIPPED, RecipeError)
     content = yaml_file.read_mapping(path, name, f"a recipe is a mapping with the keys {', '.join(KEYS)}", RecipeError)
     for setting in settings:
@@ -160,7 +160,7 @@ def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresho
 
 
 def put_setting(content: dict[str, Any], setting: str) -> None:
-    """Put `a.b=YAML` into nested plain values; RecipeError where it is no such setting."""
+    """Put `a.b=YAML` into nested plain values; RecipeError if it is not such a setting."""
     key, equals, value = setting.partition("=")
     if not equals:
         raise RecipeError(f"--set {setting}: give KEY=VALUE, such as stages.language.min_score=0.5")

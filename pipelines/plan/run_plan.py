@@ -1,4 +1,4 @@
-"""Recipe and inputs to a plan: steps in order, output schemas, shards; everything that can be wrong is found here."""
+"""Turns a recipe and inputs into a plan: steps in order, output schemas and shards. Whatever can be wrong is found here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Plan:
     steps: Steps
     schemas: dict[str, pa.Schema]  # by part, with the fingerprint in the metadata
     shards: tuple[Shard, ...]  # largest first
-    parts: dict[str, str]  # what the fingerprint is made of
+    parts: dict[str, str]  # what the fingerprint consists of
 
     @property
     def fingerprint(self) -> str:

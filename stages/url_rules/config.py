@@ -7,10 +7,10 @@ from pydantic import Field
 
 
 class UrlRulesConfig(Config):
-    """Paths of lists, one entry a line, plain or .gz, `#` starts a comment line.
+    """Paths of lists with one entry per line, plain or .gz; `#` starts a comment line.
 
-    A folder stands for every file below it that is named as the setting (`domains`, `urls`, ..., the layout of UT1,
-    https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: distinct soft words that block a URL.
+    A folder means every file below it that has the setting's name (`domains`, `urls`, ..., the layout of UT1,
+    https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: number of distinct soft words that block a URL.
     """
 
     domains: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ In its order: the registered domain, the full host name, the whole URL, a word, 
 tldextract from the public suffix list inside that package; nothing is downloaded.
 
 Deviations: an entry of `urls` without a scheme (all of UT1) matches a URL with any scheme (datatrove's never match one); a
-blank line in a list is no entry (datatrove's would block every IP address). docs/url-rules.md says what these rules miss.
+blank line in a list is not an entry (in datatrove it blocks every IP address). docs/url-rules.md says what these rules miss.
 """
 
 from collections.abc import Sequence
