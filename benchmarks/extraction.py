@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from curricle.schemas.columns import READ_SCHEMA
-from curricle.stages.charset import codec_of, decode_html
+from curricle.stages.charset import decode_html, python_codec
 from curricle.stages.extract import ExtractConfig, extract_with
-from curricle.stages.markup import Page, Reader, read_resiliparse, read_trafilatura
+from curricle.stages.markup import Extractor, Page, extract_resiliparse, extract_trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
@@ -36,19 +36,19 @@ WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 
 def both(html: str) -> Page:
     """resiliparse, and trafilatura where it finds little."""
-    page = read_resiliparse(html)
-    return page if len(page.text) > SHORT else read_trafilatura(html)
+    page = extract_resiliparse(html)
+    return page if len(page.text) > SHORT else extract_trafilatura(html)
 
 
-READERS: dict[str, Reader] = {
-    "resiliparse (default)": read_resiliparse,
-    "resiliparse, comments": partial(read_resiliparse, comments=True),
-    "resiliparse, alt texts": partial(read_resiliparse, alt_texts=True),
-    "resiliparse, comments, alt texts": partial(read_resiliparse, alt_texts=True, comments=True),
-    "resiliparse, whole page": partial(read_resiliparse, main_content=False),
-    "trafilatura": read_trafilatura,
-    "trafilatura, comments": partial(read_trafilatura, comments=True),
-    "trafilatura, fast": partial(read_trafilatura, fast=True),
+EXTRACTORS: dict[str, Extractor] = {
+    "resiliparse (default)": extract_resiliparse,
+    "resiliparse, comments": partial(extract_resiliparse, comments=True),
+    "resiliparse, alt texts": partial(extract_resiliparse, alt_texts=True),
+    "resiliparse, comments, alt texts": partial(extract_resiliparse, alt_texts=True, comments=True),
+    "resiliparse, whole page": partial(extract_resiliparse, main_content=False),
+    "trafilatura": extract_trafilatura,
+    "trafilatura, comments": partial(extract_trafilatura, comments=True),
+    "trafilatura, fast": partial(extract_trafilatura, fast=True),
     f"resiliparse, trafilatura under {SHORT + 1} characters": both,
 }
 
@@ -96,7 +96,7 @@ def measure(name: str, data: Path) -> Result:
     """Send the pages through the kernel with the reader of this name."""
     batches = batches_of(data)
     started = time.process_time()
-    out = [extract_with(batch, READERS[name], ExtractConfig().max_html_bytes) for batch in batches]
+    out = [extract_with(batch, EXTRACTORS[name], ExtractConfig().max_html_bytes) for batch in batches]
     seconds = time.process_time() - started
     texts = pa.chunked_array([batch.column("text") for batch in out]).to_pylist()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -120,12 +120,12 @@ def charsets(data: Path) -> None:
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for row in rows:
             try:
-                truth = row["html"].decode(codec_of(row["encoding"]) or "utf-8").removeprefix("\ufeff")
+                truth = row["html"].decode(python_codec(row["encoding"]) or "utf-8").removeprefix("\ufeff")
             except UnicodeDecodeError:
                 counts["left out: not in the charset it is given"][0] += 1
                 continue
             text, _ = decode_html(row["html"], f"text/html; charset={row['encoding']}" if header else None)
-            kind = "ASCII" if row["html"].isascii() else str(codec_of(row["encoding"]))
+            kind = "ASCII" if row["html"].isascii() else str(python_codec(row["encoding"]))
             counts[kind][0] += 1
             counts[kind][1] += text == truth
         print(f"charset {label} HTTP header:", ", ".join(f"{k} {right}/{n}" for k, (n, right) in sorted(counts.items())))
@@ -144,7 +144,7 @@ def main() -> None:
     print(
         "| extractor | F1 | mean of page types | F1 < 0.3 | empty | dead | pages/s | peak MB |\n|---|---|---|---|---|---|---|---|"
     )
-    for name in READERS:
+    for name in EXTRACTORS:
         with multiprocessing.get_context("spawn").Pool(1) as pool:  # a fresh process has its own peak
             result = pool.apply(measure, (name, data))
         scores[name] = [f1(text, page["gt_text"]) for text, page in zip(result.texts, pages, strict=True)]

@@ -12,12 +12,6 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    def packages(self) -> tuple[str, ...]:
-        """Modules of other projects that decide values under this configuration, as they are imported; their versions belong to
-        the fingerprint of a run.
-        """
-        return ()
-
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or what there is when nothing is near."""

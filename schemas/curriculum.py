@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from curricle.schemas.config import Config, did_you_mean
-from pydantic import BeforeValidator, Field, model_validator
+from curricle.schemas.extensions import extension_names, is_reference
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 TOKEN_COUNT = "token_count"
 """The document's tokens: a number that a plan can name like a column."""
@@ -12,11 +13,22 @@ TOKEN_COUNT = "token_count"
 TOKEN_FORMATS = ("megatron", "datatrove")
 """Formats that hold token ids in place of text."""
 
+FORMATS = ("parquet", "jsonl.zst", "mds", *TOKEN_FORMATS)
+"""Formats of this package; others are named by `module:NAME` or by an entry point of FORMAT_GROUP."""
+
+FORMAT_GROUP = "curricle.formats"
+
 POOL = "pool"
 """`phase_origin` of a replayed document that no phase had drawn."""
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 Direction = Literal["up", "down"]
+
+
+def _known_format(name: str) -> str:
+    if name in FORMATS or is_reference(name) or name in extension_names(FORMAT_GROUP):
+        return name
+    raise ValueError(f"unknown format {name!r}{did_you_mean(name, [*FORMATS, *extension_names(FORMAT_GROUP)])}")
 
 
 def _as_tuple(value: Any) -> Any:
@@ -48,7 +60,7 @@ class Condition(Config):
 
     min: float | None = None
     max: float | None = None
-    among: tuple[str | int | float, ...] | None = Field(None, alias="in")
+    values_in: tuple[str | int | float, ...] | None = Field(None, alias="in")
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +69,7 @@ class Condition(Config):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.min is None and self.max is None) == (self.among is None):
+        if (self.min is None and self.max is None) == (self.values_in is None):
             raise ValueError("give min, max or both, or a list of values")
         return self
 
@@ -269,7 +281,7 @@ class Phase(Config):
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
         yield from (part.column for part in self.mixture.by if isinstance(part, Bucket))
-        yield from (name for name, condition in self.where.items() if condition.among is None)
+        yield from (name for name, condition in self.where.items() if condition.values_in is None)
         if isinstance(self.select.score, str):
             yield self.select.score
         elif self.select.score:
@@ -294,7 +306,7 @@ class Curriculum(Config):
     tokens: Tokens = Tokens(count="bytes")
     heldout: Annotated[tuple[HeldOut, ...], BeforeValidator(_as_tuple)] = ()
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=99)
-    format: Literal["parquet", "jsonl.zst", "mds", "megatron", "datatrove"] = "parquet"
+    format: Annotated[str, AfterValidator(_known_format)] = "parquet"
     shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)  # text in an output file
 
     @model_validator(mode="after")

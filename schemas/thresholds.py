@@ -33,11 +33,6 @@ class Thresholds(Config):
     rules: tuple[Rule, ...]
 
 
-def is_thresholds_file(name: str) -> bool:
-    """True for a path of a YAML file: published sets have no such names."""
-    return name.endswith((".yaml", ".yml"))
-
-
 def read_thresholds(path: Path) -> Thresholds:
     """The file, checked whole; ThresholdsError."""
     shape = "not a file of `curricle models calibrate`"

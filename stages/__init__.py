@@ -1,1 +1,1 @@
-"""One rule or one job per file: a pure kernel on a RecordBatch, then a thin transform. May import models, schemas."""
+"""One job per file: a pure kernel on a RecordBatch, and the Stage object that describes it. May import models and schemas."""

@@ -6,7 +6,7 @@ gb18030), plus labels that the standard leaves out and pages use.
 
 Deviations from the standard, which trusts the header whatever the bytes say: a page whose bytes are UTF-8 is read as UTF-8 under
 any label (9 of the 91 pages with another label in the collection of docs/extraction.md), and a label that the bytes contradict
-is passed over.
+is ignored.
 """
 
 import re
@@ -15,10 +15,10 @@ from typing import Final
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 META_BYTES: Final = 4096
-"""Where a label is looked for; the standard says 1024, pages with long comments or scripts first need more."""
+"""Bytes that are searched for a label. The standard says 1024; pages that begin with long comments or scripts need more."""
 
 DETECT_BYTES: Final = 262_144
-"""How much of a page is looked at where its charset has to be guessed."""
+"""Bytes of a page from which its charset is guessed."""
 
 _BOMS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -60,8 +60,8 @@ _META = re.compile(rb"<meta\s[^>]*?charset\s*=\s*[\"']?\s*([^\s\"'/>;]+)", re.IG
 _XML = re.compile(rb"^\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\s\"'>]+)", re.IGNORECASE)
 
 
-def codec_of(label: str) -> str | None:
-    """Python's codec for a charset label as found in a header or page; None if nobody knows the label."""
+def python_codec(label: str) -> str | None:
+    """Python's codec for a charset label from a header or page; None for an unknown label."""
     label = label.strip().strip("\"'").lower()
     codec = map_encoding_to_html5(label, fallback_utf8=False)
     if codec is None:
@@ -70,19 +70,19 @@ def codec_of(label: str) -> str | None:
 
 
 def header_codec(content_type: str | None) -> str | None:
-    """Codec named by an HTTP Content-Type header; None if it names none that is known."""
+    """Codec named by an HTTP Content-Type header; None if it names no known one."""
     found = _HEADER.search(content_type or "")
-    return codec_of(found[1]) if found else None
+    return python_codec(found[1]) if found else None
 
 
 def meta_codec(payload: bytes) -> str | None:
-    """Codec named by `<meta>` (or an XML declaration) at the start of the page; None if it names none that is known.
+    """Codec named by `<meta>` (or an XML declaration) at the start of the page; None if it names no known one.
 
-    A page that could be read so far is not UTF-16: such a label means UTF-8, as the HTML standard has it.
+    A page in which the label could be read is not UTF-16: such a label means UTF-8, as in the HTML standard.
     """
     head = payload[:META_BYTES]
     found = _META.search(_COMMENT.sub(b"", head)) or _XML.search(head)
-    codec = codec_of(found[1].decode("latin-1")) if found else None
+    codec = python_codec(found[1].decode("latin-1")) if found else None
     return "utf-8" if codec in _UTF16 else codec
 
 
@@ -106,7 +106,7 @@ def decode_html(payload: bytes, content_type: str | None = None) -> tuple[str, s
 
 
 def _short_codec(payload: bytes, continuation_bytes: int, header: str | None) -> str | None:
-    """The charset of a page that is UTF-8 only by chance: ISO-2022 is ASCII, and two Chinese characters may be valid UTF-8."""
+    """The charset of a page that is valid UTF-8 only by chance: ISO-2022 is ASCII, and two Chinese characters can be too."""
     if continuation_bytes >= 8:
         return None
     declared = header or meta_codec(payload)
@@ -133,16 +133,16 @@ def _decode_other(payload: bytes, header: str | None) -> tuple[str, str]:
 def _detected_codec(payload: bytes) -> str:
     """uchardet's guess from the text between the tags (1 % more pages right than with the tags).
 
-    windows-1252, the standard's default, where it has none, or where it has less than ten bytes to guess from: it calls two
-    `é` of a Dutch page windows-1250.
+    Returns windows-1252, the standard's default, if uchardet has no guess or fewer than ten bytes beyond ASCII: it takes two
+    `é` of a Dutch page for windows-1250.
     """
     words = _TAG.sub(b" ", payload[:DETECT_BYTES])
     if len(words) - len(words.translate(None, _HIGH)) < 10:
         return "cp1252"
-    detected = codec_of(detect_encoding(words, html5_compatible=False) or "")
+    detected = python_codec(detect_encoding(words, html5_compatible=False) or "")
     if detected is None or detected in ("utf-8", *_UTF16):
         return "cp1252"
-    return "koi8_u" if detected == "koi8-r" else detected  # the same but for Ukrainian letters in place of box drawing
+    return "koi8_u" if detected == "koi8-r" else detected  # the same, with Ukrainian letters in place of box drawing
 
 
 def _is_mostly_read(text: str, true_replacements: int) -> bool:

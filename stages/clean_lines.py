@@ -1,4 +1,4 @@
-"""Takes lines out of the text: by C4's line rules (Raffel et al. 2020, arXiv 1910.10683, section 2.2) as datatrove 0.10.1's
+"""Removes lines from the text: by C4's line rules (Raffel et al. 2020, arXiv 1910.10683, section 2.2) as datatrove 0.10.1's
 C4QualityFilter applies them; lines of nothing but symbols, as its SymbolLinesFormatter (FineWeb2: table rows of `|`); by phrases.
 
 Deviation: C4 drops documents too (`lorem ipsum`, `{`, under 5 sentences). A stage drops nothing; `c4@datatrove` has these rules,
@@ -8,13 +8,13 @@ and a line that would drop its document stays in the text.
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import CLEAN_LINES
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import Field, field_validator, model_validator
 
 _CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
@@ -32,23 +32,21 @@ _MIN_WORDS: Final = 3
 _MAX_WORD_CHARS: Final = 1000
 
 Cleaned = tuple[str, int]
-"""The text that remains, and how many lines are gone."""
+"""The text that remains, and the number of removed lines."""
 
 
 class SymbolLines(Config):
-    """A line of `symbols` and spaces alone goes; a run of such lines leaves one line `replacement`. Defaults: FineWeb2's."""
+    """Each run of lines of nothing but `symbols` and spaces becomes one line `replacement`. The defaults are FineWeb2's."""
 
     symbols: str = Field(default="|", min_length=1)
     replacement: str = "\n"
 
 
 class CleanLinesConfig(Config):
-    """`boilerplate`: phrases, their case does not count; every line that holds one is removed.
+    """`boilerplate`: phrases in any case; every line that contains one is removed.
 
-    Symbol lines go first, then C4's rules, then boilerplate.
+    Symbol lines are removed first, then C4's lines, then boilerplate.
     """
-
-    expensive: ClassVar[bool] = False
 
     c4: bool = True
     symbol_lines: SymbolLines | None = None
@@ -67,21 +65,9 @@ class CleanLinesConfig(Config):
             raise ValueError("nothing to clean: c4 is false, no symbol_lines, no boilerplate")
         return self
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended; `text` changes, and `text_chars` with it."""
-        return CLEAN_LINES
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
-
 
 def remove_symbol_lines(text: str, config: SymbolLines) -> Cleaned:
-    """Without lines of symbols; a line of white space alone stays. Line breaks become newlines, the last one goes."""
+    """Remove lines of symbols; a line of white space stays. All line breaks become newlines, and the last one is removed."""
     strip = config.symbols + " "
     kept: list[str] = []
     removed, inside = 0, False
@@ -97,7 +83,7 @@ def remove_symbol_lines(text: str, config: SymbolLines) -> Cleaned:
 
 
 def remove_c4_lines(text: str) -> Cleaned:
-    """Lines with a terminal mark, three words, no word over 1,000 characters, no policy phrase; stripped, without citations."""
+    """Keep lines with a terminal mark, three words, no word over 1,000 characters and no policy phrase; without citations."""
     lines = text.splitlines()
     kept = [line for line in map(_c4_line, lines) if line is not None]
     return "\n".join(kept).strip(), len(lines) - len(kept)
@@ -115,7 +101,7 @@ def _c4_line(line: str) -> str | None:
 
 
 def remove_boilerplate(text: str, phrases: tuple[str, ...]) -> Cleaned:
-    """Without lines that hold a phrase (lower case); all else stays as it is."""
+    """Remove lines that contain a phrase (given in lower case); everything else stays as it is."""
     lower = text.lower()
     if not any(phrase in lower for phrase in phrases):
         return text, 0
@@ -125,9 +111,9 @@ def remove_boilerplate(text: str, phrases: tuple[str, ...]) -> Cleaned:
 
 
 def clean_lines(batch: pa.RecordBatch, config: CleanLinesConfig) -> pa.RecordBatch:
-    """Take lines out of `text`; append `symbol_removed_lines`, `c4_removed_lines` and `boilerplate_removed_lines` (int32).
+    """Remove lines from `text`; append `symbol_removed_lines`, `c4_removed_lines` and `boilerplate_removed_lines` (int32).
 
-    A count is null where there is no text or that cleaner is off. A text of which nothing remains is empty, not null.
+    A count is null if there is no text or that cleaner is off. A text of which nothing remains is empty, not null.
     """
     phrases = tuple(phrase.lower() for phrase in config.boilerplate)
     cleaners: dict[str, Callable[[str], Cleaned] | None] = {
@@ -145,3 +131,6 @@ def clean_lines(batch: pa.RecordBatch, config: CleanLinesConfig) -> pa.RecordBat
                     texts[row], removed[row] = cleaner(text)
         counts[name] = pa.array(removed, pa.int32())
     return append_columns(replace_text(batch, pa.array(texts, pa.string())), CLEAN_LINES, counts)
+
+
+STAGE: Final = Stage(name="clean_lines", kernel=clean_lines, config=CleanLinesConfig, columns=CLEAN_LINES)

@@ -1,6 +1,6 @@
-"""Any filter or formatter of datatrove (https://github.com/huggingface/datatrove), run on the rows as it is.
+"""Any filter or formatter of datatrove (https://github.com/huggingface/datatrove), run on the rows unchanged.
 
-Deviations: a filter drops nothing, its verdict becomes a column; what one filter rejects the next one still sees. An exception on
+Deviations: a filter drops nothing; its verdict becomes a column, and later filters see what it rejects. An exception on
 one document makes that row a dead letter. Metadata that a filter writes is not kept.
 """
 
@@ -8,7 +8,7 @@ import importlib
 import importlib.metadata
 import inspect
 import re
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import orjson
 import pyarrow as pa
@@ -19,6 +19,7 @@ from curricle.schemas.cleaning_columns import datatrove_column
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DEAD, PAYLOAD
 from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.stage import Stage
 from pydantic import Field, field_validator, model_validator
 
 KEEP, DROP = "keep", "drop"
@@ -31,7 +32,7 @@ _NO_DOCUMENT: Final = frozenset({"id", "text", *(column.name for column in (*PAY
 
 
 class DatatroveStep(Config):
-    """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column, else made from the class."""
+    """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column (default: from the class)."""
 
     filter: str | None = None
     formatter: str | None = None
@@ -62,7 +63,7 @@ class DatatroveStep(Config):
         return (datatrove_column(self.name or words),)
 
     def build(self) -> Any:
-        """The object; ModelError, one line, where there is no such class or it does not take these arguments."""
+        """The object; ModelError, one line, if there is no such class or it does not accept these arguments."""
         kind = "filter" if self.filter else "formatter"
         if self.class_name in REFUSED:
             raise ModelError(f"{self.class_name} {REFUSED[self.class_name]}")
@@ -85,12 +86,10 @@ class DatatroveStep(Config):
 
 
 class DatatroveConfig(Config):
-    """`steps`, in order; one step, or a list of them, may stand for the whole.
+    """`steps`, in order; the settings may also be one step, or a list of steps.
 
-    `version`: datatrove's, filled in, so that it is in the run's fingerprint.
+    `version`: datatrove's; filled in, so that it is part of the run's fingerprint.
     """
-
-    expensive: ClassVar[bool] = True
 
     steps: tuple[DatatroveStep, ...] = ()
     version: str | None = None
@@ -124,17 +123,9 @@ class DatatroveConfig(Config):
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; all others that are there go into the document's metadata."""
-        return ("text",)
-
     def writes(self) -> tuple[Column, ...]:
-        """A column for each filter; `text` changes where a step changes it, and `text_chars` with it."""
+        """A column for each filter; `text` changes if a step changes it, and `text_chars` with it."""
         return tuple(column for step in self.steps for column in step.columns)
-
-    def packages(self) -> tuple[str, ...]:
-        """Most of datatrove's filters split words with spaCy."""
-        return ("datatrove", "spacy")
 
     def models(self) -> tuple[()]:
         """None. ModelError if there is no step."""
@@ -151,8 +142,8 @@ def build_steps(config: DatatroveConfig) -> tuple[Any, ...]:
 def run_datatrove(batch: pa.RecordBatch, steps: tuple[Any, ...], config: DatatroveConfig) -> pa.RecordBatch:
     """Append `datatrove_<filter>` (string: `keep` or the reason to drop) for each filter; put changed texts into `text`.
 
-    Null where the row is dead, already rejected or has no text. A row on which a step raises becomes a dead letter; an error that
-    is the machine's and not the row's (ImportError, OSError, MemoryError) fails the bundle.
+    Null if the row is dead, already rejected or has no text. A row on which a step raises becomes a dead letter; an error of the
+    machine (ImportError, OSError, MemoryError) fails the bundle.
     """
     from datatrove.data import Document
 
@@ -173,7 +164,7 @@ def run_datatrove(batch: pa.RecordBatch, steps: tuple[Any, ...], config: Datatro
                 document.text.encode()  # a lone surrogate would cost the whole batch
             except (ImportError, OSError, MemoryError):
                 raise
-            except Exception as error:  # of another's code, on any text
+            except Exception as error:  # of foreign code, on any text
                 texts[row], reasons[row] = None, f"{spec.class_name}: {_one_line(error)}"
                 break
             texts[row] = document.text
@@ -184,7 +175,7 @@ def run_datatrove(batch: pa.RecordBatch, steps: tuple[Any, ...], config: Datatro
 
 
 def _metadata(values: dict[str, Any]) -> dict[str, Any]:
-    """As datatrove's reader makes it of our files: the input's own fields, then the columns."""
+    """As datatrove's reader makes it from our files: the input's own fields, then the columns."""
     own = orjson.loads(values.pop("metadata", None) or b"{}")
     return {**own, **{name: value for name, value in values.items() if value is not None}}
 
@@ -197,3 +188,15 @@ def _verdict(answer: Any) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+STAGE: Final = Stage(
+    name="datatrove",
+    kernel=run_datatrove,
+    config=DatatroveConfig,
+    columns=DatatroveConfig.writes,
+    load=build_steps,
+    models=DatatroveConfig.models,
+    packages=("datatrove", "spacy"),  # most filters split words with spaCy
+    skips_rejected=True,
+)

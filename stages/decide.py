@@ -1,42 +1,33 @@
-"""Marks rows by rules; drops nothing. The sink splits what is marked.
+"""Marks rows by rules and drops nothing. The sink splits the marked rows.
 
-Source: the rules are the recipe's. A decision may stand at several places: each evaluates the rules whose columns are
-there by then. A row that an earlier decision rejected keeps its reason; later rules are still noted in `failed_rules`
-where their column was measured.
+Source: the rules are the recipe's. A recipe may have several decisions: each evaluates the rules whose columns
+exist by then. A row that an earlier decision rejected keeps its reason; later rules are still listed in `failed_rules`
+if their column was measured.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import Mask, append_columns
-from curricle.schemas.column import Column
 from curricle.schemas.columns import DECISION
 from curricle.schemas.config import Config
 from curricle.schemas.languages import canonical
 from curricle.schemas.rule import DEFAULT, Bound, Rule
+from curricle.schemas.stage import Stage
 
 
 class DecideConfig(Config):
     """The rules of one decision step, in the order in which they give a reason."""
 
     rules: tuple[Rule, ...]
-    expensive: ClassVar[bool] = False
 
     def reads(self) -> tuple[str, ...]:
-        """Columns that the rules look at."""
+        """Columns that the rules read."""
         return tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads()))
-
-    def writes(self) -> tuple[Column, ...]:
-        """The decision columns."""
-        return DECISION
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
 
 
 def decide(batch: pa.RecordBatch, config: DecideConfig) -> pa.RecordBatch:
@@ -67,7 +58,7 @@ def decide(batch: pa.RecordBatch, config: DecideConfig) -> pa.RecordBatch:
 
 
 def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
-    """Shape (rows,): True where the row fails `rule`. A null of a row that was rejected before is no failure: it was skipped."""
+    """Shape (rows,): True where the row fails `rule`. A null in a row rejected before is no failure: it was skipped."""
     column = batch.column(rule.column)
     null = column.is_null().to_numpy(zero_copy_only=False)
     failed = null & ~already if rule.on_null == "reject" else np.zeros(batch.num_rows, dtype=bool)
@@ -75,7 +66,7 @@ def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
         numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         failed |= numbers < _bound(rule.min, batch)  # null and "not judged" are NaN: never smaller, never larger
         failed |= numbers > _bound(rule.max, batch)
-    for members, wanted in ((rule.among, True), (rule.not_in, False)):
+    for members, wanted in ((rule.values_in, True), (rule.not_in, False)):
         if members is not None:
             inside = pc.is_in(column, value_set=pa.array(_codes(rule, members), column.type)).to_numpy(zero_copy_only=False)
             failed |= ~null & (inside != wanted)
@@ -113,3 +104,7 @@ def _merge_lists(earlier: pa.Array, failures: list[pa.Array], names: list[str], 
     np.cumsum(np.bincount(owner, minlength=rows), out=offsets[1:])
     values = pa.concat_arrays(members).take(pa.array(order))
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pc.invert(alive))
+
+
+STAGE: Final = Stage(name="decide", kernel=decide, config=DecideConfig, reads=DecideConfig.reads, columns=DECISION)
+"""Placed where its decisions can be taken: a recipe does not name it among the stages."""

@@ -1,12 +1,12 @@
-"""The two most probable of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), by the student (`models.raters.student`);
-and, where asked for, WebOrganizer's topic and format (Wettig et al. 2025, arXiv 2502.10341).
+"""The two most probable of DataMan's 15 domains (Peng et al. 2025, arXiv 2502.19363), from the student (`models.raters.student`);
+and, on request, WebOrganizer's topic and format (Wettig et al. 2025, arXiv 2502.10341).
 
 Deviation: the published taggers are language models of 1.5B and 140M parameters; see docs/raters.md for how well ours imitate
 such labels.
 """
 
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import pyarrow as pa
 from curricle.models.catalog import model_folder
@@ -16,16 +16,14 @@ from curricle.schemas.batches import append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import Field, model_validator
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
 
 class DomainConfig(Config):
-    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write too."""
-
-    expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
+    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write as well."""
 
     model: str = Field(default="student", min_length=1)
     tags: tuple[Literal["topic", "format"], ...] = ()
@@ -36,17 +34,9 @@ class DomainConfig(Config):
             raise ValueError("tags: one is named twice")
         return self
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
         return (*DOMAIN, *(column for name in self.tags for column in TAG_COLUMNS[name]))
-
-    def packages(self) -> tuple[str, ...]:
-        """Those of the student."""
-        return ("sentencepiece", "unicodedata")
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
@@ -57,7 +47,7 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
     """Append `domain` and `domain_2` (string, the first and second by probability) and their probabilities `domain_score` and
     `domain_2_score` (float32, 0..1); and for each of `tags` its name (string) and its `_score` (float32, 0..1).
 
-    All are null where the row is dead, rejected or has no text.
+    All are null if the row is dead, rejected or has no text.
     """
     wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
     texts = batch.column("text").filter(pa.array(wanted))
@@ -70,3 +60,17 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
 def load_model(config: DomainConfig) -> Student:
     """The student that `config` names."""
     return student.load(*config.models())
+
+
+STAGE: Final = Stage(
+    name="domain",
+    kernel=tag_domain,
+    config=DomainConfig,
+    columns=DomainConfig.writes,
+    load=load_model,
+    models=DomainConfig.models,
+    packages=("sentencepiece", "unicodedata"),  # of the student
+    skips_rejected=True,
+    preload=("curricle.models.kenlm.words", "curricle.models.raters.student"),
+    on_demand=tuple((f"add {name!r} to `tags`", columns) for name, columns in TAG_COLUMNS.items()),
+)

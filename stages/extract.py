@@ -1,20 +1,19 @@
 """HTML to main text and title.
 
-Source: resiliparse or trafilatura (see `stages.markup`, which also bounds what a page may cost), after a decoding that follows
+Source: resiliparse or trafilatura (see `stages.markup`, which also limits what a page may cost), after decoding by
 the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
-from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import append_columns, mark_dead, scatter, text_chars
-from curricle.schemas.column import Column
 from curricle.schemas.columns import EXTRACT, PAYLOAD
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from curricle.stages.charset import decode_html, header_codec
-from curricle.stages.markup import READERS, Page, Reader, read_page
+from curricle.stages.markup import EXTRACTORS, Extractor, Page, extract_page
 from pydantic import Field
 
 _MAGIC: Final = {
@@ -44,46 +43,32 @@ _LOOKED_AT: Final = 8_192
 
 
 class ExtractConfig(Config):
-    """`extractor`: what finds the main text; `max_html_bytes`: a larger page is a dead letter, not cut and half read.
+    """`extractor`: what finds the main text. `max_html_bytes`: a larger page becomes a dead letter instead of being truncated.
 
-    Common Crawl itself cuts pages at 5 MiB.
+    Common Crawl itself truncates pages at 5 MiB.
     """
-
-    expensive: ClassVar[bool] = False
 
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     max_html_bytes: int = Field(default=10_000_000, ge=1)
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; `payload` and `payload_type` are read where there are such."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended; `text` is filled where it is null."""
-        return EXTRACT
 
     def packages(self) -> tuple[str, ...]:
         """Resiliparse detects encodings for trafilatura too, which falls back on justext."""
         return ("resiliparse",) if self.extractor == "resiliparse" else ("resiliparse", "trafilatura", "justext", "lxml")
 
-    def models(self) -> tuple[Path, ...]:
-        """None."""
-        return ()
-
 
 def extract_text(batch: pa.RecordBatch, config: ExtractConfig) -> pa.RecordBatch:
     """Fill `text` (string) of rows with a payload; append `title` (string) and `text_chars` (int32, code points, ends trimmed).
 
-    `text` is empty where a page has no main text; rows that have text keep it and get a null title. `text_chars` is null where
+    `text` is empty if a page has no main text; rows that have text keep it and get a null title. `text_chars` is null where
     `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
-    `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are taken away; in a batch without them
-    `title` and `text_chars` that are there already stay.
+    `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are removed; in a batch without them
+    existing `title` and `text_chars` stay.
     """
-    return extract_with(batch, READERS[config.extractor], config.max_html_bytes)
+    return extract_with(batch, EXTRACTORS[config.extractor], config.max_html_bytes)
 
 
-def extract_with(batch: pa.RecordBatch, reader: Reader, max_html_bytes: int) -> pa.RecordBatch:
-    """`extract_text` with any reader of HTML."""
+def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: int) -> pa.RecordBatch:
+    """`extract_text` with any extractor."""
     title = batch.column("title") if "title" in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
     if "payload" not in batch.schema.names:
         chars = batch.column("text_chars") if "text_chars" in batch.schema.names else text_chars(batch.column("text"))
@@ -93,7 +78,7 @@ def extract_with(batch: pa.RecordBatch, reader: Reader, max_html_bytes: int) -> 
     mask = waiting.to_numpy(zero_copy_only=False)
     payload = batch.column("payload").filter(waiting)
     results = [
-        _page(body.as_buffer().to_pybytes(), content_type, reader, max_html_bytes)
+        _page(body.as_buffer().to_pybytes(), content_type, extractor, max_html_bytes)
         for body, content_type in zip(payload, batch.column("payload_type").filter(waiting).to_pylist(), strict=True)
     ]
     pages = [result if isinstance(result, Page) else Page(None, "") for result in results]
@@ -107,8 +92,8 @@ def extract_with(batch: pa.RecordBatch, reader: Reader, max_html_bytes: int) -> 
     return append_columns(batch, EXTRACT, {"title": title, "text_chars": text_chars(batch.column("text"))})
 
 
-def _page(payload: bytes, content_type: str | None, reader: Reader, max_html_bytes: int) -> Page | str:
-    """The page, or one line that says why there is none."""
+def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_html_bytes: int) -> Page | str:
+    """The page, or one line that says why it cannot be used."""
     if len(payload) > max_html_bytes:
         return f"HTML of {len(payload)} bytes, over the limit of {max_html_bytes}"
     kind = binary_kind(payload, content_type)
@@ -116,15 +101,15 @@ def _page(payload: bytes, content_type: str | None, reader: Reader, max_html_byt
         return f"not text: {kind}"
     try:
         html, _ = decode_html(payload, content_type)
-        return read_page(html.replace("\0", "") if b"\0" in payload else html, reader)
+        return extract_page(html.replace("\0", "") if b"\0" in payload else html, extractor)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of the extractor's Rust code is no Exception
+    except BaseException as error:  # a panic in the extractor's Rust code is not an Exception
         return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def binary_kind(payload: bytes, content_type: str | None) -> str | None:
-    """What the bytes are if they are no text: a known file type, or over a tenth control characters in the first 8 KB."""
+    """What the bytes are if they are not text: a known file type, or more than a tenth control characters in the first 8 KB."""
     for magic, kind in _MAGIC.items():
         if payload.startswith(magic):
             return kind
@@ -133,3 +118,6 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
     head = payload[:_LOOKED_AT]
     control = len(head) - len(head.translate(None, _CONTROL))
     return f"{control} control characters in {len(head)} bytes" if control * 10 > len(head) else None
+
+
+STAGE: Final = Stage(name="extract", kernel=extract_text, config=ExtractConfig, columns=EXTRACT, packages=ExtractConfig.packages)

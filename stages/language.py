@@ -2,11 +2,11 @@
 Joulin et al. 2017, arXiv 1607.01759).
 
 Deviations from a bare `model.predict`: a newline becomes a space, only the first `max_chars` characters are read, and a text
-in which the model knows nothing is `und` (see `models.language_id`).
+without anything that the model knows is `und` (see `models.language_id`).
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,33 +15,19 @@ from curricle.models import language_id
 from curricle.models.catalog import model_folder
 from curricle.models.language_id import LanguageId
 from curricle.schemas.batches import append_columns
-from curricle.schemas.column import Column
 from curricle.schemas.columns import LANGUAGE
 from curricle.schemas.config import Config
 from curricle.schemas.languages import UNDETERMINED
+from curricle.schemas.stage import Stage
 from pydantic import Field
 
 
 class LanguageConfig(Config):
     """`model`: a starter model's name or a model folder's path; `max_chars`: code points read from the start of the text."""
 
-    expensive: ClassVar[bool] = False
-
     model: str = Field(default="lid.176", min_length=1)
     max_chars: int = Field(default=1000, ge=1)
     min_score: float = Field(default=0.0, ge=0.0, le=1.0)
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended."""
-        return LANGUAGE
-
-    def packages(self) -> tuple[str, ...]:
-        """FastText computes the scores."""
-        return ("fasttext",)
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
@@ -51,8 +37,8 @@ class LanguageConfig(Config):
 def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfig) -> pa.RecordBatch:
     """Append `language` (string) and `language_score` (float32, probability of the best label, 0..1).
 
-    `language` is `und` where the score is under `min_score` (the score stays) or the text holds nothing that the model knows:
-    empty, white space, digits only (score 0). Both are null where `text` is null.
+    `language` is `und` if the score is below `min_score` (the score stays) or the text has nothing that the model knows:
+    it is empty, white space or digits (score 0). Both are null where `text` is null.
     """
     codes, scores = model.predict(batch.column("text"), config.max_chars)
     unsure = pc.less(scores, pa.scalar(np.float32(config.min_score)))  # as float32: a score of 0.65 passes 0.65
@@ -63,3 +49,14 @@ def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfi
 def load_model(config: LanguageConfig) -> LanguageId:
     """The model that `config` names."""
     return language_id.load(*config.models())
+
+
+STAGE: Final = Stage(
+    name="language",
+    kernel=tag_language,
+    config=LanguageConfig,
+    columns=LANGUAGE,
+    load=load_model,
+    models=LanguageConfig.models,
+    packages=("fasttext",),  # computes the scores
+)

@@ -1,8 +1,8 @@
-"""One HTML page to its title and main text, with a bound on what a page may cost.
+"""Title and main text of one HTML page, with a limit on what a page may cost.
 
 Two extractors: resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff et al. 2023, SIGIR) and
-trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). Neither can be stopped from outside, and both meet
-pages of some kilobytes that cost gigabytes or minutes, so a page is looked over before it is parsed.
+trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). Neither can be stopped from outside, and some
+pages of a few kilobytes cost them gigabytes or minutes, so each page is checked before it is parsed.
 """
 
 import logging
@@ -15,7 +15,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 MAX_ELEMENTS: Final = 1_000_000
-"""Elements a page may have, those included that the parser adds for unclosed `<b>`, `<font>`, ...: 350 bytes and 2 us each."""
+"""Elements of a page, including those that the parser adds for unclosed `<b>`, `<font>`, ...: 350 bytes and 2 us each."""
 
 MAX_TRAFILATURA_ELEMENTS: Final = 10_000
 """justext, on which trafilatura falls back, compares all paragraphs: 4,000 list items take 1.7 s, 20,000 more than 60 s."""
@@ -27,13 +27,13 @@ MAX_ATTRIBUTE_STEPS: Final = 250_000_000
 """Attributes of a tag times different ones among them, summed over long tags: both parsers compare all pairs, 2 to 4 ns each."""
 
 _FEW_TAGS: Final = 2_000
-"""Start tags that cannot make `MAX_ELEMENTS`: at worst half of them stand open and are opened again for the other half."""
+"""Start tags that cannot add up to `MAX_ELEMENTS`: at worst half of them are open and are reopened for the other half."""
 
 _LONG_TAG: Final = 2_000
 """Characters without `>` from which attributes are counted: 9 MB of shorter tags took 11 s and 0.6 GB, the worst page known."""
 
 _MANY_VALUES: Final = 20_000
-"""`=` in a page from which its tags are found by a slower expression that knows quotes."""
+"""Number of `=` in a page above which its tags are found by a slower expression that knows quotes."""
 
 _TAG = re.compile(r"<[a-zA-Z!/?]")
 _DIV = re.compile(r"<(/?)(?:div|article)(?=[\s/>])", re.IGNORECASE)
@@ -45,7 +45,7 @@ _START = re.compile(r"</?[a-zA-Z]")
 
 
 class Page(NamedTuple):
-    """What is kept of a page: `title` None if it has none, `text` empty if no main text was found."""
+    """What is kept of a page: `title` is None if it has none, `text` is empty if no main text was found."""
 
     title: str | None
     text: str
@@ -55,22 +55,22 @@ class PageCostError(ValueError):
     """The page would cost too much memory or time to parse."""
 
 
-Reader = Callable[[str], Page]
-"""Makes a page of HTML."""
+Extractor = Callable[[str], Page]
+"""Finds the title and the main text in HTML."""
 
 
-def read_page(html: str, reader: Reader) -> Page:
-    """`reader(html)`, or the text as it is where there is no tag in it.
+def extract_page(html: str, extractor: Extractor) -> Page:
+    """`extractor(html)`, or the text as it is if it has no tag.
 
-    Raises PageCostError, and whatever the reader raises.
+    Raises PageCostError, and whatever the extractor raises.
     """
     if not _TAG.search(html):
         return Page(None, html.replace("\r\n", "\n").replace("\r", "\n").strip())
     check_cost(html)
-    return reader(html)
+    return extractor(html)
 
 
-def read_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = False, comments: bool = False) -> Page:
+def extract_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = False, comments: bool = False) -> Page:
     """Title and main text from one parse; block elements and list items begin lines, an item's line begins with a bullet.
 
     The options are resiliparse's; docs/extraction.md has the figures that the defaults come from.
@@ -80,12 +80,12 @@ def read_resiliparse(html: str, *, main_content: bool = True, alt_texts: bool = 
     return Page(_one_line(tree.title), text)
 
 
-def read_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -> Page:
+def extract_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -> Page:
     """Title and main text from one parse; paragraphs, headings and list items are lines.
 
     Raises PageCostError.
     """
-    import trafilatura  # 0.5 s, and only where it is asked for
+    import trafilatura  # 0.5 s, so only on request
 
     elements = html.count("<") - html.count("</")
     if elements > MAX_TRAFILATURA_ELEMENTS:
@@ -98,15 +98,15 @@ def read_trafilatura(html: str, *, comments: bool = False, fast: bool = False) -
     return Page(_one_line(title), trafilatura.extract(tree, include_comments=comments, fast=fast) or "")
 
 
-READERS: Final[dict[str, Reader]] = {"resiliparse": read_resiliparse, "trafilatura": read_trafilatura}
+EXTRACTORS: Final[dict[str, Extractor]] = {"resiliparse": extract_resiliparse, "trafilatura": extract_trafilatura}
 """Extractors by the name they have in a recipe."""
 
 
 def check_cost(html: str) -> None:
-    """Raise PageCostError where parsing or extraction would cost far more than a page of its size should.
+    """Raise PageCostError if parsing or extraction would cost far more than a page of its size should.
 
-    Estimates from the tags as written, in linear time: comments and scripts count as if they were markup. docs/extraction.md has
-    what was measured on hostile pages, and how far real pages stay below.
+    Estimates the cost from the tags as written, in linear time: comments and scripts count as if they were markup.
+    docs/extraction.md has measurements on hostile pages, and how far below the limits real pages are.
     """
     tags = html.count("<")
     if tags > _FEW_TAGS:
@@ -127,9 +127,9 @@ def check_cost(html: str) -> None:
 
 
 def _open_formatting(html: str) -> int:
-    """Most formatting elements that stand open at once.
+    """The largest number of formatting elements that are open at once.
 
-    The parser opens all of them again in every block that follows; of equal ones (name and attributes) it keeps three (HTML
+    The parser reopens all of them in every block that follows; of equal ones (name and attributes) it keeps three (HTML
     standard, 13.2.4.3, "Noah's Ark clause").
     """
     equal: dict[str, Counter[str]] = {}
@@ -161,7 +161,7 @@ def _div_steps(html: str) -> int:
 
 
 def _long_tags(html: str) -> Iterator[str]:
-    """Tags of `_LONG_TAG` or more characters, and what follows the first tag in as long a stretch without `>`."""
+    """Tags of `_LONG_TAG` or more characters, and what follows the first tag in a stretch of that length without `>`."""
     if html.count("=") > _MANY_VALUES:  # only here may a bomb hide behind `>` in quotes
         yield from (tag[0] for tag in _WHOLE_TAG.finditer(html) if len(tag[0]) >= _LONG_TAG)
     start = 0

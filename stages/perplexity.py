@@ -2,14 +2,14 @@
 
 Clean: CCNet (arXiv 1911.00359). Harmful: Perplexed by Quality (arXiv 2212.10440), low perplexity is harmful-like. The log-ratio
 of the two is ours: comparable across lengths, and it finds far more than either alone; so are one harmful model for each category
-and the paragraph view (docs/perplexity.md). Deviations: text is normalized by the profile in the model's card and never
-otherwise, and log10 probabilities are added up in float64.
+and the paragraph view (docs/perplexity.md). Deviations: text is normalized only by the profile in the model's card, and
+log10 probabilities are summed in float64.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from curricle.schemas.column import Column
 from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
 from curricle.schemas.config import Config
 from curricle.schemas.languages import canonical
+from curricle.schemas.stage import Stage
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 Named = tuple[tuple[str, str], ...]
@@ -76,32 +77,21 @@ class ParagraphsConfig(Config):
 
 
 class PerplexityConfig(Config):
-    """`clean` and `harmful`: which models score which language; the starter models where left out, none for `{}`.
+    """`clean` and `harmful`: which models score which language; by default the starter models; none for `{}`.
 
     `harmful` may name several models for a language, one for each category. `paragraphs: {}` scores paragraphs too.
     """
-
-    expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.scorer",)
 
     clean: ModelOf = Field(default_factory=_clean_starters)
     harmful: ModelsOf = Field(default_factory=_harmful_starters)
     paragraphs: ParagraphsConfig | None = None
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text", "language")
-
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
         return PERPLEXITY if self.paragraphs is None else (*PERPLEXITY, *PARAGRAPHS)
 
-    def packages(self) -> tuple[str, ...]:
-        """Tokenizer and normalization; KenLM itself scores only files that are not in its probing format."""
-        return ("kenlm", "sentencepiece", "unicodedata")
-
     def models(self) -> tuple[Path, ...]:
-        """The models' folders, each once. Raises ModelError where there is none, or its role, category or language is another."""
+        """The models' folders, each once. Raises ModelError if one is missing or has another role, category or language."""
         folders: dict[Path, None] = {}
         clean = dict(self.clean)
         for role, code, names in (
@@ -224,3 +214,17 @@ def _of_paragraphs(models: Models, texts: pa.Array, config: ParagraphsConfig) ->
     return {"ppl_logratio_mean": mean, "ppl_logratio_worst": worst} | {
         f"ppl_logratio_{category}_worst": mean_and_lowest(ratios.get(category, nothing))[1] for category in CATEGORIES
     }
+
+
+STAGE: Final = Stage(
+    name="perplexity",
+    kernel=tag_perplexity,
+    config=PerplexityConfig,
+    reads=("text", "language"),
+    columns=PerplexityConfig.writes,
+    load=load_models,
+    models=PerplexityConfig.models,
+    packages=("kenlm", "sentencepiece", "unicodedata"),  # KenLM itself scores only files that are not in its probing format
+    preload=("curricle.models.kenlm.scorer",),
+    on_demand=(("add `paragraphs: {}` to the settings", PARAGRAPHS),),
+)

@@ -1,11 +1,11 @@
 """Quality, by one rater or several: DataMan's 14 criteria (Peng et al. 2025, arXiv 2502.19363), or any classifier's labels.
 
-Deviation: by default the published rater, a 1.5B language model, is stood in for by the student (`models.raters.student`), which
-imitates ratings that a large language model gave under the same criteria; its figures stand in its card and in docs/raters.md.
+Deviation: by default the published rater, a 1.5B language model, is replaced by the student (`models.raters.student`), which
+imitates the ratings of a large language model by the same criteria; its figures are in its card and in docs/raters.md.
 """
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,12 @@ from curricle.models.raters.rater import Rater, RaterConfig
 from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import model_validator
 
 
 class QualityConfig(Config):
-    """`raters`: each with its own `prefix`; one rater, or a list of them, may stand for the whole."""
-
-    expensive: ClassVar[bool] = True
-    preload: ClassVar[tuple[str, ...]] = ("curricle.models.kenlm.words", "curricle.models.raters.student")
+    """`raters`: each with its own `prefix`; the settings may also be one rater, or a list of raters."""
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
 
@@ -47,10 +45,6 @@ class QualityConfig(Config):
                 raise ValueError(f"two raters write {name!r}: give each a prefix of its own")
         return self
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there; `language`, and ratings of an earlier run, are used where they are."""
-        return ("text",)
-
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""
         return tuple(column for rater in self.raters for column in rater.writes())
@@ -60,7 +54,7 @@ class QualityConfig(Config):
         return tuple(name for rater in self.raters for name in rater.packages())
 
     def models(self) -> tuple[Path, ...]:
-        """The raters' folders; ModelError where one cannot be loaded."""
+        """The raters' folders; ModelError if one cannot be loaded."""
         return tuple(folder for rater in self.raters for folder in rater.models())
 
 
@@ -68,7 +62,7 @@ def rate_quality(batch: pa.RecordBatch, models: tuple[Rater, ...], config: Quali
     """Append what each rater writes: for the student and the language models the 14 `<prefix>_<criterion>` (int8, 1..5) and
     `<prefix>_status` (see `schemas.columns`), for a classifier a float32 for each label.
 
-    All null where the row is dead, rejected or has no text. A row whose ratings are there already, none of them null, keeps them.
+    All are null if the row is dead, rejected or has no text. A row that has all ratings already, none of them null, keeps them.
     """
     for model, rater in zip(models, config.raters, strict=True):
         batch = _rate(batch, model, rater)
@@ -91,7 +85,7 @@ def _rate(batch: pa.RecordBatch, model: Rater, config: RaterConfig) -> pa.Record
 
 
 def _rated(batch: pa.RecordBatch, scores: tuple[str, ...]) -> Mask:
-    """True where all of `scores` are there and not null."""
+    """True where all of `scores` exist and are not null."""
     if not set(scores) <= set(batch.schema.names):
         return np.zeros(batch.num_rows, bool)
     return np.logical_and.reduce([batch.column(name).is_valid().to_numpy(zero_copy_only=False) for name in scores])
@@ -100,3 +94,16 @@ def _rated(batch: pa.RecordBatch, scores: tuple[str, ...]) -> Mask:
 def load_raters(config: QualityConfig) -> tuple[Rater, ...]:
     """The raters that `config` names, in order."""
     return tuple(rater.load() for rater in config.raters)
+
+
+STAGE: Final = Stage(
+    name="quality",
+    kernel=rate_quality,
+    config=QualityConfig,
+    columns=QualityConfig.writes,
+    load=load_raters,
+    models=QualityConfig.models,
+    packages=QualityConfig.packages,
+    skips_rejected=True,
+    preload=("curricle.models.kenlm.words", "curricle.models.raters.student"),
+)

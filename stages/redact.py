@@ -1,27 +1,27 @@
-"""E-mail and public IPv4 addresses become stand-ins: those that datatrove 0.10.1's PIIFormatter finds.
+"""Replaces e-mail and public IPv4 addresses by placeholders: those that datatrove 0.10.1's PIIFormatter finds.
 
-FineWeb (arXiv 2406.17557) and FineWeb2 publish their texts so.
+FineWeb (arXiv 2406.17557) and FineWeb2 publish their texts in this form.
 
-Deviation: datatrove goes round its list of stand-ins, so a text depends on the documents before it. Here the address itself picks
-(XXH3-64 of its bytes): the same address always gets the same stand-in, and a row does not see its neighbours.
+Deviation: datatrove cycles through its list of placeholders, so a text depends on the documents before it. Here the address
+chooses (XXH3-64 of its bytes): the same address always gets the same placeholder, and a row does not see its neighbors.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import REDACT
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage
 from pydantic import model_validator
 from xxhash import xxh3_64_intdigest
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
-"""datatrove's stand-ins: example.com and example.org belong to nobody (RFC 2606)."""
+"""datatrove's placeholders: example.com and example.org belong to nobody (RFC 2606)."""
 
 IPS: Final = ("22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168")
 """datatrove's: they answered no ping when it chose them."""
@@ -41,9 +41,7 @@ Span = tuple[int, int]
 
 
 class RedactConfig(Config):
-    """`emails`, `public_ips`: what is replaced."""
-
-    expensive: ClassVar[bool] = False
+    """`emails`, `public_ips`: whether they are replaced."""
 
     emails: bool = True
     public_ips: bool = True
@@ -54,25 +52,13 @@ class RedactConfig(Config):
             raise ValueError("nothing to redact: emails and public_ips are both false")
         return self
 
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("text",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended; `text` changes, and `text_chars` with it."""
-        return REDACT
-
-    def models(self) -> tuple[()]:
-        """None."""
-        return ()
-
 
 def find_emails(text: str) -> Iterator[Span]:
     """Start and end of each address, as datatrove's expression finds them: leftmost first, none inside another.
 
-    That expression tries every word of the text, quadratic in a run such as `a-a-a-`; this looks to both sides of each `@`.
+    That expression tries every word of the text and is quadratic in a run such as `a-a-a-`; this looks at both sides of each `@`.
     """
-    begin = 0  # behind the last match or `@`: an address holds one `@`, so each character is looked at a few times at most
+    begin = 0  # after the last match or `@`: an address has one `@`, so each character is read a few times at most
     at = text.find("@")
     while at >= 0:
         host = _HOST.match(text, at)
@@ -97,36 +83,36 @@ def find_public_ips(text: str) -> Iterator[Span]:
             continue
 
 
-def replace_spans(text: str, spans: Iterator[Span], stand_ins: Sequence[str]) -> tuple[str, int]:
-    """The text with each span replaced by the stand-in that its content picks, and how many there were."""
+def replace_spans(text: str, spans: Iterator[Span], placeholders: Sequence[str]) -> tuple[str, int]:
+    """The text with each span replaced by the placeholder that its content chooses, and the number of spans."""
     pieces, end, count = [], 0, 0
     for start, stop in spans:
-        pieces += [text[end:start], stand_ins[xxh3_64_intdigest(text[start:stop].encode()) % len(stand_ins)]]
+        pieces += [text[end:start], placeholders[xxh3_64_intdigest(text[start:stop].encode()) % len(placeholders)]]
         end, count = stop, count + 1
     return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
 
 
 def redact(batch: pa.RecordBatch, config: RedactConfig) -> pa.RecordBatch:
-    """Replace addresses in `text`; append `redacted_emails` and `redacted_ips` (int32; null: no text, or switched off)."""
+    """Replace addresses in `text`; append `redacted_emails` and `redacted_ips` (int32; null: no text, or turned off)."""
     counts = {}
-    for name, wanted, maybe, find, stand_ins in (
+    for name, wanted, maybe, find, placeholders in (
         ("redacted_emails", config.emails, _MAYBE_EMAIL, find_emails, EMAILS),
         ("redacted_ips", config.public_ips, _MAYBE_IP, find_public_ips, IPS),
     ):
         if wanted:
-            batch, counts[name] = _replace(batch, maybe, find, stand_ins)
+            batch, counts[name] = _replace(batch, maybe, find, placeholders)
         else:
             counts[name] = pa.nulls(batch.num_rows, pa.int32())
     return append_columns(batch, REDACT, counts)
 
 
 def _replace(
-    batch: pa.RecordBatch, maybe: str, find: Callable[[str], Iterator[Span]], stand_ins: Sequence[str]
+    batch: pa.RecordBatch, maybe: str, find: Callable[[str], Iterator[Span]], placeholders: Sequence[str]
 ) -> tuple[pa.RecordBatch, pa.Array]:
     """The batch with new text, and the number of replacements a row; Python sees only rows that match `maybe` (RE2)."""
     text = batch.column("text")
     candidates = pc.fill_null(pc.match_substring_regex(text, maybe), False)
-    results = [replace_spans(row, find(row), stand_ins) for row in text.filter(candidates).to_pylist()]
+    results = [replace_spans(row, find(row), placeholders) for row in text.filter(candidates).to_pylist()]
     counts = pc.replace_with_mask(
         pc.if_else(text.is_valid(), pa.scalar(0, pa.int32()), None),
         candidates,
@@ -136,3 +122,6 @@ def _replace(
         text = pc.replace_with_mask(text, candidates, pa.array([row for row, _ in results], pa.string()))
         batch = replace_text(batch, text)
     return batch, counts
+
+
+STAGE: Final = Stage(name="redact", kernel=redact, config=RedactConfig, columns=REDACT)

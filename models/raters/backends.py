@@ -1,4 +1,7 @@
-"""The raters that a recipe or `curricle raters rate` can name. The key `rater` selects the configuration."""
+"""The raters that a recipe or `curricle raters rate` can name. The key `rater` selects the configuration.
+
+A rater from outside is named by the module and class of its settings, or by an entry point.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -8,11 +11,12 @@ from curricle.models.raters import student
 from curricle.models.raters.classifier import ClassifierConfig
 from curricle.models.raters.endpoint import EndpointConfig
 from curricle.models.raters.generate import DataManConfig
-from curricle.models.raters.rater import ColumnName, Rater, criteria
+from curricle.models.raters.rater import ColumnName, OutsideRaterConfig, Rater, criteria
 from curricle.schemas.column import Column
 from curricle.schemas.columns import student_columns
-from curricle.schemas.config import Config, did_you_mean
-from pydantic import Field
+from curricle.schemas.config import Config, did_you_mean, explain_error
+from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, is_reference
+from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 
 class StudentConfig(Config):
@@ -43,16 +47,47 @@ class StudentConfig(Config):
         return student.load(*self.models())
 
 
-RaterConfigs = StudentConfig | DataManConfig | ClassifierConfig | EndpointConfig
-AnyRater = Annotated[RaterConfigs, Field(discriminator="rater")]
+BuiltInRater = StudentConfig | DataManConfig | ClassifierConfig | EndpointConfig
+RaterConfigs = BuiltInRater | OutsideRaterConfig
 
-KINDS: Final[dict[str, type[RaterConfigs]]] = {
+KINDS: Final[dict[str, type[BuiltInRater]]] = {
     "student": StudentConfig,
     "dataman": DataManConfig,
     "classifier": ClassifierConfig,
     "endpoint": EndpointConfig,
 }
 """Configurations by the value of `rater`."""
+
+GROUP: Final = "curricle.raters"
+"""Entry points whose values are subclasses of OutsideRaterConfig."""
+
+
+def kind_of(name: str) -> type[RaterConfigs]:
+    """The class of the settings of a rater: one of ours, one at `module:CLASS`, or an entry point; ExtensionError, one line."""
+    if name in KINDS:
+        return KINDS[name]
+    found = find_extension(name, GROUP)
+    if not (isinstance(found, type) and issubclass(found, OutsideRaterConfig)):
+        what = "class" if isinstance(found, type) else type(found).__name__
+        raise ExtensionError(f"{name} is a {what}, not a subclass of OutsideRaterConfig")
+    return found
+
+
+def _checked(values: Any, built_in: ValidatorFunctionWrapHandler) -> Any:
+    """Settings with `rater` to a configuration: pydantic knows only ours."""
+    if isinstance(values, OutsideRaterConfig) or not isinstance(values, dict) or values.get("rater") in KINDS:
+        return values if isinstance(values, OutsideRaterConfig) else built_in(values)
+    kind = kind_of(str(values.get("rater")))
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(explain_error(error, kind, str(values["rater"]))) from None
+
+
+AnyRater = Annotated[
+    SerializeAsAny[Annotated[BuiltInRater, Field(discriminator="rater")]],
+    WrapValidator(_checked),
+]
 
 
 def with_kind(values: Any) -> Any:
@@ -64,8 +99,8 @@ def with_kind(values: Any) -> Any:
     if not isinstance(values, dict):
         return values
     name = str(values.get("rater", "student"))
-    if name in KINDS:
+    if name in KINDS or is_reference(name) or name in extension_names(GROUP):
         return {**values, "rater": name}
     if values.keys() <= {"rater", "prefix"}:
         return {**values, "rater": "student", "model": name}
-    raise ValueError(f"no rater {name!r}{did_you_mean(name, KINDS)}")
+    raise ValueError(f"no rater {name!r}{did_you_mean(name, [*KINDS, *extension_names(GROUP)])}")

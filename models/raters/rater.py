@@ -46,6 +46,36 @@ class RaterConfig(Protocol):
         """Load the rater; ModelError where that fails."""
 
 
+class OutsideRaterConfig(Config):
+    """Base of the settings of a rater from outside this package, which a recipe names as `rater: module:CLASS`.
+
+    A subclass adds its settings, `writes` and `load`; all other methods have an answer that holds for most.
+    """
+
+    rater: str
+    prefix: ColumnName = "quality"
+
+    def writes(self) -> tuple[Column, ...]:
+        """The columns that it writes, each named `<prefix>_...`."""
+        raise NotImplementedError
+
+    def load(self) -> Rater:
+        """The rater: an object whose `predict(texts, languages)` returns a table of these columns without their prefix."""
+        raise NotImplementedError
+
+    def scores(self) -> tuple[str, ...]:
+        """All columns: a row counts as rated where none of them is null."""
+        return tuple(column.name for column in self.writes())
+
+    def models(self) -> tuple[Path, ...]:
+        """Folders whose contents decide the ratings."""
+        return ()
+
+    def packages(self) -> tuple[str, ...]:
+        """Modules of other projects that decide the ratings."""
+        return ()
+
+
 class FormConfig(Config):
     """Settings of all raters that answer DataMan's form.
 

@@ -1,7 +1,7 @@
 """`curricle plan`."""
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 from curricle.pipelines.cli.run import check_engine, flags, inputs, runner, settings, workers
@@ -28,15 +28,14 @@ def command(
     check_engine(runner, flags)
     from curricle.pipelines.plan.recipe import load_recipe
     from curricle.pipelines.plan.run_plan import make_plan
-    from curricle.pipelines.plan.stage_table import StageConfig
     from curricle.stages.decide import DecideConfig
 
     plan = make_plan(load_recipe(recipe, settings), inputs)
     click.echo(f"recipe {plan.recipe.name}  fingerprint {plan.fingerprint[:12]}\n\nstages")
-    for name, config in plan.steps:
-        stage = cast(StageConfig, config)
-        click.echo(f"  {name}: {', '.join(stage.reads()) or '-'} -> {', '.join(column.name for column in stage.writes())}")
-        for rule in config.rules if isinstance(config, DecideConfig) else ():
+    for step in plan.steps:
+        name = f"{step.name} ({step.use})" if step.use else step.name
+        click.echo(f"  {name}: {', '.join(step.reads) or '-'} -> {', '.join(column.name for column in step.columns)}")
+        for rule in step.config.rules if isinstance(step.config, DecideConfig) else ():
             bounds = rule.model_dump(by_alias=True, exclude={"name", "column", "source"}, exclude_none=True)
             click.echo(f"    {rule.name}: {rule.column} " + " ".join(f"{key}={value}" for key, value in bounds.items()))
     click.echo("\nmade by")

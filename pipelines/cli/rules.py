@@ -20,9 +20,9 @@ def list_rules() -> None:
 @command.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Every rule of the set NAME: column, threshold, source."""
+    """Show every rule of the set NAME, or of the YAML file at that path: column, threshold, source."""
     from curricle.schemas.rule_sets import expand
 
     for rule in expand(name):
         bounds = " ".join(f"{key}={value}" for key, value in rule.items() if key not in ("name", "column", "source"))
-        click.echo(f"{rule['name']}\t{rule['column']}\t{bounds}\t{rule['source']}")
+        click.echo(f"{rule['name']}\t{rule['column']}\t{bounds}\t{rule.get('source', '')}")

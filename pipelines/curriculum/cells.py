@@ -26,22 +26,22 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
     """Documents for which every condition holds, bool (n,); CurriculumError for a value that a text column never has."""
     passed = np.ones(documents.tokens.size, np.bool_)
     for name, condition in where.items():
-        if name in documents.labels and condition.among is not None:
+        if name in documents.labels and condition.values_in is not None:
             labels = documents.labels[name]
-            for value in condition.among:
+            for value in condition.values_in:
                 if str(value) not in labels.names:
                     raise CurriculumError(
                         f"{at}: where.{name}: no document has {value!r}{did_you_mean(str(value), labels.names)}"
                     )
-            wanted = {str(value) for value in condition.among}
+            wanted = {str(value) for value in condition.values_in}
             passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
             continue
         values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # no copy for a mere comparison
-        if condition.among is not None:
+        if condition.values_in is not None:
             try:
-                passed &= np.isin(values, np.array(condition.among, np.result_type(values, np.float32)))
+                passed &= np.isin(values, np.array(condition.values_in, np.result_type(values, np.float32)))
             except ValueError:
-                raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.among)}") from None
+                raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.values_in)}") from None
         else:
             low = -np.inf if condition.min is None else condition.min
             high = np.inf if condition.max is None else condition.max

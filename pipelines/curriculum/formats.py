@@ -1,4 +1,7 @@
-"""The formats of an output file: one function each. It writes the rows in their order to files that begin with `stem`."""
+"""The formats of an output file: one function each, which writes the rows in their order to files that begin with `stem`.
+
+A format from outside this package is named by `module:NAME`, or by an entry point.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,10 +20,15 @@ from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.measure import BATCH
 from curricle.pipelines.curriculum.tokens import load_encoder
 from curricle.pipelines.output.write import ROW_GROUP_BYTES, parquet_options
-from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
+from curricle.schemas.curriculum import FORMAT_GROUP, TOKEN_COUNT, Tokens
+from curricle.schemas.extensions import ExtensionError, code_hashes, find_extension, module_of
 
 Entry = dict[str, Any]
 """What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""
+
+
+def no_index(entries: list[Entry]) -> None:
+    """For a format whose folders have no index."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,32 @@ class Format:
 
     endings: tuple[str, ...]
     write: Callable[[pa.Table, Path, Tokens], Entry]
-    module: str | None = None  # that must be there
+    module: str | None = None  # that must be installed
     needs: str = ""  # where the module comes from
+    index: Callable[[list[Entry]], tuple[str, bytes] | None] = no_index  # of a folder, from what `write` returned for its files
+
+
+def find_format(name: str) -> Format:
+    """The format of this name, at `module:NAME` or of an entry point; CurriculumError, one line."""
+    if name in FORMATS:
+        return FORMATS[name]
+    try:
+        found = find_extension(name, FORMAT_GROUP)
+    except ExtensionError as error:
+        raise CurriculumError(f"format: {error}") from None
+    if not isinstance(found, Format):
+        raise CurriculumError(f"format: {name} is a {type(found).__name__}, not a Format")
+    return found
+
+
+def outside_code(name: str) -> dict[str, str]:
+    """Package -> hash of its code, for a format from outside; empty for one of this package."""
+    return {} if name in FORMATS else code_hashes([module_of(name, FORMAT_GROUP), find_format(name).write.__module__])
 
 
 def check_format(name: str) -> None:
-    """CurriculumError, one line, where the package that writes the format is missing."""
-    found = FORMATS[name]
+    """CurriculumError, one line, where the format or the package that writes it is missing."""
+    found = find_format(name)
     if found.module and find_spec(found.module) is None:
         raise CurriculumError(f"format {name} needs {found.needs}")
 
@@ -121,8 +148,8 @@ def _ids(rows: pa.Table, tokens: Tokens) -> Iterator[list[int]]:
             yield ids
 
 
-def folder_index(entries: list[Entry]) -> tuple[str, bytes] | None:
-    """Name and content of the file that makes one data set of a folder's files; None where the format has none."""
+def mds_index(entries: list[Entry]) -> tuple[str, bytes] | None:
+    """Name and content of the file that makes one data set of a folder's shards; None for a folder without rows."""
     if not any(entries):
         return None
     return "index.json", orjson.dumps({"version": 2, "shards": [entry for entry in entries if entry]}, option=orjson.OPT_INDENT_2)
@@ -132,7 +159,7 @@ TOKEN_FILES = "the packages datatrove and tokenizers: pip install 'curricle[toke
 FORMATS = {
     "parquet": Format((".parquet",), write_parquet),
     "jsonl.zst": Format((".jsonl.zst",), write_jsonl),
-    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'"),
+    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'", mds_index),
     "megatron": Format((".bin", ".idx"), write_megatron, "datatrove", TOKEN_FILES),
     "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove", TOKEN_FILES),
 }

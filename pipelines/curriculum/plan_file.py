@@ -7,6 +7,7 @@ from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.schemas import yaml_file
 from curricle.schemas.config import explain_error
 from curricle.schemas.curriculum import Curriculum, MixtureFile
+from curricle.schemas.extensions import look_in
 from pydantic import ValidationError
 
 SHIPPED = Path(__file__).parents[1] / "plans"
@@ -17,6 +18,7 @@ def load_plan(name: str) -> Curriculum:
     path = yaml_file.find(name, "plan", SHIPPED, CurriculumError)
     keys = ", ".join(Curriculum.model_fields)
     content = yaml_file.read_mapping(path, name, f"a plan is a mapping with the keys {keys}", CurriculumError)
+    look_in(path.parent, Path())
     phases = content.get("phases")
     for number, phase in enumerate(phases if isinstance(phases, list) else []):
         if isinstance(phase, dict) and isinstance(phase.get("mixture"), dict) and "file" in phase["mixture"]:

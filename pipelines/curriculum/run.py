@@ -16,7 +16,7 @@ import orjson
 from curricle.pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from curricle.pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
 from curricle.pipelines.curriculum.errors import CurriculumError
-from curricle.pipelines.curriculum.formats import check_format, folder_index
+from curricle.pipelines.curriculum.formats import check_format, find_format, outside_code
 from curricle.pipelines.curriculum.measure import MeasureTask, measure_file
 from curricle.pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
 from curricle.pipelines.curriculum.report import phase_record
@@ -55,6 +55,7 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
         "sources": sources.hashes,
         "tokens": load_counter(plan.tokens)[1],
         "code": code_sha256(),
+        **{f"code {package}": sha for package, sha in outside_code(plan.format).items()},
     }
     plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
     held = hold_out(documents, plan)
@@ -181,8 +182,9 @@ def _files(planned: Planned, tasks: list[AssembleTask], output: Path) -> dict[st
     for task in tasks:
         records[task.file.folder].append(orjson.loads(task.record.read_bytes()))
     by_folder = {folder: [file for record in written for file in record["files"]] for folder, written in records.items()}
+    index = find_format(planned.plan.format).index
     for folder, written in records.items():
-        if found := folder_index([record["index"] for record in written]):
+        if found := index([record["index"] for record in written]):
             name, content = found
             (output / folder / name).write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.documents import ADDED
-from curricle.pipelines.curriculum.formats import FORMATS
+from curricle.pipelines.curriculum.formats import find_format
 from curricle.pipelines.curriculum.measure import BATCH
 from curricle.pipelines.curriculum.place import OutputFile, Places
 from curricle.pipelines.execute.events import ReportProgress
@@ -181,11 +181,12 @@ def assemble(task: AssembleTask, report: ReportProgress) -> None:
     made = task.record.with_suffix(f".{os.urandom(6).hex()}")  # a folder; engines may do a task twice at a time
     stem = made / task.file.stem
     stem.parent.mkdir(parents=True)
-    index = FORMATS[task.format].write(rows, stem, task.tokens)
+    form = find_format(task.format)
+    index = form.write(rows, stem, task.tokens)
     text_bytes = pc.sum(pc.binary_length(rows["text"])).as_py() or 0
     holds = {"rows": rows.num_rows, "tokens": pc.sum(rows[TOKEN_COUNT]).as_py() or 0, "text_bytes": text_bytes}
     files: list[dict[str, Any]] = []
-    for path in (Path(f"{stem}{ending}") for ending in FORMATS[task.format].endings):
+    for path in (Path(f"{stem}{ending}") for ending in form.endings):
         if path.exists():
             files.append(_move(path, made, task.output) | (holds if not files else {}))
     shutil.rmtree(made)

@@ -1,7 +1,6 @@
 """The launcher for Beam's runners: one job for all pending shards."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import apache_beam as beam
 from curricle.pipelines.engines.job import Engine, Job
@@ -10,7 +9,6 @@ from curricle.pipelines.execute.graph import build, remote_execution
 from curricle.pipelines.execute.progress_display import show_progress
 from curricle.pipelines.execute.run import Launched, Launcher
 from curricle.pipelines.execute.shard_task import ShardTask
-from curricle.pipelines.plan.stage_table import StageConfig
 
 from curricle.storage.output import output_at, parse_output
 
@@ -20,7 +18,7 @@ def beam_launcher(engine: Engine) -> Launcher:
 
     def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
         first = tasks[0]
-        models = any(cast(StageConfig, config).models() for _, config in first.steps)
+        models = any(step.models() for step in first.steps)
         notes = output_at(parse_output(first.sink.output)).notes
         with show_progress(tasks, quiet=quiet) as on_event:
             ended = engine.run(Job(tasks, _build, notes, models), on_event)

@@ -1,9 +1,8 @@
 """A plan's steps as a Beam graph. All wiring is here."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -14,9 +13,8 @@ from curricle.pipelines.execute.read_shards import ReadShard
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.pipelines.output.write import Sink, manifest_path
 from curricle.pipelines.plan.fingerprint import check_code, check_packages, code_sha256, package_versions
-from curricle.pipelines.plan.stage_table import DECIDE, STAGES, Steps
+from curricle.pipelines.plan.stage_table import Steps, modules_of
 from curricle.schemas.shards import Shard
-from curricle.stages.decide import DecideConfig
 from curricle.stages.read.config import ReadConfig
 
 from curricle.storage.output import OutputPath, parse_output
@@ -37,16 +35,18 @@ class RemoteExecution:
 class _Begin(beam.DoFn):
     """Passes on each item that is not done and has attempts left. Everything that follows is in the same fused stage.
 
-    Ends the job if the worker's code, or its version of one of `packages`, differs from the process that planned the run.
+    Ends the job if the worker's code, or its version of a package that decides what `steps` measure, differs from the process
+    that planned the run.
     """
 
-    def __init__(self, remote: RemoteExecution, packages: Mapping[str, str]) -> None:
+    def __init__(self, remote: RemoteExecution, steps: Steps) -> None:
         self.remote = remote
-        self.code_sha256 = code_sha256()
-        self.packages = packages
+        self.modules = tuple(sorted({module for step in steps for module in modules_of(step)}))
+        self.code_sha256 = code_sha256(self.modules)
+        self.packages = package_versions(name for step in steps for name in step.packages)
 
     def setup(self) -> None:
-        check_code(self.code_sha256)
+        check_code(self.code_sha256, self.modules)
         check_packages(self.packages)
 
     def process(self, item: Any) -> Iterator[Any]:
@@ -62,20 +62,14 @@ def _unpack(items: list[Any]) -> list[Any]:
 
 
 def distribute(
-    pipeline: beam.Pipeline,
-    items: Sequence[Any],
-    remote: RemoteExecution | None,
-    packages: Mapping[str, str] = MappingProxyType({}),
+    pipeline: beam.Pipeline, items: Sequence[Any], remote: RemoteExecution | None, steps: Steps = ()
 ) -> beam.PCollection[Any]:
-    """Distribute the items over all workers; `remote` is None if the workers are forked from this process.
-
-    `packages` are the versions that the workers must have.
-    """
+    """Distribute the items over all workers, which will do `steps`; `remote` is None if they are forked from this process."""
     if remote is None or not remote.one_at_a_time:
         distributed = pipeline | "Items" >> beam.Create(items, reshuffle=len(items) > 1)
     else:
         distributed = pipeline | "Items" >> beam.Create([list(items)], reshuffle=False) | "Each" >> beam.FlatMap(_unpack)
-    return distributed if remote is None else distributed | "Begin" >> beam.ParDo(_Begin(remote, dict(packages)))
+    return distributed if remote is None else distributed | "Begin" >> beam.ParDo(_Begin(remote, steps))
 
 
 def remote_execution(sink: Sink, attempts: Attempts, one_at_a_time: bool) -> RemoteExecution:
@@ -96,11 +90,9 @@ def build(
     remote: RemoteExecution | None = None,
 ) -> beam.PCollection[str]:
     """Turn shards into the paths of committed manifests. Text stays in one fused stage from reader to sink."""
-    packages = package_versions([config for _, config in steps]) if remote else {}
-    rows = distribute(pipeline, shards, remote, packages) | "Read" >> ReadShard(read)
+    rows = distribute(pipeline, shards, remote, steps) | "Read" >> ReadShard(read)
     rows.element_type = pa.RecordBatch
-    for number, (name, config) in enumerate(steps):
-        stage = DECIDE if isinstance(config, DecideConfig) else STAGES[name]
-        rows = rows | f"{number}-{name}" >> RunStage(name, stage.kernel, config, stage.load)
+    for number, step in enumerate(steps):
+        rows = rows | f"{number}-{step.name}" >> RunStage(step)
         rows.element_type = pa.RecordBatch  # names the coder also where Beam's type check is off
     return rows | "Commit" >> WriteShards(sink)

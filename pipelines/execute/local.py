@@ -8,6 +8,7 @@ from curricle.pipelines.execute.fork_server import run_tasks
 from curricle.pipelines.execute.progress_display import show_progress
 from curricle.pipelines.execute.run import Launched, Launcher
 from curricle.pipelines.execute.shard_task import ShardTask
+from curricle.pipelines.plan.stage_table import modules_of
 
 RUN_SHARD = "curricle.pipelines.execute.run_shard"
 """The module that the fork server imports for its workers. It imports Beam, which this process does not need."""
@@ -25,7 +26,7 @@ def local_launcher(workers: int) -> Launcher:
 
     def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
         with show_progress(tasks, quiet=quiet) as on_event:
-            preload = [module for _, config in tasks[0].steps for module in getattr(config, "preload", ())]
+            preload = [module for step in tasks[0].steps for module in (*sorted(modules_of(step)), *step.stage.preload)]
             processes = min(workers, len(tasks))
             outcomes = run_tasks(tasks, run_task, workers=processes, on_event=on_event, preload=[RUN_SHARD, *preload])
         cpu_us: Counter[str] = Counter()

@@ -18,7 +18,7 @@ class ReadShardFn(beam.DoFn):
         self.config = config
 
     def process(self, shard: Shard) -> Iterator[pa.RecordBatch]:
-        """All batches of one shard, in order, until an attempt fails."""
+        """All batches of one shard, in order, until the shard has failed."""
         try:
             for batch in read_shard(shard, self.config):
                 yield batch

@@ -1,12 +1,9 @@
 """The dataset card of an output folder: what it is, how to load it and what its columns mean."""
 
-from typing import cast
-
 from curricle.pipelines.output.data_model import table
 from curricle.pipelines.output.manifest import Totals
 from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.plan.run_plan import Plan
-from curricle.pipelines.plan.stage_table import StageConfig
 from curricle.schemas.columns import COLUMNS
 
 CARD = """---
@@ -37,7 +34,7 @@ spark.read.parquet("FOLDER/kept")                               # Spark
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
     """The card as Markdown, with a header that `datasets` reads."""
-    written = {column.name: column for _, config in plan.steps for column in cast(StageConfig, config).writes()}
+    written = {column.name: column for step in plan.steps for column in step.columns}
     columns = tuple((COLUMNS | written)[name] for name in plan.schemas["rejected"].names)
     return CARD.format(
         configs="\n".join(

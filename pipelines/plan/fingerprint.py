@@ -4,7 +4,7 @@ import hashlib
 import os
 import platform
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +14,8 @@ from pathlib import Path
 import orjson
 from curricle.models.cards import CARD, Card, file_sha256, read_card
 from curricle.pipelines.plan.recipe import Recipe
-from curricle.pipelines.plan.stage_table import StageConfig
-from curricle.schemas.config import Config
+from curricle.schemas.extensions import code_hashes
+from curricle.schemas.stage import Step
 
 ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
 
@@ -43,8 +43,9 @@ def code_folders() -> dict[str, Path]:
     return {name: Path(spec.origin).parent for name, spec in found.items() if spec and spec.origin}
 
 
-def code_sha256() -> str:
-    """Hash over the names and contents of all source files of `curricle` that this process would import.
+def code_sha256(modules: Iterable[str] = ()) -> str:
+    """Hash over the names and contents of all source files of `curricle` that this process would import, and of the packages
+    of `modules`.
 
     It is the same for a checkout and for an installed wheel with the same sources.
     """
@@ -56,6 +57,8 @@ def code_sha256() -> str:
     digest = hashlib.sha256(version("curricle").encode())
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    for package, sha in code_hashes(modules).items():
+        digest.update(f"{package}\0{sha}\0".encode())
     return digest.hexdigest()
 
 
@@ -65,22 +68,25 @@ def _sources(folder: Path) -> Iterator[Path]:
 
 
 @cache
-def check_code(expected: str) -> None:
-    """Raise ForeignCodeError, in one line, unless `expected` is the hash of the code in this process."""
-    if (found := code_sha256()) != expected:
+def check_code(expected: str, modules: tuple[str, ...] = ()) -> None:
+    """Raise ForeignCodeError, in one line, unless `expected` is the hash of the code in this process: ours and the packages of
+    `modules`.
+    """
+    if (found := code_sha256(modules)) != expected:
         where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
+        where += "".join(f", {package} ({sha[:12]})" for package, sha in code_hashes(modules).items())
         raise ForeignCodeError(
             f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
-            "install the same curricle there"
+            "install the same packages there"
         )
 
 
-def model_hashes(configs: list[StageConfig]) -> dict[str, str]:
-    """Name -> hash of all models of these stages. If two models share a name, the start of the hash is added to it.
+def model_hashes(steps: Sequence[Step]) -> dict[str, str]:
+    """Name -> hash of all models of these steps. If two models share a name, the start of the hash is added to it.
 
     Raises ModelError if a model is missing.
     """
-    folders = sorted({folder for config in configs for folder in config.models()})
+    folders = sorted({folder for step in steps for folder in step.models()})
     hashes = [(folder.name, model_sha256(folder)) for folder in folders]
     several = {name for name, sha in hashes if any(name == other and sha != sha2 for other, sha2 in hashes)}
     return {f"{name} {sha[:12]}" if name in several else name: sha for name, sha in hashes}
@@ -96,13 +102,13 @@ def model_sha256(folder: Path) -> str:
     return read_card(folder, Card).sha256 if set(known) == set(fields) else Card.model_validate(known).sha256
 
 
-def package_versions(configs: Sequence[Config]) -> dict[str, str]:
-    """Name -> version of all installed packages that decide values of these stages.
+def package_versions(modules: Iterable[str]) -> dict[str, str]:
+    """Name -> version of the installed packages that these modules belong to.
 
     Python's Unicode tables count as a package, `unicodedata`.
     """
     found = {}
-    for module in sorted({module for config in configs for module in config.packages()}):
+    for module in sorted(set(modules)):
         for package in DISTRIBUTIONS.get(module, (module,)):
             if number := _version(package):
                 found[package] = number

@@ -1,8 +1,7 @@
-"""Which model stands where in a recipe (`perplexity.spam.en`, `quality`), and whether calibrated thresholds hold for it."""
+"""Which model a recipe uses where (`perplexity.spam.en`, `quality`), and whether calibrated thresholds hold for it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from curricle.models.cards import read_card
 from curricle.models.catalog import model_folder
@@ -10,36 +9,37 @@ from curricle.models.kenlm.card import KenlmCard
 from curricle.pipelines.plan.fingerprint import model_sha256
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
 from curricle.schemas.categories import CATEGORIES
-from curricle.schemas.config import Config
+from curricle.schemas.column import Column
+from curricle.schemas.stage import Step
 from curricle.schemas.thresholds import Thresholds
 from curricle.stages.perplexity import PerplexityConfig
 from curricle.stages.quality import QualityConfig
 
 
-def model_uses(stages: Mapping[str, Config], column: str) -> dict[str, str]:
-    """Place in the recipe -> model (name or path), for the models that `column` depends on; empty where it needs none.
+def model_uses(steps: Sequence[Step], column: str) -> dict[str, str]:
+    """Place in the recipe -> model (name or path), for the models that `column` depends on; empty if it needs none.
 
-    A place is the stage; of the perplexity stage `perplexity.<role or category>.<language>`; of a rater that is not the first
-    choice of its stage `quality.<prefix>`. Raises ModelError where a model is missing.
+    A place is the step's name; of a perplexity stage `perplexity.<role or category>.<language>`; of a rater that is not the
+    first choice of its stage `quality.<prefix>`. Raises ModelError if a model is missing.
     """
-    for stage, config in stages.items():
-        if column in _written(config):
-            if isinstance(config, PerplexityConfig):
-                return _perplexity_uses(stage, config, column)
-            if isinstance(config, QualityConfig):
-                rater = next(rater for rater in config.raters if column in _written(rater))
-                place = stage if rater.prefix == stage else f"{stage}.{rater.prefix}"
+    for step in steps:
+        if column in _names(step.columns):
+            if isinstance(step.config, PerplexityConfig):
+                return _perplexity_uses(step.name, step.config, column)
+            if isinstance(step.config, QualityConfig):
+                rater = next(rater for rater in step.config.raters if column in _names(rater.writes()))
+                place = step.name if rater.prefix == step.name else f"{step.name}.{rater.prefix}"
                 return _only(place, rater.models())
-            return _only(stage, config.models())  # type: ignore[attr-defined]
+            return _only(step.name, step.models())
     return {}
 
 
-def _written(config: Any) -> set[str]:
-    return {column.name for column in config.writes()}
+def _names(columns: tuple[Column, ...]) -> set[str]:
+    return {column.name for column in columns}
 
 
 def _only(place: str, folders: tuple[Path, ...]) -> dict[str, str]:
-    """Every stage but perplexity, and every rater, has one model or none."""
+    """The first model: every stage of this package but perplexity, and every rater, has one or none."""
     return {place: str(folders[0])} if folders else {}
 
 
@@ -57,15 +57,15 @@ def _perplexity_uses(stage: str, config: PerplexityConfig, column: str) -> dict[
 
 
 def language_of(place: str) -> str | None:
-    """The language for which a model stands at `place`; None for one of all languages."""
-    stage, _, rest = place.partition(".")
-    return rest.rpartition(".")[2] if stage == "perplexity" else None
+    """The language of the model at `place`; None for a model of all languages."""
+    names = place.split(".")
+    return names[2] if len(names) == 3 else None
 
 
 def check_models(recipe: Recipe) -> None:
     """RecipeError, one line, if a thresholds file of the recipe was calibrated with other models than its stages use."""
     for where, thresholds in recipe.thresholds:
-        _check(where, thresholds, model_uses(dict(recipe.stages), thresholds.column))
+        _check(where, thresholds, model_uses(recipe.steps, thresholds.column))
 
 
 def _check(where: str, thresholds: Thresholds, uses: dict[str, str]) -> None:

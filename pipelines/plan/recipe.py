@@ -1,6 +1,8 @@
-"""A recipe: which stages run, in which order, with which settings, and the rules of the decision. YAML, checked whole."""
+"""A recipe: which stages run, in which order and with which settings, and its rules. All of its YAML is checked."""
 
 import hashlib
+import pickle
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +10,15 @@ from typing import Any, TypeVar
 
 import orjson
 import yaml
-from curricle.pipelines.plan.stage_table import STAGES
+from curricle.pipelines.plan.stage_table import find_stage, outside_module
 from curricle.schemas import yaml_file
 from curricle.schemas.config import Config, did_you_mean, explain_error
+from curricle.schemas.extensions import ExtensionError, look_in
+from curricle.schemas.function_stage import FUNCTION
 from curricle.schemas.rule import Rule
-from curricle.schemas.rule_sets import RuleSetError, expand
-from curricle.schemas.thresholds import Thresholds, ThresholdsError, is_thresholds_file, read_thresholds
+from curricle.schemas.rule_sets import RuleSetError, expand, holds_rules, is_rule_file
+from curricle.schemas.stage import Step
+from curricle.schemas.thresholds import Thresholds, ThresholdsError, read_thresholds
 from curricle.stages.read.config import ReadConfig
 from pydantic import ValidationError
 
@@ -21,6 +26,7 @@ SHIPPED = Path(__file__).parents[1] / "recipes"
 C = TypeVar("C", bound=Config)
 
 KEYS = ("description", "read", "stages", "decide")
+STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class RecipeError(ValueError):
@@ -29,12 +35,12 @@ class RecipeError(ValueError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """A checked recipe; `stages` in the order of the file."""
+    """A checked recipe; `steps` are its stages, in the order of the file."""
 
     name: str
     description: str
     read: ReadConfig
-    stages: tuple[tuple[str, Config], ...]
+    steps: tuple[Step, ...]
     decide: tuple[Rule, ...]
     thresholds: tuple[tuple[str, Thresholds], ...] = ()  # files that `decide` uses, each with its entry
 
@@ -43,7 +49,7 @@ class Recipe:
         return {
             "description": self.description,
             "read": self.read.model_dump(mode="json"),
-            "stages": {name: config.model_dump(mode="json") for name, config in self.stages},
+            "stages": {step.name: step.settings() for step in self.steps},
             "decide": [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in self.decide],
         }
 
@@ -54,16 +60,18 @@ class Recipe:
 
 
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
-    """The recipe at a path or of a shipped name, with `--set` settings (`a.b=YAML`) put in; RecipeError, or it can run."""
+    """The recipe at a path or with a shipped name, with `--set` settings (`a.b=YAML`) applied; RecipeError if it cannot run."""
     path = yaml_file.find(name, "recipe", SHIPPED, RecipeError)
     content = yaml_file.read_mapping(path, name, f"a recipe is a mapping with the keys {', '.join(KEYS)}", RecipeError)
     for setting in settings:
         put_setting(content, setting)
-    return check_recipe(path.stem, content, name, Path() if path.parent == SHIPPED else path.parent)
+    folder = Path() if path.parent == SHIPPED else path.parent
+    look_in(folder, Path())
+    return check_recipe(path.stem, content, name, folder)
 
 
 def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = Path()) -> Recipe:
-    """Plain values to a Recipe; `where` goes in front of every message, paths of thresholds files start in `folder`."""
+    """Plain values to a Recipe; `where` begins every message, and paths of rule sets and thresholds files start in `folder`."""
     for key in content:
         if key not in KEYS:
             raise RecipeError(f"{where}: {key}: unknown key{did_you_mean(str(key), KEYS)}")
@@ -71,18 +79,15 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
     rules = content.get("decide") or []
     if not isinstance(stages, dict) or not isinstance(rules, list):
         raise RecipeError(f"{where}: stages is a mapping from stage to settings, decide a list of rules")
-    configs = []
-    for stage, values in stages.items():
-        if stage not in STAGES:
-            raise RecipeError(f"{where}: stages.{stage}: unknown stage{did_you_mean(str(stage), STAGES)}")
-        if values is not False:  # `--set stages.quality=false` leaves a stage out
-            configs.append((stage, _checked(STAGES[stage].config, values or {}, f"{where}: stages.{stage}")))
+    steps = tuple(  # `--set stages.quality=false` leaves a stage out
+        _step(str(step), values or {}, f"{where}: stages.{step}") for step, values in stages.items() if values is not False
+    )
     decide: list[Rule] = []
     used: list[tuple[str, Thresholds]] = []
     for number, entry in enumerate(rules):
         at = f"{where}: decide.{number}"
-        calibrated = _thresholds(entry, at, folder)
-        decide += _rules(entry, at, calibrated)
+        added, calibrated = _rules(entry, at, folder)
+        decide += added
         if calibrated:
             used.append((f"{at}: {entry['use']}", calibrated))
     names = [rule.name for rule in decide]
@@ -90,7 +95,33 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
         if names.count(rule) > 1:
             raise RecipeError(f"{where}: decide: two rules are named {rule!r}")
     read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
-    return Recipe(name, str(content.get("description", "")), read, tuple(configs), tuple(decide), tuple(used))
+    return Recipe(name, str(content.get("description", "")), read, steps, tuple(decide), tuple(used))
+
+
+def _step(name: str, values: Any, where: str) -> Step:
+    """One entry under `stages`: the stage is the one that `use` names, or the one of the entry's own name."""
+    use = name
+    if isinstance(values, dict) and "use" in values:
+        values = dict(values)
+        use = str(values.pop("use"))
+    if name == "decide" or not STEP_NAME.fullmatch(name):
+        raise RecipeError(f"{where}: a stage's name is made of letters, digits, _ and -, and is not 'decide'")
+    try:
+        stage, module = find_stage(use), outside_module(use)
+    except ExtensionError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    if stage is FUNCTION:
+        values = {"use": use, **values} if isinstance(values, dict) else values
+    config = _checked(stage.config, values, where)
+    step = Step(name, stage, config, use if use != name else None, module)
+    try:
+        pickle.dumps(step), hash(config)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise RecipeError(
+            f"{where}: the stage cannot be sent to workers: {error}; its functions must be defined at the top of a module, "
+            "and its settings must be hashable (tuples, not lists or dicts)"
+        ) from None
+    return step
 
 
 def _checked(kind: type[C], values: object, where: str) -> C:
@@ -100,37 +131,36 @@ def _checked(kind: type[C], values: object, where: str) -> C:
         raise RecipeError(explain_error(error, kind, where)) from None
 
 
-def _thresholds(entry: object, where: str, folder: Path) -> Thresholds | None:
-    """The calibrated file that an entry uses; None for a rule or a published set."""
-    if not isinstance(entry, dict) or not is_thresholds_file(str(entry.get("use"))):
-        return None
-    try:
-        return read_thresholds(folder / str(entry["use"]))
-    except ThresholdsError as error:
-        raise RecipeError(f"{where}: {error}") from None
+def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresholds | None]:
+    """One rule, or those of a rule set or thresholds file: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`.
 
-
-def _rules(entry: object, where: str, calibrated: Thresholds | None) -> list[Rule]:
-    """One rule, or those of a published set or thresholds file: `{use: NAME, set: {RULE: {max: 0.2}}, without: [RULE]}`."""
+    The thresholds file too, if it is one.
+    """
     if not isinstance(entry, dict) or "use" not in entry:
-        return [_checked(Rule, entry, where)]
+        return [_checked(Rule, entry, where)], None
     for key in entry:
         if key not in ("use", "set", "without"):
             raise RecipeError(f"{where}.{key}: unknown key{did_you_mean(str(key), ('use', 'set', 'without'))}")
+    name, calibrated = str(entry["use"]), None
     try:
-        found = [rule.model_dump(by_alias=True) for rule in calibrated.rules] if calibrated else expand(str(entry["use"]))
-        rules = {rule["name"]: rule for rule in found}
-    except RuleSetError as error:
+        if is_rule_file(name) and not holds_rules(folder / name):
+            calibrated = read_thresholds(folder / name)
+            found = [rule.model_dump(by_alias=True) for rule in calibrated.rules]
+        else:
+            found = expand(name, folder)
+    except (RuleSetError, ThresholdsError) as error:
         raise RecipeError(f"{where}: {error}") from None
+    rules = {rule["name"]: rule for rule in found}
     changes, without = entry.get("set") or {}, entry.get("without") or []
-    for name in (*changes, *without):
-        if name not in rules:
-            raise RecipeError(f"{where}: {entry['use']} has no rule {name!r}{did_you_mean(str(name), rules)}")
-    return [_checked(Rule, {**rule, **changes.get(name, {})}, where) for name, rule in rules.items() if name not in without]
+    for rule_name in (*changes, *without):
+        if rule_name not in rules:
+            raise RecipeError(f"{where}: {name} has no rule {rule_name!r}{did_you_mean(str(rule_name), rules)}")
+    chosen = [{**rule, **changes.get(key, {})} for key, rule in rules.items() if key not in without]
+    return [_checked(Rule, rule, where) for rule in chosen], calibrated
 
 
 def put_setting(content: dict[str, Any], setting: str) -> None:
-    """Put `a.b=YAML` into nested plain values; RecipeError where it is no such setting."""
+    """Put `a.b=YAML` into nested plain values; RecipeError if it is not such a setting."""
     key, equals, value = setting.partition("=")
     if not equals:
         raise RecipeError(f"--set {setting}: give KEY=VALUE, such as stages.language.min_score=0.5")

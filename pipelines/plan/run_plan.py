@@ -1,21 +1,28 @@
-"""Recipe and inputs to a plan: steps in order, output schemas, shards; everything that can be wrong is found here."""
+"""Turns a recipe and inputs into a plan: steps in order, output schemas and shards. Whatever can be wrong is found here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from functools import partial
 
 import pyarrow as pa
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
-from curricle.pipelines.plan.stage_table import StageConfig, Steps, writer_of
+from curricle.pipelines.plan.stage_table import Steps, modules_of, writer_of
 from curricle.schemas.column import Column, schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import did_you_mean
+from curricle.schemas.extensions import code_hashes
 from curricle.schemas.shards import Shard
+from curricle.schemas.stage import Step
+from curricle.stages.decide import STAGE as DECIDE
 from curricle.stages.decide import DecideConfig
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.parquet import open_parquet
+
+InputColumns = Callable[[], set[str] | None]
+"""Returns the names of the input's columns; None where they are not known."""
 
 
 @dataclass(frozen=True)
@@ -45,60 +52,88 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     Raises RecipeError, ModelError or InputError, each one line.
     """
     check_models(recipe)
-    steps = place_decisions(recipe)
-    configs = [config for _, config in steps]
-    inputs = fingerprint(recipe, model_hashes([cast(StageConfig, config) for config in configs]), package_versions(configs))
+    steps = place_decisions(recipe, partial(_input_columns, patterns))
+    packages = package_versions(name for step in steps for name in step.packages)
+    outside = code_hashes(module for step in steps for module in modules_of(step))
+    inputs = fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)
     return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs)
 
 
-def place_decisions(recipe: Recipe) -> Steps:
-    """The recipe's stages with decisions put before each expensive stage and at the end, each with the rules it can judge.
+def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) -> Steps:
+    """The recipe's steps with decisions placed before each step that skips rejected rows and at the end, each with the rules
+    that it can judge.
 
-    Raises RecipeError if a stage or a rule reads a column that nothing before it writes.
+    Raises RecipeError if a step or a rule reads a column that nothing before it writes, or two steps write the same column.
+    `input_columns` is asked only then, for a better message.
     """
-    there = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
+    known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
+    writers = {column.name: "the reader" for column in (*DOCUMENT, *PAYLOAD, *DEAD)}
+    writers |= {column.name: "the decision" for column in DECISION}
     waiting = list(recipe.decide)
-    steps: list[tuple[str, Config]] = []
+    steps: list[Step] = []
 
     def decide(last: bool) -> None:
-        ready = tuple(rule for rule in waiting if there.issuperset(rule.reads()))
+        ready = tuple(rule for rule in waiting if known.issuperset(rule.reads()))
         if ready or last:
-            steps.append(("decide", DecideConfig(rules=ready)))
+            steps.append(Step("decide", DECIDE, DecideConfig(rules=ready)))
             waiting[:] = [rule for rule in waiting if rule not in ready]
 
-    for name, config in recipe.stages:
-        stage = cast(StageConfig, config)
-        for column in stage.reads():
-            if column not in there:
-                raise RecipeError(f"stage {name!r} reads column {column!r}: {_advice(column, there)}")
-        if stage.expensive:
+    def missing(column: str) -> str:
+        return _advice(column, known, recipe.steps, input_columns)
+
+    for step in recipe.steps:
+        for name in step.reads:
+            if name not in known:
+                raise RecipeError(f"stage {step.name!r} reads column {name!r}: {missing(name)}")
+        if step.stage.skips_rejected:
             decide(last=False)
-        steps.append((name, config))
-        there.update(column.name for column in stage.writes())
+        steps.append(step)
+        for column in step.columns:
+            if column.name in writers:
+                other = writers[column.name]
+                raise RecipeError(f"stage {step.name!r} and {other} both write column {column.name!r}: rename one")
+            writers[column.name] = f"stage {step.name!r}"
+            known.add(column.name)
     decide(last=True)
     for rule in waiting:
-        missing = next(column for column in rule.reads() if column not in there)
-        raise RecipeError(f"rule {rule.name!r} reads column {missing!r}: {_advice(missing, there)}")
+        name = next(name for name in rule.reads() if name not in known)
+        raise RecipeError(f"rule {rule.name!r} reads column {name!r}: {missing(name)}")
     return tuple(steps)
 
 
-def _advice(column: str, there: set[str]) -> str:
+def _advice(column: str, known: set[str], steps: Sequence[Step], input_columns: InputColumns) -> str:
+    """What to do about a column that is not known where it is read."""
+    for step in steps:
+        if column in [written.name for written in step.columns]:
+            return f"put stage {step.name!r} before it"
     found = writer_of(column)
     if found is None:
-        return f"no such column{did_you_mean(column, there)}"
+        return f"no such column{did_you_mean(column, known)}"
     stage, setting = found
-    return f"put stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
+    advice = f"put stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
+    names = input_columns()
+    if names is None:
+        return f"{advice}; or, if the input has it, add {column!r} to `carry` under `read`"
+    return f"the input has it: add {column!r} to `carry` under `read`" if column in names else advice
+
+
+def _input_columns(patterns: Sequence[str]) -> set[str] | None:
+    """Names of the columns that every input has; None where that is not known without reading the inputs."""
+    inputs = find_inputs(patterns)
+    if any(file.format != "parquet" for file in inputs):
+        return None
+    return set.intersection(*(set(open_parquet(file.url).schema_arrow.names) for file in inputs))
 
 
 def output_schemas(read: ReadConfig, steps: Steps) -> dict[str, pa.Schema]:
     """Columns of kept, rejected and dead files."""
     columns: dict[str, Column] = {column.name: column for column in (*DOCUMENT, *read.carried())}
-    for name, config in steps:
-        if name != "decide":
-            columns.update({column.name: column for column in cast(StageConfig, config).writes()})
+    for step in steps:
+        if step.stage is not DECIDE:
+            columns.update({column.name: column for column in step.columns})
     kept = [*columns.values()]
     dead = [column for column in DOCUMENT if column.name != "text"]
     return {

@@ -1,87 +1,94 @@
-"""The stages that a recipe may name, in one literal table."""
+"""The stages that a recipe can name: those of this package, those that installed packages provide, and `module:NAME`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, Final
 
-import pyarrow as pa
 from curricle.schemas.column import Column
-from curricle.schemas.columns import PARAGRAPHS
-from curricle.schemas.config import Config
-from curricle.schemas.heuristic_columns import VARIANTS
-from curricle.stages.clean_lines import CleanLinesConfig, clean_lines
-from curricle.stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
-from curricle.stages.decide import DecideConfig, decide
-from curricle.stages.domain import TAG_COLUMNS, DomainConfig, load_model, tag_domain
-from curricle.stages.extract import ExtractConfig, extract_text
-from curricle.stages.heuristics.config import HeuristicsConfig
-from curricle.stages.heuristics.tag import load_kernels, tag_heuristics
-from curricle.stages.language import LanguageConfig, tag_language
-from curricle.stages.language import load_model as load_language_model
-from curricle.stages.perplexity import PerplexityConfig, load_models, tag_perplexity
-from curricle.stages.quality import QualityConfig, load_raters, rate_quality
-from curricle.stages.redact import RedactConfig, redact
-from curricle.stages.url_rules.config import UrlRulesConfig
-from curricle.stages.url_rules.tag import UrlRules, tag_url_rules
+from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, module_of
+from curricle.schemas.function_stage import FUNCTION, GROUP
+from curricle.schemas.stage import Stage, Step
 
-Steps = tuple[tuple[str, Config], ...]
-"""Stage name (or `decide`) and configuration, in order."""
+Steps = tuple[Step, ...]
+"""What is done with a batch, in order."""
 
-
-class StageConfig(Protocol):
-    """What the planner asks of a stage's configuration."""
-
-    expensive: ClassVar[bool]  # computes living rows only, so a decision is placed before it
-
-    def reads(self) -> tuple[str, ...]:
-        """Names of the columns that must be there."""
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that it appends, in order."""
-
-    def models(self) -> tuple[Path, ...]:
-        """Model folders whose hashes belong to the run's fingerprint."""
-
-    def packages(self) -> tuple[str, ...]:
-        """Modules of other projects whose versions belong to it."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage: what configures it, and the kernel that runs on every batch (stages/kernel.py)."""
-
-    config: type[Config]
-    kernel: Callable[..., pa.RecordBatch]
-    load: Callable[[Any], Any] | None = None  # what the kernel needs in memory, by configuration
-    on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()  # what to set, and the columns that it writes only then
-
-
-def _by_name(groups: Mapping[str, tuple[Column, ...]], setting: str) -> tuple[tuple[str, tuple[Column, ...]], ...]:
-    return tuple((f"add {name!r} to `{setting}`", columns) for name, columns in groups.items())
-
-
-STAGES: dict[str, Stage] = {
-    "extract": Stage(ExtractConfig, extract_text),
-    "url_rules": Stage(UrlRulesConfig, tag_url_rules, UrlRules),
-    "redact": Stage(RedactConfig, redact),
-    "clean_lines": Stage(CleanLinesConfig, clean_lines),
-    "language": Stage(LanguageConfig, tag_language, load_language_model),
-    "heuristics": Stage(HeuristicsConfig, tag_heuristics, load_kernels, _by_name(VARIANTS, "variants")),
-    "perplexity": Stage(PerplexityConfig, tag_perplexity, load_models, (("add `paragraphs: {}` to the settings", PARAGRAPHS),)),
-    "datatrove": Stage(DatatroveConfig, run_datatrove, build_steps),
-    "quality": Stage(QualityConfig, rate_quality, load_raters),
-    "domain": Stage(DomainConfig, tag_domain, load_model, _by_name(TAG_COLUMNS, "tags")),
+BUILT_IN: Final = {
+    "extract": "curricle.stages.extract",
+    "url_rules": "curricle.stages.url_rules.tag",
+    "redact": "curricle.stages.redact",
+    "clean_lines": "curricle.stages.clean_lines",
+    "language": "curricle.stages.language",
+    "heuristics": "curricle.stages.heuristics.tag",
+    "perplexity": "curricle.stages.perplexity",
+    "datatrove": "curricle.stages.datatrove_filter",
+    "quality": "curricle.stages.quality",
+    "domain": "curricle.stages.domain",
 }
+"""Name -> the module that ends with the stage's object, STAGE. It is imported when a recipe uses the stage."""
 
-DECIDE = Stage(DecideConfig, decide)
-"""Stands in a plan where its decisions can be taken: a recipe does not name it among the stages."""
+
+@cache
+def built_in(name: str) -> Stage:
+    """The stage of this package with this name."""
+    stage: Stage = import_module(BUILT_IN[name]).STAGE
+    return stage
+
+
+def find_stage(use: str) -> Stage:
+    """The stage with this name, of the entry point with this name, or at `module:NAME`; a plain function gives FUNCTION.
+
+    Raises ExtensionError, one line.
+    """
+    if use in BUILT_IN:
+        return built_in(use)
+    if ":" not in use and use not in extension_names(GROUP):
+        raise ExtensionError(f"unknown stage {use!r}{did_you_mean(use, [*BUILT_IN, *extension_names(GROUP)])}")
+    found: Any = find_extension(use, GROUP)
+    if isinstance(found, Stage):
+        return found
+    if callable(found) and not isinstance(found, type):
+        return FUNCTION
+    what = "class" if isinstance(found, type) else type(found).__name__
+    raise ExtensionError(f"{use} is a {what}, not a Stage or a function")
+
+
+def outside_module(use: str) -> str | None:
+    """The module that provides a stage from outside; None for one of this package."""
+    return None if use in BUILT_IN else module_of(use, GROUP)
+
+
+def modules_of(step: Step) -> set[str]:
+    """The modules that decide what the step does: of its stage, its functions, its settings and those inside them."""
+    functions = (step.stage.kernel, step.stage.load, step.stage.models)
+    modules = {_module(function) for function in functions if function}
+    modules |= {kind.__module__ for kind in _configs(step.config)}
+    return modules | ({step.module} if step.module else set())
+
+
+def _module(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__
+
+
+def _configs(value: Any) -> Iterator[type[Config]]:
+    """The classes of a configuration and of all configurations inside it."""
+    if isinstance(value, Config):
+        yield type(value)
+        for name in type(value).model_fields:
+            yield from _configs(getattr(value, name))
+    elif isinstance(value, tuple):
+        for member in value:
+            yield from _configs(member)
 
 
 def writer_of(column: str) -> tuple[str, str | None] | None:
-    """The stage that writes `column`, and what must be set for it (None: nothing); None for a reader's or an unknown column."""
-    for name, stage in STAGES.items():
-        if _has(column, cast(StageConfig, stage.config()).writes()):
+    """The stage of this package that writes `column`, and what must be set for it (None: nothing); None for another column."""
+    for name in BUILT_IN:
+        stage = built_in(name)
+        if _has(column, Step(name, stage, stage.config()).columns):
             return name, None
         for setting, columns in stage.on_demand:
             if _has(column, columns):

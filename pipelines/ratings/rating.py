@@ -16,6 +16,7 @@ from curricle.models.raters.rater import FormConfig, Rater
 from curricle.models.raters.student import Student
 from curricle.pipelines.output.manifest import OutputError
 from curricle.pipelines.plan.fingerprint import PACKAGE, difference, model_sha256, package_versions
+from curricle.schemas.extensions import code_hashes
 
 from curricle.storage.whole_file import whole_file
 
@@ -87,7 +88,7 @@ def ratings(rows: pa.Table, rater: Rater, config: RaterConfigs) -> pa.Table:
     if isinstance(rater, Student):
         columns["domain"] = rater.tag(texts)["domain"]
     columns["rater"] = pa.repeat(config.rater, len(texts))
-    columns["model"] = pa.repeat(config.model, len(texts))
+    columns["model"] = pa.repeat(getattr(config, "model", ""), len(texts))
     return pa.table(columns)
 
 
@@ -111,7 +112,8 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
         "models": {folder.name: model_sha256(folder) for folder in config.models()},
         "documents": sample.num_rows,
         "sample": _sha256(rows.decode()),
-        **{f"{PACKAGE}{name}": number for name, number in package_versions([config]).items()},
+        **{f"code {package}": sha for package, sha in code_hashes([type(config).__module__]).items()},
+        **{f"{PACKAGE}{name}": number for name, number in package_versions(config.packages()).items()},
     }
     path = output / RECORD
     try:

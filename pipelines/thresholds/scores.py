@@ -96,11 +96,11 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
 
 def _uses(output: Path, column: str) -> dict[str, str]:
     """Place in the output's recipe -> model."""
-    stages = dict(load_recipe(str(output / "recipe.yaml")).stages)
+    steps = load_recipe(str(output / "recipe.yaml")).steps
     writer = writer_of(column)
-    if writer and writer[0] not in stages:
+    if writer and writer[0] not in [step.stage.name for step in steps]:
         raise OutputError(f"{output}: its recipe has no stage {writer[0]!r}, so what made {column} is not known")
-    uses = model_uses(stages, column)
+    uses = model_uses(steps, column)
     for name, paths in Counter(Path(path).name for path in set(uses.values())).items():
         if paths > 1:
             raise OutputError(f"{output}: {paths} models are named {name!r}, and run.json does not tell them apart: rename one")

@@ -1,7 +1,8 @@
-"""Published rule sets, as data: `expand("gopher_quality@datatrove")` gives rules for `schemas.rule.Rule`.
+"""Rule sets, as data: `expand("gopher_quality@datatrove")` gives rules for `schemas.rule.Rule`.
 
-The files lie in schemas/rules/: one for each set and variant, with where each threshold comes from. FineWeb2's thresholds differ
-by language: they are its published configurations, as one JSON file, with the commit that each was taken from.
+The published ones are the files of this folder: one for each set and variant, with the source of each threshold. FineWeb2's
+thresholds differ by language: they are its published configurations, as one JSON file, with the commit that each was taken from.
+A file of the user's own has the same form: a list of rules.
 """
 
 from functools import lru_cache
@@ -10,7 +11,9 @@ from typing import Any
 
 import orjson
 import yaml
-from curricle.schemas.config import did_you_mean
+from curricle.schemas.config import did_you_mean, explain_error
+from curricle.schemas.rule import Rule
+from pydantic import ValidationError
 
 FOLDER = Path(__file__).parent
 FINEWEB2 = "fineweb2@datatrove"
@@ -21,7 +24,7 @@ RuleData = dict[str, Any]
 
 
 class RuleSetError(ValueError):
-    """No rule set of that name: one line with the nearest known one."""
+    """A rule set that does not exist or cannot be read: one line, for an unknown name with the nearest known one."""
 
 
 def rule_sets() -> list[str]:
@@ -29,13 +32,50 @@ def rule_sets() -> list[str]:
     return sorted([*(path.stem for path in FOLDER.glob("*.yaml")), FINEWEB2])
 
 
-def expand(name: str) -> list[RuleData]:
-    """The rules of a set, in the order in which its publisher judges; RuleSetError for an unknown name."""
+def is_rule_file(name: str) -> bool:
+    """True for the path of a YAML file: published sets have no such names."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def expand(name: str, folder: Path = Path()) -> list[RuleData]:
+    """The rules of a set, in the order in which its publisher judges; of a file, if `name` is a path that starts in `folder`.
+
+    Raises RuleSetError for an unknown name, or a file that is not a list of rules.
+    """
+    if is_rule_file(name):
+        return _read(folder / name)
     if name == FINEWEB2:
         return _fineweb2()
     if name not in rule_sets():
         raise RuleSetError(f"no rule set named {name!r}{did_you_mean(name, rule_sets())}")
     rules: list[RuleData] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
+    return rules
+
+
+def holds_rules(path: Path) -> bool:
+    """Whether a YAML file holds a list, as a rule set does, and not a mapping, as a thresholds file does; RuleSetError."""
+    return isinstance(_content(path), list)
+
+
+def _content(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise RuleSetError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RuleSetError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _read(path: Path) -> list[RuleData]:
+    content = _content(path)
+    if not isinstance(content, list):
+        raise RuleSetError(f"{path}: a rule set is a list of rules")
+    rules = []
+    for number, entry in enumerate(content):
+        try:
+            rules.append(Rule.model_validate(entry).model_dump(by_alias=True, exclude_none=True))
+        except ValidationError as error:
+            raise RuleSetError(explain_error(error, Rule, f"{path}: rule {number + 1}")) from None
     return rules
 
 

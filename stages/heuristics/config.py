@@ -1,7 +1,6 @@
 """Settings of the stage `heuristics`."""
 
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
@@ -16,12 +15,6 @@ class HeuristicsConfig(Config):
     """`language`: the language of all rows; None reads the column `language`. `variants`: whose ways of counting; each takes
     its own time, and only `datatrove` needs the language.
     """
-
-    expensive: ClassVar[bool] = False
-    preload: ClassVar[tuple[str, ...]] = (
-        "curricle.stages.heuristics.measures",
-        "curricle.stages.heuristics.whitespace_measures",
-    )
 
     language: str | None = None
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
@@ -38,11 +31,3 @@ class HeuristicsConfig(Config):
     def writes(self) -> tuple[Column, ...]:
         """Appended columns, in order."""
         return tuple(column for name, group in VARIANTS.items() if name in self.variants for column in group)
-
-    def packages(self) -> tuple[str, ...]:
-        """Python's Unicode tables tell letters from punctuation."""
-        return ("unicodedata",)
-
-    def models(self) -> tuple[Path, ...]:
-        """No model."""
-        return ()

@@ -7,9 +7,12 @@ how often a decision differs, and what a word is in languages without spaces.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 import pyarrow as pa
 from curricle.schemas.batches import append_columns, null_columns, scatter
+from curricle.schemas.heuristic_columns import VARIANTS
+from curricle.schemas.stage import Stage
 from curricle.stages.heuristics.config import HeuristicsConfig
 
 Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
@@ -47,3 +50,16 @@ def tag_heuristics(batch: pa.RecordBatch, kernels: tuple[Measure, ...], config: 
     values = {name: array for measure in kernels for name, array in measure(texts, languages).items()}
     mask = active.to_numpy(zero_copy_only=False)
     return append_columns(batch, columns, {name: scatter(array, mask) for name, array in values.items()})
+
+
+STAGE: Final = Stage(
+    name="heuristics",
+    kernel=tag_heuristics,
+    config=HeuristicsConfig,
+    reads=HeuristicsConfig.reads,
+    columns=HeuristicsConfig.writes,
+    load=load_kernels,
+    packages=("unicodedata",),  # tells letters from punctuation
+    preload=("curricle.stages.heuristics.measures", "curricle.stages.heuristics.whitespace_measures"),
+    on_demand=tuple((f"add {name!r} to `variants`", columns) for name, columns in VARIANTS.items()),
+)

@@ -1,8 +1,5 @@
 """Settings of the readers: names of fields, limits for batches and records, columns to carry."""
 
-from pathlib import Path
-from typing import ClassVar
-
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
 from curricle.schemas.config import Config, did_you_mean
@@ -11,8 +8,6 @@ from pydantic import Field, field_validator
 
 class ReadConfig(Config):
     """How inputs become rows of READ_SCHEMA. The names of columns apply only to JSONL and Parquet."""
-
-    expensive: ClassVar[bool] = False
 
     text_column: str = Field(default="text", min_length=1)
     url_column: str = "url"
@@ -36,17 +31,9 @@ class ReadConfig(Config):
             raise ValueError(f"a column is named twice in {names}")
         return names
 
-    def reads(self) -> tuple[str, ...]:
-        """None: a reader is the first step."""
-        return ()
-
     def writes(self) -> tuple[Column, ...]:
         """The columns of READ_SCHEMA, then the carried ones."""
         return (*DOCUMENT, *PAYLOAD, *DEAD, *self.carried())
-
-    def models(self) -> tuple[Path, ...]:
-        """None."""
-        return ()
 
     def carried(self) -> tuple[Column, ...]:
         """The columns of `carry`, in order."""

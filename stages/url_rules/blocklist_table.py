@@ -1,8 +1,8 @@
 """Lists of millions of domains as two sorted arrays that all workers map.
 
-A domain or URL is kept as its XXH3-64, seeded by its kind, and the number of its rule: 10 bytes an entry, and no string. Two
-different strings share a hash with a chance of entries / 2**64 a look-up: with 5 million entries, 3e-13; over a billion URLs with
-three look-ups each, under one in a thousand that a single one is blocked wrongly.
+A domain or URL is stored as its XXH3-64, seeded by its kind, and the number of its rule: 10 bytes per entry, and no string. The
+chance that a lookup hits another string's hash is entries / 2**64: 3e-13 with 5 million entries. Over a billion URLs with three
+lookups each, the chance that a single one is blocked wrongly is below one in a thousand.
 """
 
 import shutil
@@ -25,9 +25,9 @@ HASHES, RULES, NAMES, WORDS = "hashes.npy", "rules.npy", "rules.json", "words.js
 
 
 def compile_lists(paths: Mapping[str, Sequence[str]]) -> Path:
-    """A folder in the user's cache with the lists compiled and a card; made when these contents are first seen.
+    """A folder in the user's cache with the compiled lists and a card, made when these contents are first seen.
 
-    Raises ModelError where a list is missing or cannot be read, or the cache cannot be written.
+    Raises ModelError if a list is missing or cannot be read, or the cache cannot be written.
     """
     files = list_files(paths)
     try:
@@ -41,7 +41,7 @@ def compile_lists(paths: Mapping[str, Sequence[str]]) -> Path:
 
 
 def _commit(files: Sequence[ListFile], folder: Path) -> None:
-    """Write beside `folder`, then rename: two processes at once end in one whole folder."""
+    """Write beside `folder`, then rename: two processes at once end with one complete folder."""
     attempt = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
     attempt.mkdir(parents=True)
     try:
@@ -80,7 +80,7 @@ def _write(files: Sequence[ListFile], folder: Path, name: str) -> None:
 
 
 def hash_entries(files: Sequence[ListFile]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint16]]:
-    """Sorted distinct hashes of all domains and URLs, and for each the number in `files` of the first list that holds it."""
+    """Sorted distinct hashes of all domains and URLs, and for each the number in `files` of the first list that contains it."""
     if len(files) > np.iinfo(np.uint16).max:
         raise ModelError(f"url_rules: {len(files)} lists, more than {np.iinfo(np.uint16).max}")
     parts = [
@@ -107,12 +107,12 @@ class EntryTable:
         self.names: list[str] = orjson.loads((folder / NAMES).read_bytes())
 
     def find(self, kind: str, strings: Sequence[str]) -> list[str | None]:
-        """For each string the rule of the list of this kind that holds it."""
+        """For each string the rule of the list of this kind that contains it."""
         if not len(self.hashes) or not strings:
             return [None] * len(strings)
         seed = SEEDS[kind]
         wanted = np.fromiter((xxh3_64_intdigest(string.encode(), seed) for string in strings), np.uint64, len(strings))
-        order = np.argsort(wanted)  # neighbours in the table are in the processor's cache: half the time
+        order = np.argsort(wanted)  # neighbors in the table are in the processor's cache: half the time
         at = np.empty(len(wanted), np.intp)
         at[order] = np.minimum(np.searchsorted(self.hashes, wanted[order]), len(self.hashes) - 1)
         found: list[str | None] = [None] * len(strings)

@@ -1,22 +1,17 @@
 """Settings of the stage `url_rules`."""
 
 from pathlib import Path
-from typing import ClassVar
 
-from curricle.schemas.column import Column
 from curricle.schemas.config import Config
-from curricle.schemas.url_columns import URL_RULES
 from pydantic import Field
 
 
 class UrlRulesConfig(Config):
-    """Paths of lists, one entry a line, plain or .gz, `#` starts a comment line.
+    """Paths of lists with one entry per line, plain or .gz; `#` starts a comment line.
 
-    A folder stands for every file below it that is named as the setting (`domains`, `urls`, ..., the layout of UT1,
-    https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: distinct soft words that block a URL.
+    A folder means every file below it that has the setting's name (`domains`, `urls`, ..., the layout of UT1,
+    https://dsi.ut-capitole.fr/blacklists/). `soft_word_threshold`: number of distinct soft words that block a URL.
     """
-
-    expensive: ClassVar[bool] = False
 
     domains: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
@@ -24,18 +19,6 @@ class UrlRulesConfig(Config):
     soft_words: tuple[str, ...] = ()
     subwords: tuple[str, ...] = ()
     soft_word_threshold: int = Field(default=2, ge=1)
-
-    def reads(self) -> tuple[str, ...]:
-        """Columns that must be there."""
-        return ("url",)
-
-    def writes(self) -> tuple[Column, ...]:
-        """Columns that are appended, in order."""
-        return URL_RULES
-
-    def packages(self) -> tuple[str, ...]:
-        """The public suffix list is inside tldextract."""
-        return ("tldextract", "ahocorasick")
 
     def models(self) -> tuple[Path, ...]:
         """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""

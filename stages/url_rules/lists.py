@@ -1,4 +1,4 @@
-"""Block lists as files: which there are, what they are called, and their entries.
+"""Block lists as files: their names and their entries.
 
 Format: UT1's (https://dsi.ut-capitole.fr/blacklists/), a folder for each category with the files `domains` and `urls`.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from curricle.models.cards import ModelError
 
 PREFIX = {"domains": "domain", "urls": "url", "words": "word", "soft_words": "soft_word", "subwords": "subword"}
-"""Kind of list -> how a rule's name begins."""
+"""Kind of list -> the beginning of its rules' names."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class ListFile:
 
     @property
     def rule(self) -> str:
-        """`domain:adult`: the folder of a file that is named as its kind (UT1's layout), else the file's name."""
+        """`domain:adult`: the folder of a file that has its kind's name (UT1's layout), otherwise the file's name."""
         name = self.path.name.removesuffix(".gz").removesuffix(".txt")
         return f"{PREFIX[self.kind]}:{self.path.absolute().parent.name if name == self.kind else name}"
 
     def entries(self) -> Iterator[bytes]:
-        """Lines without white space at their ends; no blank line, no comment. ModelError where the file cannot be read."""
+        """Lines without white space at their ends, blank lines and comments. ModelError if the file cannot be read."""
         opener = gzip.open if self.path.suffix == ".gz" else Path.open
         try:
             with opener(self.path, "rb") as lines:
@@ -41,7 +41,7 @@ class ListFile:
 
 
 def list_files(paths: Mapping[str, Sequence[str]]) -> tuple[ListFile, ...]:
-    """All files of these files and folders, by kind; ModelError for a path that is not there or holds no list."""
+    """All files of these files and folders, by kind; ModelError for a path that does not exist or contains no list."""
     files: list[ListFile] = []
     for kind, names in paths.items():
         for name in names:
@@ -58,7 +58,7 @@ def list_files(paths: Mapping[str, Sequence[str]]) -> tuple[ListFile, ...]:
 
 
 def content_sha256(files: Sequence[ListFile]) -> str:
-    """Hash over rules and bytes, in order; where the files lie does not count."""
+    """Hash over rules and bytes, in order; the files' paths do not count."""
     digest = hashlib.sha256()
     for file in files:
         with file.path.open("rb") as content:

@@ -4,15 +4,17 @@ In its order: the registered domain, the full host name, the whole URL, a word, 
 tldextract from the public suffix list inside that package; nothing is downloaded.
 
 Deviations: an entry of `urls` without a scheme (all of UT1) matches a URL with any scheme (datatrove's never match one); a
-blank line in a list is no entry (datatrove's would block every IP address). docs/url-rules.md says what these rules miss.
+blank line in a list is not an entry (in datatrove it blocks every IP address). docs/url-rules.md says what these rules miss.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.schemas.batches import append_columns, scatter
+from curricle.schemas.stage import Stage
 from curricle.schemas.url_columns import URL_RULES
 from curricle.stages.url_rules.config import UrlRulesConfig
 
@@ -60,3 +62,15 @@ def tag_url_rules(batch: pa.RecordBatch, rules: UrlRules, config: UrlRulesConfig
         "url_match": pa.array([hit and hit[1] for hit in hits], pa.string()),
     }
     return append_columns(batch, URL_RULES, {name: scatter(array, mask) for name, array in values.items()})
+
+
+STAGE: Final = Stage(
+    name="url_rules",
+    kernel=tag_url_rules,
+    config=UrlRulesConfig,
+    reads=("url",),
+    columns=URL_RULES,
+    load=UrlRules,
+    models=UrlRulesConfig.models,
+    packages=("tldextract", "ahocorasick"),  # the public suffix list is inside tldextract
+)

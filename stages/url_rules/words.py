@@ -25,7 +25,7 @@ def split(text: str) -> list[str]:
 
 
 class WordTable:
-    """Words, each with the rule of its list; `soft_word_threshold` distinct soft words block a URL."""
+    """Words, each with the rule of its list; `soft_word_threshold` different soft words together block a URL."""
 
     def __init__(self, words: Mapping[str, Mapping[str, str]], soft_word_threshold: int) -> None:
         self.words, self.soft_words, subwords = words["words"], words["soft_words"], words["subwords"]
@@ -37,7 +37,7 @@ class WordTable:
         self.empty = not any(words.values())
 
     def find(self, url: str) -> Hit | None:
-        """The first of: a word, enough soft words, a subword. A whole word's case counts: lists hold lower case."""
+        """The first of: a word, enough soft words, a subword. The case of a whole word counts: lists are in lower case."""
         parts = set(split(url))
         if hard := [part for part in parts if part in self.words]:
             word = min(hard)

@@ -349,5 +349,5 @@ def test_a_selection_says_what_it_lacks(content, message):
 def test_the_words_of_a_plan_are_short_where_they_can_be():
     phase = Phase.model_validate({"name": "x", "tokens": 1, "order": "shuffled", "where": {"language": "tr", "n": [1, 2]}})
     assert phase.order == Order.model_validate({"method": "shuffled"})
-    assert phase.where["language"].among == ("tr",)
-    assert phase.where["n"].among == (1, 2)
+    assert phase.where["language"].values_in == ("tr",)
+    assert phase.where["n"].values_in == (1, 2)

@@ -18,12 +18,12 @@ def recipe(tmp_path):
 
 
 def test_a_column_depends_on_the_rater_that_writes_it(recipe, tmp_path):
-    stages = dict(recipe.stages)
+    steps = recipe.steps
     student = str(model_folder("student"))
-    assert model_uses(stages, "quality_overall_raw") == {"quality": student}
-    assert model_uses(stages, "judge_overall_raw") == {"quality.judge": str(tmp_path / "mine")}
-    assert model_uses(stages, "domain_score") == {"domain": student}
-    assert model_uses(stages, "text_bytes") == {}
+    assert model_uses(steps, "quality_overall_raw") == {"quality": student}
+    assert model_uses(steps, "judge_overall_raw") == {"quality.judge": str(tmp_path / "mine")}
+    assert model_uses(steps, "domain_score") == {"domain": student}
+    assert model_uses(steps, "text_bytes") == {}
 
 
 def test_thresholds_hold_for_that_raters_model_alone(recipe, tmp_path):
@@ -38,7 +38,7 @@ def test_thresholds_hold_for_that_raters_model_alone(recipe, tmp_path):
             figures={},
             rules=(),
         )
-        check_models(type(recipe)(recipe.name, "", recipe.read, recipe.stages, (), (("decide.0", bound),)))
+        check_models(type(recipe)(recipe.name, "", recipe.read, recipe.steps, (), (("decide.0", bound),)))
 
     check("quality.judge", model_sha256(tmp_path / "mine"))
     with pytest.raises(RecipeError, match="calibrate again with that model"):

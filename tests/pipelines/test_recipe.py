@@ -8,7 +8,7 @@ from curricle.schemas.yaml_file import shipped
 
 @pytest.mark.parametrize("name", shipped(SHIPPED))
 def test_every_shipped_recipe_loads_and_is_wired(name):
-    assert place_decisions(load_recipe(name))[-1][0] == "decide"
+    assert place_decisions(load_recipe(name))[-1].name == "decide"
 
 
 REFUSED = {
@@ -28,7 +28,7 @@ REFUSED = {
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
 def test_a_wrong_recipe_is_one_line(content, message):
     if message is None:
-        assert check_recipe("x", content, "x.yaml").stages == ()
+        assert check_recipe("x", content, "x.yaml").steps == ()
         return
     with pytest.raises(RecipeError, match=r"x\.yaml") as error:
         check_recipe("x", content, "x.yaml")
@@ -44,9 +44,9 @@ def test_a_rule_over_a_column_that_nothing_writes_names_the_stage_that_would():
 
 def test_settings_replace_values_and_leave_stages_out():
     recipe = load_recipe("web", ["stages.language.min_score=0.5", "decide=[]"])
-    assert dict(recipe.stages)["language"].min_score == 0.5
+    assert {step.name: step.config for step in recipe.steps}["language"].min_score == 0.5
     assert recipe.decide == ()
-    assert "language" not in dict(load_recipe("web", ["stages.language=false", "decide=[]"]).stages)
+    assert "language" not in [step.name for step in load_recipe("web", ["stages.language=false", "decide=[]"]).steps]
     for wrong in ("decide", "stages.language.min_score.x=1", "decide=[", "nothing.there=1"):
         with pytest.raises(RecipeError):
             load_recipe("web", [wrong])
@@ -80,7 +80,7 @@ def test_a_published_set_expands_and_each_threshold_can_be_changed_or_left_out()
     rules = {rule.name: rule for rule in recipe_with(changes).decide}
     assert rules["list_ratio"].max == 0.5
     assert set(rules) == {"line_punct_ratio", "short_line_ratio", "list_ratio"}
-    assert place_decisions(recipe_with({"use": "gopher_quality@datatrove"}))[0][0] == "heuristics"
+    assert place_decisions(recipe_with({"use": "gopher_quality@datatrove"}))[0].name == "heuristics"
 
 
 def test_a_set_of_a_variant_that_is_not_measured_names_the_variant():

@@ -1,7 +1,7 @@
 import codecs
 
 import pytest
-from curricle.stages.charset import codec_of, decode_html, header_codec, meta_codec
+from curricle.stages.charset import decode_html, header_codec, meta_codec, python_codec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ LABELS = {
 
 @pytest.mark.parametrize(("label", "codec"), LABELS.values(), ids=LABELS)
 def test_a_label_means_what_the_web_means_by_it(label, codec):
-    assert codec_of(label) == codec
+    assert python_codec(label) == codec
 
 
 def test_every_codec_of_a_known_label_exists():
@@ -46,7 +46,7 @@ def test_every_codec_of_a_known_label_exists():
         "ansi",
         "eucjp",
     ]
-    found = {label: codec_of(label) for label in labels}
+    found = {label: python_codec(label) for label in labels}
     assert [label for label, codec in found.items() if codec is None] == ["iso-8859-12"]
     for codec in set(found.values()) - {None}:
         codecs.lookup(codec)

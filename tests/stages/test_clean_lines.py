@@ -11,7 +11,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.cleaning_columns import CLEAN_LINES
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
+from curricle.schemas.stage import Step
+from curricle.stages.clean_lines import STAGE, CleanLinesConfig, SymbolLines, clean_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -176,5 +177,5 @@ def test_refused_settings(fields, message):
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of([f"Menu\n{GOOD}", None]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("clean_lines", clean_lines, CleanLinesConfig())
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage(Step("clean_lines", STAGE, CleanLinesConfig()))
         assert_that(out | beam.FlatMap(lambda batch: batch.column("text").to_pylist()), equal_to([GOOD, None]))

@@ -24,7 +24,8 @@ from curricle.pipelines.plan.run_plan import Plan, make_plan
 from curricle.schemas.columns import DEAD
 from curricle.schemas.rule import Rule
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.datatrove_filter import DatatroveConfig, build_steps, run_datatrove
+from curricle.schemas.stage import Step
+from curricle.stages.datatrove_filter import STAGE, DatatroveConfig, build_steps, run_datatrove
 from curricle.stages.decide import DecideConfig, decide
 
 PROSE = "The quick brown fox jumps over the lazy dog and then it rests with all of the others.\n" * 8
@@ -189,7 +190,7 @@ def test_through_beam_and_a_reshuffle():
     batches = [batch_of([PROSE, None]), batch_of(["short"]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
         config = DatatroveConfig.model_validate({"filter": "GopherQualityFilter"})
-        stage = RunStage("datatrove", run_datatrove, config, build_steps)
+        stage = RunStage(Step("datatrove", STAGE, config))
         out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage
         verdicts = out | beam.FlatMap(lambda batch: batch.column("datatrove_gopher_quality").to_pylist())
         assert_that(verdicts, equal_to(["keep", None, "gopher_short_doc"]))

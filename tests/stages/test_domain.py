@@ -11,7 +11,8 @@ from curricle.models.raters.student import Student
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.domain import DomainConfig, load_model, tag_domain
+from curricle.schemas.stage import Step
+from curricle.stages.domain import STAGE, DomainConfig, load_model, tag_domain
 from pydantic import ValidationError
 
 MEDICINE = "The patients were treated with antibiotics after surgery; the infection in the lung was diagnosed by the doctor. " * 3
@@ -82,9 +83,9 @@ def test_a_batch_without_text_gets_the_columns_too(tagger: Student, texts: list[
 
 
 def test_config_names_what_it_reads_writes_and_depends_on():
-    config = DomainConfig()
-    assert (config.reads(), config.writes(), config.models()) == (("text",), DOMAIN, (model_folder("student"),))
-    assert config.expensive
+    step = Step("domain", STAGE, DomainConfig())
+    assert (step.reads, step.columns, step.models()) == (("text",), DOMAIN, (model_folder("student"),))
+    assert step.stage.skips_rejected
 
 
 def test_an_empty_or_misspelt_option_is_refused():
@@ -111,7 +112,7 @@ def test_through_beam_the_rows_are_those_of_the_kernel(tagger: Student):
             pipeline
             | beam.Create([batch_of(texts)])
             | beam.Reshuffle()
-            | RunStage("domain", tag_domain, DomainConfig(), load_model)
+            | RunStage(Step("domain", STAGE, DomainConfig()))
             | beam.FlatMap(pa.RecordBatch.to_pylist)
         )
         assert_that(rows, equal_to(expected))

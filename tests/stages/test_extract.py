@@ -11,8 +11,9 @@ from apache_beam.testing.util import assert_that, equal_to
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
-from curricle.stages.charset import codec_of, decode_html
-from curricle.stages.extract import ExtractConfig, binary_kind, extract_text, extract_with
+from curricle.schemas.stage import Step
+from curricle.stages.charset import decode_html, python_codec
+from curricle.stages.extract import STAGE, ExtractConfig, binary_kind, extract_text, extract_with
 from curricle.stages.markup import Page
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -223,7 +224,7 @@ def test_binary_data_is_told_from_text(body, content_type, kind):
 def test_in_a_pipeline():
     batches = [pages(PAGE.encode(), b"%PDF-"), batch_of({"text": "ab"})]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("extract", extract_text, CONFIG)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage(Step("extract", STAGE, CONFIG))
         rows = out | beam.FlatMap(
             lambda batch: [
                 tuple(row[name] for name in ("text", "title", "text_chars", "dead_reason")) for row in batch.to_pylist()
@@ -241,10 +242,10 @@ def test_a_wrong_config_is_refused(given, message):
         ExtractConfig(**given)
 
 
-def test_the_config_names_its_columns():
-    assert CONFIG.reads() == ("text",)
-    assert [column.name for column in CONFIG.writes()] == ["title", "text_chars"]
-    assert CONFIG.models() == ()
+def test_the_stage_names_its_columns():
+    step = Step("extract", STAGE, CONFIG)
+    assert (step.reads, step.models()) == (("text",), ())
+    assert [column.name for column in step.columns] == ["title", "text_chars"]
 
 
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -277,7 +278,7 @@ def test_real_pages_are_read_in_their_charset(real_pages, header):
     right = wrong = mislabelled = 0
     for html, encoding in zip(real_pages["html"].to_pylist(), real_pages["encoding"].to_pylist(), strict=True):
         try:
-            truth = html.decode(codec_of(encoding)).removeprefix("\ufeff")
+            truth = html.decode(python_codec(encoding)).removeprefix("\ufeff")
         except UnicodeDecodeError:
             mislabelled += 1
             continue

@@ -14,7 +14,8 @@ from curricle.models.language_id import LanguageId
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.columns import LANGUAGE
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.language import LanguageConfig, load_model, tag_language
+from curricle.schemas.stage import Step
+from curricle.stages.language import STAGE, LanguageConfig, load_model, tag_language
 from pydantic import ValidationError
 
 TEXTS = ["Bugün hava çok güzel,\nbirlikte parka gidelim mi?", None, "", " \n", "This is a plain English sentence."]
@@ -86,9 +87,9 @@ def test_refused_configurations(fields: dict[str, object], message: str):
 
 
 def test_the_planner_learns_columns_and_model_and_an_unknown_model_is_an_error():
-    config = LanguageConfig()
-    assert (config.reads(), config.writes(), config.models()) == (("text",), LANGUAGE, (model_folder("lid.176"),))
-    assert not config.expensive
+    step = Step("language", STAGE, LanguageConfig())
+    assert (step.reads, step.columns, step.models()) == (("text",), LANGUAGE, (model_folder("lid.176"),))
+    assert not step.stage.skips_rejected
     with pytest.raises(ModelError, match=r"no model named 'lid.167'; did you mean 'lid.176'\?"):
         LanguageConfig(model="lid.167").models()
 
@@ -100,7 +101,7 @@ def rows(batch: pa.RecordBatch) -> list[tuple[str, str | None, bool]]:
 
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of(TEXTS), batch_of([TEXTS[4]]), batch_of([])]
-    stage = RunStage("language", tag_language, LanguageConfig(), load_model)
+    stage = RunStage(Step("language", STAGE, LanguageConfig()))
     with TestPipeline("FnApiRunner") as pipeline:
         out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage | beam.FlatMap(rows)
         expected = [

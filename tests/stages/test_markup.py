@@ -1,18 +1,26 @@
 import pytest
-from curricle.stages.markup import READERS, Page, PageCostError, check_cost, read_page, read_resiliparse, read_trafilatura
+from curricle.stages.markup import (
+    EXTRACTORS,
+    Page,
+    PageCostError,
+    check_cost,
+    extract_page,
+    extract_resiliparse,
+    extract_trafilatura,
+)
 
 SENTENCE = "The river rose in the night and the bridge was closed until the morning. "
 ARTICLE = f"<html><head><title>T</title></head><body><h1>Head</h1><p>{SENTENCE * 3}</p><p>{SENTENCE * 2}</p></body></html>"
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", EXTRACTORS)
 def test_title_and_paragraphs_come_from_one_page(name):
-    page = read_page(ARTICLE, READERS[name])
+    page = extract_page(ARTICLE, EXTRACTORS[name])
     assert page.title == "T"
     assert [line for line in page.text.splitlines() if line][-2:] == [(SENTENCE * 3).strip(), (SENTENCE * 2).strip()]
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", EXTRACTORS)
 @pytest.mark.parametrize(
     ("title", "wanted"),
     [
@@ -24,24 +32,24 @@ def test_title_and_paragraphs_come_from_one_page(name):
     ],
 )
 def test_a_title_is_one_line_or_null(name, title, wanted):
-    assert read_page(ARTICLE.replace("<title>T</title>", title), READERS[name]).title == wanted
+    assert extract_page(ARTICLE.replace("<title>T</title>", title), EXTRACTORS[name]).title == wanted
 
 
 def test_the_title_of_an_image_is_not_the_title_of_the_page():
-    assert read_resiliparse(f"<svg><title>icon</title></svg><title>page</title><p>{SENTENCE}").title == "page"
+    assert extract_resiliparse(f"<svg><title>icon</title></svg><title>page</title><p>{SENTENCE}").title == "page"
 
 
 def test_list_items_are_lines_with_bullets():
-    text = read_resiliparse(f"<div><div><div><p>{SENTENCE}</p><ul><li>{SENTENCE}</li><li>{SENTENCE}</li></ul>").text
+    text = extract_resiliparse(f"<div><div><div><p>{SENTENCE}</p><ul><li>{SENTENCE}</li><li>{SENTENCE}</li></ul>").text
     assert text.splitlines()[-2:] == [f"  • {SENTENCE.strip()}"] * 2
 
 
 def test_neither_alternative_texts_nor_scripts_nor_comments_are_text():
     page = f'<p>{SENTENCE}</p><img alt="ALT"><script>SCRIPT</script><style>STYLE</style><!-- NOTE -->'
-    assert read_resiliparse(page) == Page(None, SENTENCE.strip())
+    assert extract_resiliparse(page) == Page(None, SENTENCE.strip())
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", EXTRACTORS)
 @pytest.mark.parametrize(
     "html",
     [
@@ -56,27 +64,27 @@ def test_neither_alternative_texts_nor_scripts_nor_comments_are_text():
     ],
 )
 def test_a_page_without_main_text_is_empty(name, html):
-    assert read_page(html, READERS[name]).text in ("", html if html == "<" else "")
+    assert extract_page(html, EXTRACTORS[name]).text in ("", html if html == "<" else "")
 
 
 @pytest.mark.parametrize(
     "html", ["<p>a<b>b<i>c</p>d", "<div><p>a</div></p>b", "a</b></i></table>b<td>c", "<p a='b>c</p>" + SENTENCE]
 )
 def test_broken_tags_are_survived(html):
-    for reader in READERS.values():
-        read_page(html, reader)
-    assert isinstance(read_page(html, read_resiliparse).text, str)
+    for reader in EXTRACTORS.values():
+        extract_page(html, reader)
+    assert isinstance(extract_page(html, extract_resiliparse).text, str)
 
 
 def test_text_without_any_tag_keeps_its_lines():
-    assert read_page("\r\nfirst line &amp; 1 < 2\r\n\r\nsecond\rthird\n", read_resiliparse) == Page(
+    assert extract_page("\r\nfirst line &amp; 1 < 2\r\n\r\nsecond\rthird\n", extract_resiliparse) == Page(
         None, "first line &amp; 1 < 2\n\nsecond\nthird"
     )
 
 
 def test_lone_surrogates_and_nuls_in_entities_are_replaced():
-    for reader in READERS.values():
-        text = read_page(ARTICLE.replace("bridge", "b&#xD800;&#0;&#x110000;e"), reader).text
+    for reader in EXTRACTORS.values():
+        text = extract_page(ARTICLE.replace("bridge", "b&#xD800;&#0;&#x110000;e"), reader).text
         assert text.count("river") == 5
         assert text.encode().count(b"\0") == 0
 
@@ -105,7 +113,7 @@ def test_a_page_that_would_cost_too_much_is_refused_unparsed(html, reason):
         raise AssertionError("parsed")
 
     with pytest.raises(PageCostError, match=reason):
-        read_page(html, never)
+        extract_page(html, never)
 
 
 CHEAP = {
@@ -126,9 +134,9 @@ def test_a_long_page_that_costs_little_is_not_refused(html):
 
 
 def test_deep_nesting_under_the_limit_is_read():
-    assert read_page("<div>" * 5000 + SENTENCE + "</div>" * 5000, read_resiliparse).text == SENTENCE.strip()
+    assert extract_page("<div>" * 5000 + SENTENCE + "</div>" * 5000, extract_resiliparse).text == SENTENCE.strip()
 
 
 def test_trafilatura_has_a_lower_limit():
     with pytest.raises(PageCostError, match="over trafilatura's limit of 10000"):
-        read_trafilatura("<li>some item here" * 10_001)
+        extract_trafilatura("<li>some item here" * 10_001)

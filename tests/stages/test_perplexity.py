@@ -17,7 +17,8 @@ from curricle.models.kenlm.card import KenlmCard
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.perplexity import Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
+from curricle.schemas.stage import Step
+from curricle.stages.perplexity import STAGE, Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -130,8 +131,9 @@ def test_the_configuration_reads_yaml_is_hashable_travels_and_goes_back_to_yaml(
 
 
 def test_the_planner_learns_columns_and_models(config):
-    assert (config.reads(), config.writes(), config.expensive) == (("text", "language"), PERPLEXITY, False)
-    assert [folder.name for folder in config.models()] == ["de", "clean", "harmful", "spam"]
+    step = Step("perplexity", STAGE, config)
+    assert (step.reads, step.columns, step.stage.skips_rejected) == (("text", "language"), PERPLEXITY, False)
+    assert [folder.name for folder in step.models()] == ["de", "clean", "harmful", "spam"]
 
 
 def test_left_out_it_is_the_starter_models():
@@ -225,7 +227,7 @@ def values(batch: pa.RecordBatch) -> list[tuple[str | None, float | None, float 
 
 def test_through_beam_and_a_reshuffle(config):
     batches = [batch_of(ROWS[:5]), batch_of(ROWS[5:7]), batch_of([])]
-    stage = RunStage("perplexity", tag_perplexity, config, load_models)
+    stage = RunStage(Step("perplexity", STAGE, config))
     with TestPipeline("FnApiRunner") as pipeline:
         out = pipeline | beam.Create(batches) | beam.Reshuffle() | stage | beam.FlatMap(values)
         expected = [

@@ -16,7 +16,8 @@ from curricle.pipelines.execute.run_stage import RunStage
 from curricle.pipelines.plan.recipe import RecipeError, check_recipe
 from curricle.schemas.columns import QUALITY, QUALITY_CRITERIA
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.quality import QualityConfig, load_raters, rate_quality
+from curricle.schemas.stage import Step
+from curricle.stages.quality import STAGE, QualityConfig, load_raters, rate_quality
 from pydantic import ValidationError
 
 PROSE = "The river rises in the hills north of the town and flows for ninety miles before it meets the sea. " * 4
@@ -74,9 +75,9 @@ def test_a_batch_without_text_gets_the_columns_too(rater: tuple[Rater, ...], tex
 
 
 def test_config_names_what_it_reads_writes_and_depends_on():
-    config = QualityConfig()
-    assert (config.reads(), config.writes(), config.models()) == (("text",), QUALITY, (model_folder("student"),))
-    assert config.expensive
+    step = Step("quality", STAGE, QualityConfig())
+    assert (step.reads, step.columns, step.models()) == (("text",), QUALITY, (model_folder("student"),))
+    assert step.stage.skips_rejected
 
 
 def test_an_empty_or_misspelt_option_is_refused():
@@ -99,7 +100,7 @@ def test_through_beam_the_rows_are_those_of_the_kernel(rater: tuple[Rater, ...])
             pipeline
             | beam.Create([batch_of(texts)])
             | beam.Reshuffle()
-            | RunStage("quality", rate_quality, QualityConfig(), load_raters)
+            | RunStage(Step("quality", STAGE, QualityConfig()))
             | beam.FlatMap(pa.RecordBatch.to_pylist)
         )
         assert_that(rows, equal_to(expected))

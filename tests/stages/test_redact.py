@@ -12,7 +12,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.cleaning_columns import REDACT
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
-from curricle.stages.redact import EMAILS, IPS, RedactConfig, redact
+from curricle.schemas.stage import Step
+from curricle.stages.redact import EMAILS, IPS, STAGE, RedactConfig, redact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -148,5 +149,5 @@ def test_refused_settings():
 def test_through_beam_and_a_reshuffle():
     batches = [batch_of(["a@b.com", None]), batch_of([])]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("redact", redact, RedactConfig())
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage(Step("redact", STAGE, RedactConfig()))
         assert_that(out | beam.FlatMap(lambda batch: batch.column("redacted_emails").to_pylist()), equal_to([1, None]))

@@ -18,12 +18,13 @@ from curricle.pipelines.plan.recipe import check_recipe
 from curricle.pipelines.plan.run_plan import make_plan
 from curricle.schemas.rule import Rule
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
+from curricle.schemas.stage import Step
 from curricle.schemas.url_columns import URL_RULES
 from curricle.stages.decide import DecideConfig, decide
 from curricle.stages.url_rules.blocklist_table import HASHES, EntryTable, hash_entries
 from curricle.stages.url_rules.config import UrlRulesConfig
 from curricle.stages.url_rules.lists import list_files
-from curricle.stages.url_rules.tag import UrlRules, tag_url_rules
+from curricle.stages.url_rules.tag import STAGE, UrlRules, tag_url_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -327,7 +328,7 @@ def test_refused_settings():
 def test_through_beam_and_a_reshuffle(config):
     batches = [batch_of("http://example.com/", None), batch_of("http://fine.net/"), batch_of()]
     with Pipeline("FnApiRunner") as pipeline:
-        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage("url_rules", tag_url_rules, config, UrlRules)
+        out = pipeline | beam.Create(batches) | beam.Reshuffle() | RunStage(Step("url_rules", STAGE, config))
         assert_that(
             out | beam.FlatMap(lambda batch: batch.column("url_rule").to_pylist()), equal_to(["domain:adult", None, None])
         )

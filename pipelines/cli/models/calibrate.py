@@ -31,10 +31,10 @@ def calibrate(outputs: tuple[Path, ...], method: str, output: Path, **options: o
     from curricle.pipelines.thresholds.calibrate import figures_table, write_calibration
     from curricle.pipelines.thresholds.methods import METHODS
     from curricle.schemas.config import explain_error
-    from curricle.schemas.thresholds import is_thresholds_file
+    from curricle.schemas.rule_sets import is_rule_file
     from pydantic import ValidationError
 
-    if not is_thresholds_file(output.name):
+    if not is_rule_file(output.name):
         raise click.UsageError(f"--output {output}: the name ends in .yaml")
     kind = METHODS[method]
     given = {name: value for name, value in options.items() if value not in (None, ())}

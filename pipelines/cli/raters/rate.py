@@ -8,7 +8,11 @@ import click
 
 @click.command()
 @click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
-@click.option("--rater", required=True, help="student, dataman, classifier, endpoint, or a student's folder.")
+@click.option(
+    "--rater",
+    required=True,
+    help="student, dataman, classifier, endpoint, a student's folder, or MODULE:CLASS of a rater of your own.",
+)
 @click.option("--set", "settings", multiple=True, help="KEY=YAML of the rater, such as url=http://host:8000/v1; repeatable.")
 @click.option("--sample", "size", type=click.IntRange(1), required=True, help="Documents to rate.")
 @click.option("--stratify", default="", help="Columns, such as domain,language: as many documents of each value.")
@@ -57,19 +61,21 @@ def rate(
 
 def _config(rater: str, settings: tuple[str, ...]) -> Any:
     """The rater's configuration; RecipeError, one line, where it cannot be."""
-    from curricle.models.raters.backends import KINDS, with_kind
+    from curricle.models.raters.backends import kind_of, with_kind
     from curricle.pipelines.plan.recipe import RecipeError, put_setting
     from curricle.schemas.config import explain_error
+    from curricle.schemas.extensions import look_in
     from pydantic import ValidationError
 
     values: dict[str, Any] = {"rater": rater}
     for setting in settings:
         put_setting(values, setting)
     try:
+        look_in(Path())
         values = with_kind(values)
+        kind = kind_of(values["rater"])
     except ValueError as error:
         raise RecipeError(f"--rater: {error}") from None
-    kind = KINDS[values["rater"]]
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
 
 import orjson
 import pyarrow as pa
@@ -20,28 +19,15 @@ from curricle.pipelines.execute.local import local_launcher
 from curricle.pipelines.execute.run import run
 from curricle.pipelines.plan.recipe import check_recipe
 from curricle.pipelines.plan.run_plan import make_plan
-from curricle.pipelines.plan.stage_table import STAGES, Stage
 from curricle.schemas.config import Config
-
-
-class PoisonConfig(Config):
-    expensive: ClassVar[bool] = False
-
-    def reads(self):
-        return ("text",)
-
-    def writes(self):
-        return ()
-
-    def models(self):
-        return ()
+from curricle.schemas.stage import Stage
 
 
 def _tries(marker: Path) -> int:
     return marker.stat().st_size if marker.exists() else 0
 
 
-def obey(batch: pa.RecordBatch, config: PoisonConfig) -> pa.RecordBatch:
+def obey(batch: pa.RecordBatch, config: Config) -> pa.RecordBatch:
     for text in batch.column("text").to_pylist():
         command, _, argument = text.partition(" ")
         if command == "RAISE":
@@ -60,13 +46,13 @@ def obey(batch: pa.RecordBatch, config: PoisonConfig) -> pa.RecordBatch:
     return batch
 
 
-STAGES["poison"] = Stage(PoisonConfig, obey)
+STAGE = Stage(name="poison", kernel=obey)
 
 
 def main() -> None:
     split = sys.argv.index("--")
     output, runner, stall_s, *inputs = sys.argv[1:split]
-    plan = make_plan(check_recipe("poison", {"stages": {"poison": {}}}, "poison"), inputs)
+    plan = make_plan(check_recipe("poison", {"stages": {"poison": {"use": "poison_run:STAGE"}}}, "poison"), inputs)
     engine = runner != "local"
     launcher = beam_launcher(Engine(runner, tuple(sys.argv[split + 1 :]), 2, float(stall_s))) if engine else local_launcher(2)
     failed = run(plan, Path(output), launcher, quiet=True).failed

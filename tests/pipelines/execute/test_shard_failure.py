@@ -13,8 +13,10 @@ from curricle.pipelines.execute.shard_failure import ShardError, fail_batch, fai
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.output.write import Sink
 from curricle.pipelines.plan.run_plan import output_schemas
+from curricle.schemas.config import Config
 from curricle.schemas.shards import Envelope, Shard, seal
-from curricle.stages.decide import DecideConfig, decide
+from curricle.schemas.stage import Stage, Step
+from curricle.stages.decide import STAGE, DecideConfig
 from curricle.stages.read.config import ReadConfig
 
 WHOLE = Shard(name="a", source="in/a.jsonl", url="/in/a.jsonl", format="jsonl")
@@ -29,8 +31,8 @@ def kept() -> Iterator[list[tuple[str, str]]]:
     set_failure_handler(None)
 
 
-def refuse(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
-    raise ValueError(f"no {config}\n  at all")
+def refuse(batch: pa.RecordBatch, config: Config) -> pa.RecordBatch:
+    raise ValueError("no luck\n  at all")
 
 
 PLACES = {
@@ -49,7 +51,7 @@ def test_an_error_names_source_and_range_in_one_line(shard, message):
 
 def test_a_kernel_names_its_stage_and_the_offsets_of_its_documents():
     batch = seal(pa.record_batch({"source_offset": [40, 7, 12]}), Envelope(shard=WHOLE, sequence=0))
-    kernel = RunKernel("s", refuse, "luck")
+    kernel = RunKernel(Step("s", Stage(name="s", kernel=refuse), Config()))
     kernel.setup()
     with pytest.raises(ShardError) as raised:
         list(kernel.process(batch))
@@ -61,8 +63,8 @@ def test_a_batch_of_another_pipeline_raises_what_was_raised():
         fail_batch(pa.record_batch({"x": [1]}), "s", ValueError("as it is"))
 
 
-def refuse_one(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
-    if config in batch.column("text").to_pylist():
+def refuse_one(batch: pa.RecordBatch, config: Config) -> pa.RecordBatch:
+    if "poison" in batch.column("text").to_pylist():
         raise ValueError("poison")
     return batch
 
@@ -70,12 +72,13 @@ def refuse_one(batch: pa.RecordBatch, config: str) -> pa.RecordBatch:
 def test_a_shard_that_fails_is_not_committed_and_the_next_one_is(tmp_path, kept):
     for name, texts in {"a": ["1", "2", "poison", "4"], "b": ["5"]}.items():
         (tmp_path / f"{name}.jsonl").write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
-    read, decide_all = ReadConfig(batch_rows=1), DecideConfig(rules=())
+    read, decide_all = ReadConfig(batch_rows=1), Step("decide", STAGE, DecideConfig(rules=()))
+    poisoned = Step("s", Stage(name="s", kernel=refuse_one), Config())
     shards = plan_shards(find_inputs([str(tmp_path / "*.jsonl")]), read)
-    sink = Sink(output=str(tmp_path / "out"), schemas=output_schemas(read, (("decide", decide_all),)), fingerprint="f")
+    sink = Sink(output=str(tmp_path / "out"), schemas=output_schemas(read, (decide_all,)), fingerprint="f")
     with beam.Pipeline(options=local_options()) as pipeline:
         rows = pipeline | beam.Create(shards, reshuffle=False) | ReadShard(read)
-        _ = rows | beam.ParDo(RunKernel("s", refuse_one, "poison")) | RunStage("decide", decide, decide_all) | WriteShards(sink)
+        _ = rows | beam.ParDo(RunKernel(poisoned)) | RunStage(decide_all) | WriteShards(sink)
     assert [(shard.partition(".")[0], cause) for shard, cause in kept] == [
         ("a", "stage 's', documents at 28 to 28: ValueError: poison")
     ]

@@ -7,7 +7,6 @@ import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
 
 import orjson
 import pytest
@@ -29,18 +28,16 @@ from curricle.pipelines.plan.fingerprint import (
 )
 from curricle.pipelines.plan.recipe import load_recipe
 from curricle.pipelines.plan.run_plan import make_plan
-from curricle.pipelines.plan.stage_table import STAGES
+from curricle.pipelines.plan.stage_table import built_in
 from curricle.schemas.config import Config
+from curricle.schemas.stage import Stage, Step
 
 SAMPLE = Path(__file__).parents[3] / "pipelines/sample/documents.parquet"
 
 
-class Uses(Config):
-    folders: tuple[Path, ...]
-    expensive: ClassVar[bool] = False
-
-    def models(self) -> tuple[Path, ...]:
-        return self.folders
+def step_with(*folders: Path) -> Step:
+    stage = Stage(name="reads", kernel=lambda batch, config: batch, models=lambda config: folders)
+    return Step("reads", stage, Config())
 
 
 def model(folder: Path, content: str) -> Path:
@@ -54,35 +51,38 @@ def test_a_model_counts_by_its_name_and_two_of_one_name_both_count(tmp_path):
     a, b, same, c = (
         model(tmp_path / place, content) for place, content in (("1/m", "a"), ("2/m", "b"), ("3/m", "a"), ("n", "c"))
     )
-    assert model_hashes([Uses(folders=(a, c))]) == {"m": model_sha256(a), "n": model_sha256(c)}
-    assert model_hashes([Uses(folders=(a, same))]) == {"m": model_sha256(a)}
-    both = model_hashes([Uses(folders=(a,)), Uses(folders=(b,))])
+    assert model_hashes([step_with(a, c)]) == {"m": model_sha256(a), "n": model_sha256(c)}
+    assert model_hashes([step_with(a, same)]) == {"m": model_sha256(a)}
+    both = model_hashes([step_with(a), step_with(b)])
     assert both == {f"m {model_sha256(folder)[:12]}": model_sha256(folder) for folder in (a, b)}
 
 
-def steps(*names: str, **settings: dict) -> list[Config]:
-    return [STAGES[name].config(**settings.get(name, {})) for name in names]
+def packages(*names: str, **settings: dict) -> list[str]:
+    found = [Step(name, built_in(name), built_in(name).config(**settings.get(name, {}))) for name in names]
+    return [package for step in found for package in step.packages]
 
 
 @pytest.mark.parametrize(
-    ("config", "found", "absent"),
+    ("modules", "found", "absent"),
     [
-        pytest.param(steps("extract"), {"resiliparse"}, {"trafilatura", "numpy"}, id="the default extractor"),
+        pytest.param(packages("extract"), {"resiliparse"}, {"trafilatura", "numpy"}, id="the default extractor"),
         pytest.param(
-            steps("extract", extract={"extractor": "trafilatura"}),
+            packages("extract", extract={"extractor": "trafilatura"}),
             {"resiliparse", "trafilatura", "justext", "lxml"},
             set(),
             id="the other extractor and what it calls",
         ),
-        pytest.param(steps("language"), {"fasttext-community"}, {"kenlm"}, id="the package that brings the module fasttext"),
-        pytest.param(steps("url_rules"), {"pyahocorasick", "tldextract"}, {"resiliparse"}, id="url rules"),
-        pytest.param(steps("quality"), {"sentencepiece", "unicodedata"}, {"torch", "transformers"}, id="no torch for a student"),
-        pytest.param(steps("datatrove"), {"datatrove", "spacy"}, {"fasttext-community"}, id="datatrove"),
-        pytest.param(steps("clean_lines", "redact"), set(), {"numpy", "pyarrow"}, id="stages of our own code alone"),
+        pytest.param(packages("language"), {"fasttext-community"}, {"kenlm"}, id="the package that brings the module fasttext"),
+        pytest.param(packages("url_rules"), {"pyahocorasick", "tldextract"}, {"resiliparse"}, id="url rules"),
+        pytest.param(
+            packages("quality"), {"sentencepiece", "unicodedata"}, {"torch", "transformers"}, id="no torch for a student"
+        ),
+        pytest.param(packages("datatrove"), {"datatrove", "spacy"}, {"fasttext-community"}, id="datatrove"),
+        pytest.param(packages("clean_lines", "redact"), set(), {"numpy", "pyarrow"}, id="stages of our own code alone"),
     ],
 )
-def test_packages_count_where_a_stage_uses_them(config, found, absent):
-    versions = package_versions(config)
+def test_packages_count_where_a_stage_uses_them(modules, found, absent):
+    versions = package_versions(modules)
     assert found <= versions.keys()
     assert not absent & versions.keys()
     assert (versions == {}) == (found == set())
@@ -110,7 +110,7 @@ def test_another_version_of_a_package_is_another_fingerprint(monkeypatch):
 
 
 def test_a_worker_with_another_version_of_a_package_is_refused():
-    here = package_versions(steps("extract", "quality"))
+    here = package_versions(packages("extract", "quality"))
     check_packages(here)
     with pytest.raises(ForeignCodeError, match=rf"has resiliparse {here['resiliparse']}, this run was planned with 1\.9"):
         check_packages({**here, "resiliparse": "1.9"})
@@ -199,7 +199,7 @@ def test_an_installed_package_has_the_hash_of_its_checkout_and_one_changed_byte_
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("curricle.pipelines.plan.fingerprint.ForeignCodeError: the worker on ")
     assert f"curricle in {folder / 'curricle'}" in last
-    assert "install the same curricle there" in last
+    assert "install the same packages there" in last
 
 
 def test_folders_that_are_named_like_our_rooms_do_not_matter(tmp_path):

@@ -11,9 +11,10 @@ from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.heuristic_columns import DATATROVE
 from curricle.schemas.rule import Rule
 from curricle.schemas.rule_sets import expand
+from curricle.schemas.stage import Step
 from curricle.stages.decide import DecideConfig, decide
 from curricle.stages.heuristics.config import HeuristicsConfig
-from curricle.stages.heuristics.tag import Measure, load_kernels, tag_heuristics
+from curricle.stages.heuristics.tag import STAGE, Measure, load_kernels, tag_heuristics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,7 +171,7 @@ def test_any_text_gives_finite_values_in_range(text):
 
 
 def test_in_a_pipeline():
-    stage = RunStage("heuristics", tag_heuristics, ENGLISH, load_kernels)
+    stage = RunStage(Step("heuristics", STAGE, ENGLISH))
     with Pipeline("FnApiRunner") as pipeline:
         batches = pipeline | beam.Create([batch(PROSE)]) | beam.Reshuffle() | stage
         assert_that(batches | beam.Map(lambda out: out.column("char_count")[0].as_py()), equal_to([len(PROSE)]))
