@@ -102,7 +102,7 @@ def _model_file(folder: Path) -> tuple[Path, tuple[str, ...]]:
     check_files(folder, card)  # fastText may crash the process on a damaged file
     files = [name for name in card.files if name.endswith((".bin", ".ftz"))]
     if len(files) != 1:
-        raise ModelError(f"{folder}: one fastText file (.bin or .ftz) expected, the card names {files}")
+        raise ModelError(f"{folder}: needs exactly one fastText file (.bin or .ftz), but its card names {files}")
     return folder / files[0], card.languages
 
 

@@ -22,21 +22,21 @@ class Rule(Config):
     column: str
     min: Bound = None
     max: Bound = None
-    among: tuple[str, ...] | None = Field(None, alias="in")
+    values_in: tuple[str, ...] | None = Field(None, alias="in")
     not_in: tuple[str, ...] | None = None
     on_null: Literal["keep", "reject"] = "keep"
     source: str | None = None  # where the threshold comes from
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        tests = (self.min, self.max, self.among, self.not_in)
+        tests = (self.min, self.max, self.values_in, self.not_in)
         if all(test is None for test in tests) and self.on_null == "keep":
-            raise ValueError(f"rule {self.name!r} can never fail: give min, max, in, not_in or on_null: reject")
+            raise ValueError(f"rule {self.name!r} rejects nothing; give min, max, in, not_in or on_null: reject")
         if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
-            raise ValueError(f"rule {self.name!r}: min {self.min} is over max {self.max}")
+            raise ValueError(f"rule {self.name!r}: min ({self.min:g}) is greater than max ({self.max:g})")
         codes = [code for bound in (self.min, self.max) if isinstance(bound, dict) for code in bound if code != DEFAULT]
         if self.column == "language":
-            codes += [code for code in (*(self.among or ()), *(self.not_in or ())) if code != "und"]
+            codes += [code for code in (*(self.values_in or ()), *(self.not_in or ())) if code != "und"]
         for code in codes:
             canonical(code)
         return self

@@ -8,9 +8,7 @@ from curricle.schemas.rule import Rule
 from curricle.schemas.yaml_file import read_mapping
 from pydantic import Field, ValidationError
 
-
-class ThresholdsError(ValueError):
-    """A thresholds file that cannot be read: one line that names it and the cause."""
+from curricle.errors import ThresholdsError as ThresholdsError
 
 
 class ModelUse(Config):
@@ -40,7 +38,7 @@ def is_thresholds_file(name: str) -> bool:
 
 def read_thresholds(path: Path) -> Thresholds:
     """The file, checked whole; ThresholdsError."""
-    shape = "not a file of `curricle models calibrate`"
+    shape = "not a thresholds file as `curricle models calibrate` writes it"
     content = read_mapping(path, str(path), shape, ThresholdsError)
     if "rules" not in content:
         raise ThresholdsError(f"{path}: {shape}")

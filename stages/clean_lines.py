@@ -58,13 +58,13 @@ class CleanLinesConfig(Config):
     @classmethod
     def _not_blank(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
         if any(not phrase.strip() for phrase in phrases):
-            raise ValueError("a blank phrase is in every line")
+            raise ValueError("a phrase must not be blank: it would match every line")
         return phrases
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.c4 or self.symbol_lines or self.boilerplate):
-            raise ValueError("nothing to clean: c4 is false, no symbol_lines, no boilerplate")
+            raise ValueError("nothing to clean; set c4, symbol_lines or boilerplate")
         return self
 
     def reads(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
         numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         failed |= numbers < _bound(rule.min, batch)  # null and "not judged" are NaN: never smaller, never larger
         failed |= numbers > _bound(rule.max, batch)
-    for members, wanted in ((rule.among, True), (rule.not_in, False)):
+    for members, wanted in ((rule.values_in, True), (rule.not_in, False)):
         if members is not None:
             inside = pc.is_in(column, value_set=pa.array(_codes(rule, members), column.type)).to_numpy(zero_copy_only=False)
             failed |= ~null & (inside != wanted)

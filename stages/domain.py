@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, Self
 
 import pyarrow as pa
-from curricle.models.catalog import model_folder
+from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
 from curricle.models.raters.student import Student
 from curricle.schemas.batches import append_columns, living_rows, scatter
@@ -33,7 +33,7 @@ class DomainConfig(Config):
     @model_validator(mode="after")
     def _once(self) -> Self:
         if len(set(self.tags)) < len(self.tags):
-            raise ValueError("tags: one is named twice")
+            raise ValueError("tags must not repeat")
         return self
 
     def reads(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class DomainConfig(Config):
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
-        return (model_folder(self.model),)
+        return (model_of_kind(self.model, "rater"),)
 
 
 def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> pa.RecordBatch:

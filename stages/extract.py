@@ -17,6 +17,8 @@ from curricle.stages.charset import decode_html, header_codec
 from curricle.stages.markup import READERS, Page, Reader, read_page
 from pydantic import Field
 
+from curricle.errors import one_line
+
 _MAGIC: Final = {
     b"%PDF-": "PDF",
     b"\x89PNG\r\n": "PNG",
@@ -120,7 +122,7 @@ def _page(payload: bytes, content_type: str | None, reader: Reader, max_html_byt
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the extractor's Rust code is no Exception
-        return " ".join(f"{type(error).__name__}: {error}".split())
+        return one_line(error, kind=True)
 
 
 def binary_kind(payload: bytes, content_type: str | None) -> str | None:

@@ -40,11 +40,11 @@ class QualityConfig(Config):
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         if not self.raters:
-            raise ValueError("no rater")
+            raise ValueError("give at least one rater")
         names = [column.name for column in self.writes()]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two raters write {name!r}: give each a prefix of its own")
+                raise ValueError(f"two raters write the column {name!r}; give each a prefix of its own")
         return self
 
     def reads(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class RedactConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.emails or self.public_ips):
-            raise ValueError("nothing to redact: emails and public_ips are both false")
+            raise ValueError("nothing to redact; set emails or public_ips")
         return self
 
     def reads(self) -> tuple[str, ...]:

@@ -122,7 +122,10 @@ def _arpa_counts(path: Path, head: bytes) -> tuple[int, ...]:
 def check_profile(profile: str, tokenizer: str) -> None:
     """Raise ModelError if models of this profile never read such tokens."""
     if profile in NEEDS_PIECES and tokenizer == WORDS:
-        raise ModelError(f"models of the profile {profile} read SentencePiece pieces, not words: name their .sp.model file")
+        raise ModelError(
+            f"models of the profile {profile} read SentencePiece pieces, not words; name their SentencePiece model "
+            "(--sentencepiece FILE)"
+        )
     if profile in NEEDS_WORDS and tokenizer != WORDS:
         raise ModelError(f"models of the profile {profile} read words, not SentencePiece pieces")
 
@@ -207,5 +210,5 @@ def add(
     except ValidationError as error:
         raise ModelError(explain_error(error, KenlmCard, "add")) from None
     except OSError as error:
-        raise ModelError(f"cannot make {output}: {error.strerror or error}") from None
+        raise ModelError(f"{output} cannot be written: {error.strerror or error}") from None
     return card

@@ -31,15 +31,12 @@ from curricle.models.kenlm.smoothing import context_sums, smooth
 from curricle.models.kenlm.spill import Spill
 from numpy.typing import NDArray
 
+from curricle.errors import CompactError as CompactError
 from curricle.storage.whole_file import whole_file
 
 KEY = b"curricle-ngrams"
 VERSION = 1
 NUMBERS = ("gap", "extensions", "count", "total")
-
-
-class CompactError(ValueError):
-    """A file that is not a compact model, or a damaged one."""
 
 
 def explained_counts(word: U32, extensions: U32 | None) -> U32:

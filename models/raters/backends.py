@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from curricle.models.catalog import model_folder
+from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
 from curricle.models.raters.classifier import ClassifierConfig
 from curricle.models.raters.endpoint import EndpointConfig
@@ -35,8 +35,8 @@ class StudentConfig(Config):
         return ("sentencepiece", "unicodedata")
 
     def models(self) -> tuple[Path, ...]:
-        """The folder of the student; ModelError where it is missing."""
-        return (model_folder(self.model),)
+        """The folder of the student; ModelError where it is missing or another kind of model."""
+        return (model_of_kind(self.model, "rater"),)
 
     def load(self) -> Rater:
         """Load the student."""

@@ -116,7 +116,7 @@ class Generator:
         ids = [self.tokenizer.encode(character, add_special_tokens=False) for character in characters]
         for character, tokens in zip(characters, ids, strict=True):
             if len(tokens) != 1:
-                raise ModelError(f"constrain: {character!r} is {len(tokens)} tokens of {self.config.model}, wanted one")
+                raise ModelError(f"constrain: {character!r} must be one token of {self.config.model}, not {len(tokens)}")
         return [tokens[0] for tokens in ids]
 
     def ask(self, text: str) -> str:

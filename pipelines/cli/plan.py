@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def command(
     recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...], workers: int, runner: str, flags: tuple[str, ...]
 ) -> None:
-    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards.
+    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models and shards.
 
-    With --runner also the flags that the run would set itself, and why, and the graph as the engine will run it: refused where
-    texts would be pickled or cross a shuffle.
+    With --runner, also show the flags that the run would set and why, and the graph as the engine would run it. A graph that
+    would pickle texts or move them through a shuffle is an error.
     """
     check_engine(runner, flags)
     from curricle.pipelines.plan.recipe import load_recipe

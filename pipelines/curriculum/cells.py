@@ -26,22 +26,24 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
     """Documents for which every condition holds, bool (n,); CurriculumError for a value that a text column never has."""
     passed = np.ones(documents.tokens.size, np.bool_)
     for name, condition in where.items():
-        if name in documents.labels and condition.among is not None:
+        if name in documents.labels and condition.values_in is not None:
             labels = documents.labels[name]
-            for value in condition.among:
+            for value in condition.values_in:
                 if str(value) not in labels.names:
                     raise CurriculumError(
-                        f"{at}: where.{name}: no document has {value!r}{did_you_mean(str(value), labels.names)}"
+                        f"{at}: where.{name}: no document has the value {value!r}{did_you_mean(str(value), labels.names)}"
                     )
-            wanted = {str(value) for value in condition.among}
+            wanted = {str(value) for value in condition.values_in}
             passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
             continue
         values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # no copy for a mere comparison
-        if condition.among is not None:
+        if condition.values_in is not None:
             try:
-                passed &= np.isin(values, np.array(condition.among, np.result_type(values, np.float32)))
+                passed &= np.isin(values, np.array(condition.values_in, np.result_type(values, np.float32)))
             except ValueError:
-                raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.among)}") from None
+                raise CurriculumError(
+                    f"{at}: where.{name}: the column holds numbers, not {', '.join(map(repr, condition.values_in))}"
+                ) from None
         else:
             low = -np.inf if condition.min is None else condition.min
             high = np.inf if condition.max is None else condition.max
@@ -56,7 +58,7 @@ def make_cells(documents: Documents, by: Sequence[str | Bucket], at: str) -> Cel
         return Cells(np.zeros(documents.tokens.size, np.int16), ("all",))
     size = int(np.prod([len(part.names) for part in parts]))
     if size > MOST_CELLS:
-        raise CurriculumError(f"{at}: mixture.by: {size:,} cells, at most {MOST_CELLS:,} are possible")
+        raise CurriculumError(f"{at}: mixture.by: {size:,} cells are too many: at most {MOST_CELLS:,} are possible")
     codes, names = parts[0].codes, parts[0].names
     for part in parts[1:]:
         codes = codes.astype(np.int32) * np.int32(len(part.names)) + part.codes
@@ -72,7 +74,7 @@ def _values(documents: Documents, name: str, at: str) -> Labels:
         return documents.labels[name]
     values = documents.number(name)
     if any(np.nanmin(part % 1, initial=0) or np.nanmax(part % 1, initial=0) for part in _chunks(values)):
-        raise CurriculumError(f"{at}: mixture.by: {name} is no whole number: give {{column: {name}, edges: [...]}}")
+        raise CurriculumError(f"{at}: mixture.by: {name} is not a whole number; give {{column: {name}, edges: [...]}}")
     known = np.unique(values[~np.isnan(values)])
     codes = np.concatenate([np.searchsorted(known, part).astype(np.int32) for part in _chunks(values)])
     names = [str(int(value)) for value in known]

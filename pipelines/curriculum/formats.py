@@ -19,6 +19,8 @@ from curricle.pipelines.curriculum.tokens import load_encoder
 from curricle.pipelines.output.write import ROW_GROUP_BYTES, parquet_options
 from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
 
+from curricle.installation import install_hint
+
 Entry = dict[str, Any]
 """What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""
 
@@ -32,14 +34,15 @@ class Format:
     endings: tuple[str, ...]
     write: Callable[[pa.Table, Path, Tokens], Entry]
     module: str | None = None  # that must be there
-    needs: str = ""  # where the module comes from
+    packages: str = ""  # that must be installed
+    extra: str = ""  # of curricle, that installs them
 
 
 def check_format(name: str) -> None:
     """CurriculumError, one line, where the package that writes the format is missing."""
     found = FORMATS[name]
     if found.module and find_spec(found.module) is None:
-        raise CurriculumError(f"format {name} needs {found.needs}")
+        raise CurriculumError(f"format {name} needs {found.packages}: {install_hint(found.extra)}")
 
 
 def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
@@ -128,12 +131,12 @@ def folder_index(entries: list[Entry]) -> tuple[str, bytes] | None:
     return "index.json", orjson.dumps({"version": 2, "shards": [entry for entry in entries if entry]}, option=orjson.OPT_INDENT_2)
 
 
-TOKEN_FILES = "the packages datatrove and tokenizers: pip install 'curricle[token-files]'"
+TOKEN_FILES = ("datatrove", "the packages datatrove and tokenizers", "token-files")
 FORMATS = {
     "parquet": Format((".parquet",), write_parquet),
     "jsonl.zst": Format((".jsonl.zst",), write_jsonl),
-    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'"),
-    "megatron": Format((".bin", ".idx"), write_megatron, "datatrove", TOKEN_FILES),
-    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove", TOKEN_FILES),
+    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming", "mds"),
+    "megatron": Format((".bin", ".idx"), write_megatron, *TOKEN_FILES),
+    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, *TOKEN_FILES),
 }
 """By the plan's `format`."""

@@ -87,7 +87,10 @@ def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: in
     null = among & np.isnan(values)
     nulls = int(np.count_nonzero(null))
     if nulls and select.nulls == "error":
-        raise CurriculumError(f"phase {phase.name!r}: {nulls:,} documents have no {_shown(select)}, and nulls is error")
+        raise CurriculumError(
+            f"phase {phase.name!r}: {nulls:,} documents have no {_shown(select)}; with nulls: error that is not "
+            "allowed (choose drop or last)"
+        )
     if select.nulls != "last":
         among = among & ~null
     if select.method == "equals":

@@ -53,7 +53,7 @@ def examine(runner: Runner, output: OutputPath | None) -> Iterator[Finding]:
     if isinstance(output, Path) and runner == "DataflowRunner":
         yield Finding(False, f"output: {output}, a local folder", "--output gs://BUCKET/FOLDER")
     elif output is not None:
-        yield _output(output.absolute())
+        yield output_finding(output.absolute())
 
 
 def _prism() -> Iterator[Finding]:
@@ -89,7 +89,8 @@ def _java(runner: Runner) -> Iterator[Finding]:
     )
 
 
-def _output(output: OutputPath) -> Finding:
+def output_finding(output: OutputPath) -> Finding:
+    """Whether an output folder can be written to."""
     if isinstance(output, ObjectPath):
         return _prefix(output)
     folder = next(path for path in (output, *output.parents) if path.exists())

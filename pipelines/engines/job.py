@@ -75,7 +75,7 @@ class Engine:
         if self.runner == "SparkRunner":
             check_master(given)
         if "dry_run" in given:
-            raise RunnerError("--dry_run starts nothing: it is a flag of `curricle plan`")
+            raise RunnerError("--dry_run starts nothing; use it with `curricle plan`")
 
     @property
     def bounds(self) -> tuple[float, float]:

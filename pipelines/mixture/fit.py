@@ -41,7 +41,7 @@ def bounds(units: Units, budget: int | None, max_epochs: float) -> Shares:
     most = np.minimum(1, np.floor(MILLION * max_epochs * units.available / budget) / MILLION)
     if most.sum() < 1:
         there = int(max_epochs * units.available.sum())
-        raise CurriculumError(f"--budget {budget:,}: the units give {there:,} tokens with --max-epochs {max_epochs:g}")
+        raise CurriculumError(f"--budget {budget:,}: the units have only {there:,} tokens at --max-epochs {max_epochs:g}")
     return most
 
 

@@ -17,6 +17,8 @@ from curricle.pipelines.plan.recipe import Recipe
 from curricle.pipelines.plan.stage_table import StageConfig
 from curricle.schemas.config import Config
 
+from curricle.errors import ForeignCodeError as ForeignCodeError
+
 ROOMS = ("curricle.schemas", "curricle.models", "curricle.stages", "curricle.pipelines")
 
 PACKAGE = "package "
@@ -31,10 +33,6 @@ DISTRIBUTIONS = {
     "kenlm": ("ufal.kenlm", "kenlm", "kenlm-ex"),
 }
 """Module -> packages that may provide it, if their name is not that of the module."""
-
-
-class ForeignCodeError(RuntimeError):
-    """The code of a worker differs from that of the process that planned the run."""
 
 
 def code_folders() -> dict[str, Path]:
@@ -70,8 +68,8 @@ def check_code(expected: str) -> None:
     if (found := code_sha256()) != expected:
         where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
         raise ForeignCodeError(
-            f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
-            "install the same curricle there"
+            f"the worker on {platform.node()} has another version of curricle ({found[:12]}) than this run "
+            f"({expected[:12]}): {where}; install the same version there"
         )
 
 

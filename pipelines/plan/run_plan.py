@@ -73,7 +73,7 @@ def place_decisions(recipe: Recipe) -> Steps:
         stage = cast(StageConfig, config)
         for column in stage.reads():
             if column not in there:
-                raise RecipeError(f"stage {name!r} reads column {column!r}: {_advice(column, there)}")
+                raise RecipeError(f"recipe {recipe.name}: stage {name!r} reads column {column!r}: {_advice(column, there)}")
         if stage.expensive:
             decide(last=False)
         steps.append((name, config))
@@ -81,16 +81,18 @@ def place_decisions(recipe: Recipe) -> Steps:
     decide(last=True)
     for rule in waiting:
         missing = next(column for column in rule.reads() if column not in there)
-        raise RecipeError(f"rule {rule.name!r} reads column {missing!r}: {_advice(missing, there)}")
+        raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {missing!r}: {_advice(missing, there)}")
     return tuple(steps)
 
 
 def _advice(column: str, there: set[str]) -> str:
     found = writer_of(column)
     if found is None:
-        return f"no such column{did_you_mean(column, there)}"
+        return f"no stage writes this column{did_you_mean(column, there)}"
     stage, setting = found
-    return f"put stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
+    if setting is not None:
+        return f"{setting} of the stage {stage!r}"
+    return f"put the stage {stage!r} before it, or add read.carry: [{column}] if the input has this column"
 
 
 def output_schemas(read: ReadConfig, steps: Steps) -> dict[str, pa.Schema]:

@@ -119,10 +119,10 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
         if path.is_file():
             before = orjson.loads(path.read_bytes())
             if before != record:
-                raise OutputError(f"{output}: made with {difference(before, record)}; name another output folder")
+                raise OutputError(f"{output}: made with {difference(before, record)}; choose another output folder")
             return
         if any(output.iterdir()):
-            raise OutputError(f"{output}: not empty, and not ratings of curricle")
+            raise OutputError(f"{output}: not empty, and not made by `curricle raters rate`; choose another output folder")
         with whole_file(path) as part:
             part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     except OSError as error:

@@ -12,16 +12,14 @@ import orjson
 import yaml
 from curricle.schemas.config import did_you_mean
 
+from curricle.errors import RuleSetError as RuleSetError
+
 FOLDER = Path(__file__).parent
 FINEWEB2 = "fineweb2@datatrove"
 DUP_NGRAMS = (5, 6, 7, 8, 9, 10)
 TOP_NGRAMS = (2, 3, 4)
 
 RuleData = dict[str, Any]
-
-
-class RuleSetError(ValueError):
-    """No rule set of that name: one line with the nearest known one."""
 
 
 def rule_sets() -> list[str]:

@@ -31,9 +31,9 @@ class ReadConfig(Config):
         allowed = [name for name in COLUMNS if name not in READ_SCHEMA.names]
         for name in names:
             if name not in allowed:
-                raise ValueError(f"{name!r} is not a column that a stage writes{did_you_mean(name, allowed)}")
+                raise ValueError(f"no stage writes a column {name!r}{did_you_mean(name, allowed)}")
         if len(set(names)) != len(names):
-            raise ValueError(f"a column is named twice in {names}")
+            raise ValueError(f"a column is named twice: {', '.join(names)}")
         return names
 
     def reads(self) -> tuple[str, ...]:

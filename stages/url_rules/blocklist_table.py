@@ -82,7 +82,7 @@ def _write(files: Sequence[ListFile], folder: Path, name: str) -> None:
 def hash_entries(files: Sequence[ListFile]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint16]]:
     """Sorted distinct hashes of all domains and URLs, and for each the number in `files` of the first list that holds it."""
     if len(files) > np.iinfo(np.uint16).max:
-        raise ModelError(f"url_rules: {len(files)} lists, more than {np.iinfo(np.uint16).max}")
+        raise ModelError(f"url_rules: {len(files)} lists are too many: at most {np.iinfo(np.uint16).max:,} are possible")
     parts = [
         np.fromiter((xxh3_64_intdigest(entry, SEEDS[file.kind]) for entry in file.entries()), np.uint64)
         if file.kind in SEEDS

@@ -371,7 +371,7 @@ def test_the_content_of_a_prompt_of_ones_own_is_in_the_configuration(tmp_path, s
     assert EndpointConfig.model_validate(one.model_dump()) == one
     file.write_text("Two. Text: {text}\nDomain:_")
     assert EndpointConfig.model_validate({**one.model_dump(), "prompt_sha256": None}) != one
-    with pytest.raises(ModelError, match="changed since the run began"):
+    with pytest.raises(ModelError, match="the file has changed since the run began"):
         one.load()
 
 

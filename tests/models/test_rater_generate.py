@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from curricle.models.raters.dataman import LETTERS, REPLY_TOKENS, messages
 from curricle.models.raters.generate import DataManConfig, Generator
 from curricle.models.raters.transformers_model import check_packages, find_folder
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA, reply_columns
+
+from curricle.installation import install_hint
 
 PROSE = (
     "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "
@@ -181,13 +184,13 @@ def test_cuda_asked_for_and_absent_is_one_line():
     torch = pytest.importorskip("torch", reason="asking for CUDA needs the extra `torch`")
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    with pytest.raises(ModelError, match=r"^device: cuda, and torch sees no CUDA device: use device: cpu, [^\n]+$"):
+    with pytest.raises(ModelError, match=r"^device: cuda is set, but torch finds no CUDA device; use device: cpu, [^\n]+$"):
         check_packages("dataman", "cuda")
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"^rater: dataman needs torch: pip install 'curricle\[torch\]'$"):
+    with pytest.raises(ModelError, match=rf"^rater: dataman needs torch: {re.escape(install_hint('torch'))}$"):
         DataManConfig().models()
 
 

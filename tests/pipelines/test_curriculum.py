@@ -238,7 +238,7 @@ def test_the_same_command_again_changes_nothing_and_another_plan_is_refused(made
     plan = load_plan(str(made.parent / "cur.yaml"))
     assert not write_curriculum(make_curriculum(plan, outputs, QUIET), made, QUIET)
     other = plan.model_copy(update={"seed": 9})
-    with pytest.raises(CurriculumError, match="made by another plan, or from other documents; name another output folder"):
+    with pytest.raises(CurriculumError, match="made with another plan or from other documents; choose another output folder"):
         write_curriculum(make_curriculum(other, outputs, QUIET), made, QUIET)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -285,7 +285,7 @@ def test_an_unfinished_output_of_another_plan_is_refused(made, outputs, tmp_path
         write_curriculum(planned, tmp_path / "cur", QUIET)
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
-    with pytest.raises(CurriculumError, match="not empty, and not an output of curricle curriculum"):
+    with pytest.raises(CurriculumError, match="not empty, and not made by `curricle curriculum`; choose another output folder"):
         write_curriculum(planned, tmp_path / "full", QUIET)
 
 
@@ -357,7 +357,10 @@ BAD = {
         phase(tokens=10**7, mixture=ONLY_LAW, repeats={"by": "cluster", "table": {2: 2}}),
         r"phase 'one': cell 'Law': 10,000,000 tokens asked, [\d,]+ there with repeats by cluster",
     ),
-    "text that a table looks up": (phase(repeats={"by": "domain", "table": {1: 1}}), "column 'domain' is text, no number"),
+    "text that a table looks up": (
+        phase(repeats={"by": "domain", "table": {1: 1}}),
+        "column 'domain' is text; a number is required",
+    ),
     "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give a number, or `by`, a column"),
     "no times": (
         phase(repeats={"by": "cluster", "table": {1: 0}}),
@@ -372,19 +375,22 @@ BAD = {
         phase(select={"method": "top", "score": "qualty"}),
         r"one: no column 'qualty'; did you mean 'quality'\?",
     ),
-    "text as a score": (phase(select={"method": "top", "score": "domain"}), "column 'domain' is text, no number"),
+    "text as a score": (phase(select={"method": "top", "score": "domain"}), "column 'domain' is text; a number is required"),
     "an unknown cell": (
         phase(mixture={"by": "domain", "weights": {"Lwa": 1.0}}),
         r"phase 'one': mixture.weights: no document is in cell 'Lwa'; did you mean 'Law'\?",
     ),
-    "an unknown value": (phase(where={"language": "de"}), r"where.language: no document has 'de' \(there is: en, tr\)"),
+    "an unknown value": (
+        phase(where={"language": "de"}),
+        r"where.language: no document has the value 'de' \(choose from: en, tr\)",
+    ),
     "shares that do not sum to 1": (
         phase(mixture={"by": "domain", "weights": {"Law": 0.5, "Culture": 0.4}}),
-        r"phases.0.mixture: weights sum to 0.9, not 1",
+        r"phases.0.mixture: weights must sum to 1, not 0.9",
     ),
     "null scores": (
         phase(select={"method": "top", "score": "quality", "nulls": "error"}),
-        r"phase 'one': 1,\d+ documents have no quality, and nulls is error",
+        r"phase 'one': 1,\d+ documents have no quality; with nulls: error that is not allowed (choose drop or last)",
     ),
     "overlapping held-out sets": (
         phase() | {"heldout": OVERLAPPING},
@@ -396,7 +402,7 @@ BAD = {
     ),
     "two units": (
         phase() | {"tokens": {"count": "bytes", "tokenizer": "x"}},
-        "tokens: give one of count, tokenizer, sentencepiece",
+        "tokens: give exactly one of count, tokenizer and sentencepiece",
     ),
     "a misspelt key": (phase(mixtur={}), r"phases.0.mixtur: unknown key; did you mean 'mixture'\?"),
     "two phases of one name": ({"phases": [TWO[0], TWO[0]]}, "two phases or held-out sets are named 'one'"),
@@ -429,12 +435,12 @@ def copied(outputs, tmp_path) -> Path:
 
 def test_outputs_that_cannot_be_used_are_one_line(outputs, copied, tmp_path):
     plan = load_plan(str(_file(tmp_path, phase())))
-    with pytest.raises(CurriculumError, match="an output is named twice"):
+    with pytest.raises(CurriculumError, match="the same output is named twice"):
         make_curriculum(plan, [outputs[0], outputs[0]], QUIET)
-    with pytest.raises(CurriculumError, match="hold the same document: the outputs overlap"):
+    with pytest.raises(CurriculumError, match="contain the same document; outputs must not overlap"):
         make_curriculum(plan, [outputs[1], copied], QUIET)
     pq.write_table(pq.read_table(copied / "kept/part-0.parquet").slice(1), copied / "kept/part-0.parquet")
-    with pytest.raises(CurriculumError, match="1499 rows, its manifest says 1500"):
+    with pytest.raises(CurriculumError, match="1499 rows, but its manifest says 1500"):
         make_curriculum(plan, [copied], QUIET)
     (copied / "kept/part-0.parquet").write_bytes(b"not Parquet")
     with pytest.raises(CurriculumError, match=r"part-0.parquet: Parquet"):

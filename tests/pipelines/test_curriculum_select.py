@@ -290,7 +290,7 @@ def test_cells_are_named_by_values_edges_and_percentiles():
     assert [cells.names[code] for code in cells.codes] == ["a/<2", "b/2..5", "c/null", "a/>=5"]
     cells = make_cells(docs, (Bucket(column="score", quantiles=(0.5,)), "token_count"), "")
     assert [cells.names[code] for code in cells.codes] == ["<p50/10", ">=p50/10", "null/10", ">=p50/10"]
-    with pytest.raises(CurriculumError, match=r"mixture.by: score is no whole number: give {column: score, edges"):
+    with pytest.raises(CurriculumError, match=r"mixture.by: score is not a whole number; give {column: score, edges"):
         make_cells(documents([(1.5, 1, 0)]), ("score",), "phase 'one'")
 
 
@@ -337,7 +337,7 @@ def test_replayed_documents_come_from_the_named_phases_and_count_their_appearanc
     ("content", "message"),
     [
         ({"method": "top"}, "method top needs score"),
-        ({"method": "uniform", "score": "x"}, "method uniform has no use for score"),
+        ({"method": "uniform", "score": "x"}, "method uniform does not use score"),
         ({"method": "low", "score": "x", "nulls": "last"}, "nulls: last has no meaning with method low"),
     ],
 )
@@ -349,5 +349,5 @@ def test_a_selection_says_what_it_lacks(content, message):
 def test_the_words_of_a_plan_are_short_where_they_can_be():
     phase = Phase.model_validate({"name": "x", "tokens": 1, "order": "shuffled", "where": {"language": "tr", "n": [1, 2]}})
     assert phase.order == Order.model_validate({"method": "shuffled"})
-    assert phase.where["language"].among == ("tr",)
-    assert phase.where["n"].among == (1, 2)
+    assert phase.where["language"].values_in == ("tr",)
+    assert phase.where["n"].values_in == (1, 2)

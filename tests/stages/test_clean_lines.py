@@ -161,8 +161,8 @@ def test_what_is_off_changes_nothing_and_its_count_is_null():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"c4": False}, "nothing to clean: c4 is false, no symbol_lines, no boilerplate"),
-        ({"boilerplate": ["ok", " "]}, "a blank phrase is in every line"),
+        ({"c4": False}, "nothing to clean; set c4, symbol_lines or boilerplate"),
+        ({"boilerplate": ["ok", " "]}, "a phrase must not be blank: it would match every line"),
         ({"symbol_lines": {"symbols": ""}}, "at least 1 character"),
         ({"symbol_lines": {"symbol": "|"}}, "Extra inputs are not permitted"),
         ({"ftfy": True}, "Extra inputs are not permitted"),

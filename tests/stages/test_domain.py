@@ -94,7 +94,7 @@ def test_an_empty_or_misspelt_option_is_refused():
         DomainConfig(modle="student")  # type: ignore[call-arg]
     with pytest.raises(ValidationError, match="'topic' or 'format'"):
         DomainConfig(tags=("topics",))  # type: ignore[arg-type]
-    with pytest.raises(ValidationError, match="tags: one is named twice"):
+    with pytest.raises(ValidationError, match="tags must not repeat"):
         DomainConfig(tags=("topic", "topic"))
 
 

@@ -303,7 +303,7 @@ def test_a_million_entries_take_ten_bytes_each_and_are_all_found(tmp_path):
     [
         ({"domains": ["/no/such/list"]}, "url_rules.domains: no file /no/such/list"),
         ({"urls": ["{tmp}"]}, "url_rules.urls: no file named urls below {tmp}"),
-        ({}, "url_rules: no list is given: name files or folders in domains, urls, words, soft_words, subwords"),
+        ({}, "url_rules: no block list is given; name files or folders in domains, urls, words, soft_words, subwords"),
         ({"domains": ["{tmp}/damaged.gz"]}, "url_rules: {tmp}/damaged.gz: Not a gzipped file"),
     ],
 )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from curricle.models.kenlm.ngrams import F32, NgramModel
 
+from curricle.errors import ArpaError as ArpaError
 from curricle.storage.whole_file import whole_file
 
 WRITE_ROWS = 1 << 18

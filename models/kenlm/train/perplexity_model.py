@@ -27,6 +27,7 @@ from curricle.schemas.categories import Category
 from curricle.schemas.config import Config
 from pydantic import Field
 
+from curricle.errors import ModelError
 from curricle.portable_math import exp10
 
 PIECES = "sp.model"
@@ -79,7 +80,7 @@ def train(
     check_prune(config.prune, config.order)
     profile = profile_named(config.profile)
     if output.exists():
-        raise ValueError(f"{output} already exists")
+        raise ModelError(f"{output} already exists")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
         folder = Path(scratch) / "model"

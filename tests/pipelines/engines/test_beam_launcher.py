@@ -1,5 +1,6 @@
 """One job for all shards through Beam's own job service in this process: what `local` writes, byte for byte."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from curricle.pipelines.engines.dataflow import missing_extra
 from curricle.pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
 from curricle.pipelines.engines.job import Engine, one_line
 from curricle.pipelines.engines.settings import is_local, settings
+
+from curricle.installation import install_hint
 
 EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
 
@@ -111,9 +114,9 @@ MISTAKES = {
     "a runner that loses data": (["--runner", "DaskRunner"], "last branch"),
     "a runner that is whatever can be downloaded": (["--runner", "DirectRunner"], "--runner local"),
     "a misspelt flag": (["--runner", "SparkRunner", "--", "--spark_master_ulr=x"], "did you mean '--spark_master_url'"),
-    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "no such flag"),
+    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "unknown flag"),
     "a flag of another engine": (["--runner", "SparkRunner", "--", "--flink_master=x"], "one of FlinkRunner"),
-    "a second runner": (["--runner", "SparkRunner", "--", "--runner=FlinkRunner"], "no such flag"),
+    "a second runner": (["--runner", "SparkRunner", "--", "--runner=FlinkRunner"], "unknown flag"),
     "a value of the wrong type": (["--runner", "FlinkRunner", "--", "--parallelism=two"], "invalid int value"),
     "a value without a flag": (["--runner", "FlinkRunner", "--", "two"], "is no flag"),
     "a flag for the local pool": (["--", "--parallelism=2"], "unexpected argument"),
@@ -176,7 +179,7 @@ def test_dataflow_takes_the_graph_in_a_dry_run():
 
 def test_without_the_extra_a_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr("curricle.pipelines.engines.dataflow.find_spec", lambda _: None)
-    with pytest.raises(RunnerError, match=r"pip install 'curricle\[gcp\]'"):
+    with pytest.raises(RunnerError, match=re.escape(install_hint("gcp"))):
         Engine("DataflowRunner", (*GIVEN, "--setup_file=./setup.py"), 1)
 
 
