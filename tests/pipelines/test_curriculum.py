@@ -281,7 +281,7 @@ def test_an_unfinished_output_of_another_plan_is_refused(made, outputs, tmp_path
     (tmp_path / "cur/_work").mkdir(parents=True)
     (tmp_path / "cur/_work/plan").write_text("0" * 64)
     planned = make_curriculum(load_plan(str(made.parent / "cur.yaml")), outputs, QUIET)
-    with pytest.raises(CurriculumError, match="made by another plan"):
+    with pytest.raises(CurriculumError, match="made with another plan"):
         write_curriculum(planned, tmp_path / "cur", QUIET)
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
@@ -361,10 +361,10 @@ BAD = {
         phase(repeats={"by": "domain", "table": {1: 1}}),
         "column 'domain' is text; a number is required",
     ),
-    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give a number, or `by`, a column"),
+    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give either a number, or a column in `by`"),
     "no times": (
         phase(repeats={"by": "cluster", "table": {1: 0}}),
-        "repeats.table.1: Input should be greater than or equal to 1",
+        "repeats.table.1 must be between 1 and 100, not 0",
     ),
     "more than all cells have": (
         phase(tokens=10**9, mixture={**ONLY_LAW, "when_short": "rest"}),
@@ -390,7 +390,7 @@ BAD = {
     ),
     "null scores": (
         phase(select={"method": "top", "score": "quality", "nulls": "error"}),
-        r"phase 'one': 1,\d+ documents have no quality; with nulls: error that is not allowed (choose drop or last)",
+        r"phase 'one': 1,\d+ documents have no quality; with nulls: error that is not allowed \(choose drop or last\)",
     ),
     "overlapping held-out sets": (
         phase() | {"heldout": OVERLAPPING},
@@ -406,10 +406,13 @@ BAD = {
     ),
     "a misspelt key": (phase(mixtur={}), r"phases.0.mixtur: unknown key; did you mean 'mixture'\?"),
     "two phases of one name": ({"phases": [TWO[0], TWO[0]]}, "two phases or held-out sets are named 'one'"),
-    "replay of a later phase": (phase(replay={"from": ["two"], "share": 0.1}), "'one' replays 'two', no earlier phase"),
-    "no phases": ({"phases": []}, "phases: Tuple should have at least 1 item"),
-    "fractions as cells": (phase(mixture={"by": "ppl", "proportional": True}), "mixture.by: ppl is no whole number"),
-    "words where numbers are": (phase(where={"overall": ["five"]}), r"the column holds numbers, not \['five'\]"),
+    "replay of a later phase": (
+        phase(replay={"from": ["two"], "share": 0.1}),
+        "'one' replays 'two', which is not an earlier phase",
+    ),
+    "no phases": ({"phases": []}, "phases must not be empty"),
+    "fractions as cells": (phase(mixture={"by": "ppl", "proportional": True}), "mixture.by: ppl is not a whole number"),
+    "words where numbers are": (phase(where={"overall": ["five"]}), r"the column holds numbers, not 'five'"),
 }
 
 
@@ -446,7 +449,7 @@ def test_outputs_that_cannot_be_used_are_one_line(outputs, copied, tmp_path):
     with pytest.raises(CurriculumError, match=r"part-0.parquet: Parquet"):
         make_curriculum(plan, [copied], QUIET)
     (copied / "run.json").write_bytes(orjson.dumps({"finished": False, "failed": {}}))
-    with pytest.raises(OutputError, match="the run is not finished"):
+    with pytest.raises(OutputError, match="this run is not finished"):
         make_curriculum(plan, [copied], QUIET)
 
 
