@@ -224,7 +224,7 @@ def test_a_recipe_that_names_a_known_model_is_told_how_to_get_it():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {name: x, kind: perplexity, licence: a, source: b}", "role: Field required"),
+        ("- {name: x, kind: perplexity, licence: a, source: b}", "role is required"),
         ("- {name: x, kind: rater, licence: a, source: b}", "x: no files and no hub"),
         ("- {name: ../x, kind: rater, licence: a, source: b, hub: a/b}", "name: String should match"),
         ("- {name: 'x-{lang}', kind: rater, licence: a, source: b, hub: a/b}", "per_language goes with"),

@@ -235,7 +235,7 @@ def _file(folder: Path, content: dict[str, Any]) -> str:
 BAD = {
     "token files of bytes": ({"format": "megatron"}, "format megatron holds token ids; give tokens: {tokenizer: ...}"),
     "an eos of bytes": ({"tokens": {"count": "bytes", "eos": EOS}}, "tokens: eos is a token of a tokenizer"),
-    "an unknown format": ({"format": "arrow"}, "format: Input should be 'parquet', "),
+    "an unknown format": ({"format": "arrow"}, "format must be 'parquet', "),
     "an unknown eos": ({"format": "datatrove", "tokens": {"eos": "</s>"}}, "tokens.eos: the tokenizer has no token '</s>'"),
 }
 

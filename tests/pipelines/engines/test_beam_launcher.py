@@ -185,7 +185,7 @@ def test_without_the_extra_a_line_says_what_to_install(monkeypatch):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_runners_say_why(name):
-    with pytest.raises(RunnerError, match="is refused: "):
+    with pytest.raises(RunnerError, match="is not supported: "):
         check_runner(name)
 
 
