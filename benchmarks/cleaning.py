@@ -20,14 +20,15 @@ import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from curricle.stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
-from curricle.stages.redact import RedactConfig, redact
-from curricle.stages.url_rules.config import UrlRulesConfig
-from curricle.stages.url_rules.tag import UrlRules, tag_url_rules
 from datatrove.data import Document
 from datatrove.pipeline.filters import C4QualityFilter, URLFilter
 from datatrove.pipeline.formatters import PIIFormatter, SymbolLinesFormatter
 from tldextract import TLDExtract
+
+from curricle.stages.clean_lines import CleanLinesConfig, SymbolLines, clean_lines
+from curricle.stages.redact import RedactConfig, redact
+from curricle.stages.url_rules.config import UrlRulesConfig
+from curricle.stages.url_rules.tag import UrlRules, tag_url_rules
 
 ASSETS = Path(datatrove.__file__).parent / "assets"
 ROUNDS = 3

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import click
 import numpy as np
+
 from curricle.pipelines.curriculum.documents import Documents, Labels
 from curricle.pipelines.curriculum.draw import draw_phases, hold_out
 from curricle.pipelines.curriculum.kernels import CHUNK, keyed

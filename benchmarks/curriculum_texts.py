@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from curricle.pipelines.curriculum.measure import measure_file
 from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
 from curricle.pipelines.curriculum.tokens import load_counter

@@ -26,11 +26,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from curricle.models.catalog import model_folder
-from curricle.models.kenlm.train.perplexity_model import TrainConfig, train
 from help_arms import ARMS, BOTH_JUDGES, RANDOM, TRANSFORMER_ONLY, make_arm, pool_bytes, run_recipes, with_clean_model
 from help_kenlm import Bits, encode, kenlm_bits, train_vocabulary
 from help_texts import WEB, HeldOut, curated, held_out_sets, split_pool, unseen_clean_texts, web_pages
+
+from curricle.models.catalog import model_folder
+from curricle.models.kenlm.train.perplexity_model import TrainConfig, train
 
 BEGIN, END = "<!-- make does-it-help: begin -->", "<!-- make does-it-help: end -->"
 BUDGETS = {"de": 250_000, "en": 2_000_000}  # bytes of an arm

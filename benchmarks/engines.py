@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+
 from curricle.pipelines.cli.demo import SAMPLE
 
 COMMAND = str(Path(sys.executable).parent / "curricle")

@@ -22,12 +22,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.html import HTMLTree
+
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.stages.charset import decode_html, python_codec
 from curricle.stages.extract import ExtractConfig, extract_with
 from curricle.stages.markup import Extractor, Page, extract_resiliparse, extract_trafilatura
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.html import HTMLTree
 
 SHORT = 400
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import yaml
+
 from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
 from curricle.pipelines.execute.local import local_launcher
 from curricle.pipelines.execute.run import run

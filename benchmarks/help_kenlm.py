@@ -9,6 +9,7 @@ import kenlm
 import numpy as np
 import numpy.typing as npt
 import sentencepiece
+
 from curricle.models.kenlm.binary import write_probing
 from curricle.models.kenlm.ngrams import EOS, SPECIALS
 from curricle.models.kenlm.train.estimator import estimate

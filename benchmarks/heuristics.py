@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from curricle.stages.heuristics.config import HeuristicsConfig, Variant
 from curricle.stages.heuristics.tag import load_kernels, tag_heuristics
 

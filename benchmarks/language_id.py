@@ -18,6 +18,7 @@ import fasttext
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.catalog import model_folder
 from curricle.models.language_id import LanguageId, known_codes, load
 from curricle.schemas.languages import UNDETERMINED, canonical

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import orjson
 import pyarrow.parquet as pq
 from chart import bars
+
 from curricle.models.catalog import STARTER
 
 HEAD = "| run | MB of text | wall s | CPU s | MB per CPU s | MB/s | peak MB |\n|---|---|---|---|---|---|---|"
@@ -99,6 +100,7 @@ def floor(source: Path, output: Path) -> None:
     import fasttext
     import pyarrow as pa
     import sentencepiece
+
     from curricle.models.catalog import model_folder, starter_models
     from curricle.models.kenlm.model import load
     from curricle.models.kenlm.profiles import normalize_text

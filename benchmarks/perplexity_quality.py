@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.model import load
 from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs

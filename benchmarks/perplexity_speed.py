@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sentencepiece
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.model import Kenlm, load
 from curricle.models.kenlm.profiles import normalize, normalize_text, string_buffers

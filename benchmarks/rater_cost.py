@@ -16,14 +16,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import torch
-from curricle.models.raters.dataman import LIMITS, REPLY_TOKENS
-from curricle.models.raters.generate import DataManConfig, Generator
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from curricle.models.raters.dataman import LIMITS, REPLY_TOKENS
+from curricle.models.raters.generate import DataManConfig, Generator
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"

@@ -4,16 +4,14 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from curricle.schemas.config import Config
 from pydantic import ValidationError
 
+from curricle.errors import ModelError as ModelError
+from curricle.schemas.config import Config, explain_error
+
 CARD = "card.json"
-
-
-class ModelError(ValueError):
-    """A model folder that cannot be used: one line that names the folder and the cause."""
 
 
 class Card(Config):
@@ -42,6 +40,19 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_card_fields(folder: Path) -> dict[str, Any]:
+    """All fields of the card in `folder`, unchecked; ModelError if there is no card or it is not a JSON object."""
+    try:
+        fields = json.loads((folder / CARD).read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it has no {CARD}") from None
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise ModelError(f"{folder / CARD}: damaged: not a JSON object")
+    return fields
+
+
 def read_card(folder: Path, kind: type[C]) -> C:
     """The card in `folder`; ModelError if there is none or it is not a `kind`. Hashes are not checked here."""
     try:
@@ -49,8 +60,7 @@ def read_card(folder: Path, kind: type[C]) -> C:
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a model folder: it has no {CARD}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ModelError(f"{folder / CARD}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ModelError(explain_error(error, kind, str(folder / CARD))) from None
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -65,4 +75,4 @@ def check_files(folder: Path, card: Card) -> None:
         if not path.is_file():
             raise ModelError(f"{folder}: {name} is missing")
         if (found := file_sha256(path)) != expected:
-            raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {expected[:12]}...")
+            raise ModelError(f"{path}: the SHA-256 is {found[:12]}..., but the card says {expected[:12]}...; the file is damaged")

@@ -4,7 +4,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from curricle.models.cards import CARD, ModelError
+from curricle.models.cards import CARD, ModelError, read_card_fields
 from curricle.models.get.registry import known_names
 
 STARTER = Path(__file__).parent / "starter"
@@ -32,6 +32,15 @@ def starter_models() -> list[str]:
     return sorted(card.parent.name for card in STARTER.glob(f"*/{CARD}"))
 
 
+def model_of_kind(name: str, kind: str) -> Path:
+    """`model_folder`, for a model of this kind only; ModelError for another one."""
+    folder = model_folder(name)
+    found = read_card_fields(folder).get("kind")
+    if found != kind:
+        raise ModelError(f"{name} is a {found} model; a {kind} model is required")
+    return folder
+
+
 def model_folder(name: str) -> Path:
     """Folder of a model: a path (it has a separator or starts with '.'), a starter model's name, or one in the cache.
 
@@ -46,6 +55,8 @@ def model_folder(name: str) -> Path:
         if (folder / CARD).is_file():
             return folder
     if name in known_names():
-        raise ModelError(f"the model {name!r} is not here yet: `curricle models pull {name}` gets it")
+        raise ModelError(f"the model {name!r} is not downloaded yet; run `curricle models pull {name}`")
     near = get_close_matches(name, [*starter_models(), *cached_models(), *known_names()], n=1)
-    raise ModelError(f"no model named {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    raise ModelError(
+        f"no model named {name!r}" + (f"; did you mean {near[0]!r}?" if near else "; `curricle models list` shows all")
+    )

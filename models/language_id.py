@@ -13,6 +13,7 @@ from typing import Any, Literal
 import fasttext
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from curricle.models.cards import Card, ModelError, check_files, read_card
 from curricle.schemas.languages import UNDETERMINED, short_code
 
@@ -102,7 +103,7 @@ def _model_file(folder: Path) -> tuple[Path, tuple[str, ...]]:
     check_files(folder, card)  # fastText may crash the process on a damaged file
     files = [name for name in card.files if name.endswith((".bin", ".ftz"))]
     if len(files) != 1:
-        raise ModelError(f"{folder}: one fastText file (.bin or .ftz) expected, the card names {files}")
+        raise ModelError(f"{folder}: needs exactly one fastText file (.bin or .ftz), but its card names {files}")
     return folder / files[0], card.languages
 
 

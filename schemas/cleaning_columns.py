@@ -1,6 +1,7 @@
 """Columns of the stages that change the text: `redact`, `clean_lines`, `datatrove`."""
 
 import pyarrow as pa
+
 from curricle.schemas.column import Column
 
 REDACT = (

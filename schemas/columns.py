@@ -1,6 +1,7 @@
 """Every fixed column: name, type, unit and what null means. Stages append these; docs/data-model.md is made from them."""
 
 import pyarrow as pa
+
 from curricle.schemas.categories import CATEGORIES
 from curricle.schemas.cleaning_columns import CLEAN_LINES, DATATROVE, REDACT
 from curricle.schemas.column import Column, schema_of

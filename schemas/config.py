@@ -1,10 +1,44 @@
-"""The base of every configuration: frozen, keyword-only, unknown keys refused; and how its errors read."""
+"""The base of every configuration: frozen, keyword-only, unknown keys rejected; and its errors in plain sentences."""
 
-from collections.abc import Iterable, Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+NOUNS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "literal": "one of the choices",
+    "list": "a list",
+    "tuple": "a list",
+    "set": "a list",
+    "frozen": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+    "none": "null",
+    "path": "a path",
+}
+"""What a value must be, by the first word of pydantic's name for the error (`float_parsing`, `dict_type`)."""
+
+BOUNDS = {
+    "greater_than": ("greater than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
+"""Pydantic's name of an error, in words, and the key of the limit in its context."""
+
+MOST_CHOICES = 24  # listed in a message
+SHOWN_CHARS = 80  # of a wrong value, in a message
 
 
 class Config(BaseModel):
@@ -14,37 +48,195 @@ class Config(BaseModel):
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or what there is when nothing is near."""
+    """`; did you mean 'x'?`, or the choices where none is similar and they are few."""
     known = sorted(choices)
     if near := get_close_matches(name, known, n=1):
         return f"; did you mean {near[0]!r}?"
-    return f" (there is: {', '.join(known)})"
+    return f" (choose from: {', '.join(known)})" if 0 < len(known) <= MOST_CHOICES else ""
 
 
-def explain_error(error: ValidationError, kind: type[Config], where: str) -> str:
-    """One line for the first thing wrong: `where.key: message`, with the nearest known key for an unknown one."""
-    first = error.errors()[0]
-    path = ".".join([where, *(str(part) for part in first["loc"])])
+def explain_error(error: ValidationError, kind: Any, where: str, key: str = "") -> str:
+    """One sentence about the first thing that is wrong: `where: key: what`, with the nearest known key for an unknown one.
+
+    `kind`: what was validated, a configuration or a type made of such; `where`: a file or an option; `key`: of the values in it.
+    """
+    path, message = _explained(error, kind)
+    name = ".".join([key, *path] if key else path)
+    return _joined(f"{where}: {name}" if name else where, message)
+
+
+def explain_options(error: ValidationError, kind: Any, names: Mapping[str, str] | None = None) -> str:
+    """`explain_error` for values of command line options: `--option: what`; `names`: of the options that are called otherwise."""
+    path, message = _explained(error, kind)
+    return _joined(f"--{(names or {}).get(path[0], path[0]).replace('_', '-')}", message) if path else message
+
+
+def _joined(name: str, message: str) -> str:
+    return f"{name} {message}" if message.startswith(("is ", "must ")) else f"{name}: {message}"
+
+
+def _explained(error: ValidationError, kind: Any) -> tuple[list[str], str]:
+    """Path of keys, and the sentence."""
+    errors = error.errors()
+    # A typo is why another key is missing; of a union the member that fits best is the one whose own values were looked at.
+    typos = [one for one in errors if one["type"] == "extra_forbidden"]
+    deeper = [one for one in errors if not one["type"].endswith("_type") and _starts_like(kind, one, errors[0])]
+    first = (typos or deeper or errors)[0]
+    path, _, metadata = _walk(kind, first["loc"])
+    same = [one for one in errors if _walk(kind, one["loc"])[0] == path and one["type"] not in ("extra_forbidden", "missing")]
     if first["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in _kind_at(kind, first["loc"][:-1]).model_fields.items()]
-        return f"{path}: unknown key" + did_you_mean(str(first["loc"][-1]), known)
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{path}: {message}" + ("" if first["type"] in ("value_error", "missing") else f", not {first['input']!r}")
+        owner = _config_of(_walk(kind, first["loc"][:-1])[1])
+        known = [field.alias or name for name, field in owner.model_fields.items()] if owner else []
+        return path, "unknown key" + did_you_mean(path[-1], known)
+    return path, _sentence(first, same, metadata)
 
 
-def _kind_at(kind: type[Config], location: Iterable[Any]) -> type[Config]:
-    """The configuration that stands at `location` (field names, list positions, tags of a union) inside one of `kind`."""
-    kinds = [kind]
+def _starts_like(kind: Any, one: ErrorDetails, first: ErrorDetails) -> bool:
+    path = _walk(kind, first["loc"])[0]
+    return first["type"].endswith("_type") and one["loc"] != first["loc"] and _walk(kind, one["loc"])[0][: len(path)] == path
+
+
+def _sentence(first: ErrorDetails, same: list[ErrorDetails], metadata: list[Any]) -> str:
+    kind, value, context = first["type"], _shown(first["input"]), first.get("ctx", {})
+    if kind in ("value_error", "assertion_error"):
+        return first["msg"].partition(", ")[2]
+    if kind == "missing":
+        return "is required"
+    if kind == "literal_error":
+        choices = str(context["expected"])
+        near = get_close_matches(str(first["input"]), choices.replace("'", "").replace(" or ", ", ").split(", "), n=1)
+        return f"must be {choices}, not {value}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if kind in BOUNDS:
+        return f"must be {_range(metadata) or _bound(kind, context)}, not {value}"
+    if kind == "string_pattern_mismatch":
+        allowed = _allowed(context["pattern"])
+        return f"must contain only {allowed}, not {value}" if allowed else f"must match {context['pattern']}, not {value}"
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty" if context["min_length"] == 1 else f"must have at least {context['min_length']} entries"
+    if kind in ("too_long", "string_too_long"):
+        return f"must have at most {context['max_length']} entries"
+    if kind == "union_tag_not_found":
+        return f"needs the key {context['discriminator']}"
+    if kind == "union_tag_invalid":
+        return f"{context['discriminator']} must be {context['expected_tags']}, not {context['tag']!r}"
+    if kind == "finite_number":
+        return f"must be a finite number, not {value}"
+    nouns = dict.fromkeys(NOUNS.get(one["type"].split("_")[0], "") for one in same)
+    if "" in nouns or not nouns:
+        return f"{first['msg'][0].lower()}{first['msg'][1:]}, not {value}"
+    return f"must be {' or '.join(nouns)}, not {value}"
+
+
+def _allowed(pattern: str) -> str:
+    """What a pattern that is one set of characters, perhaps with another one for the first, lets through; empty for others."""
+    found = re.fullmatch(r"\^(\[[^\]]+\])?\[([^\]]+)\][*+]\$", pattern)
+    if found is None:
+        return ""
+    letters = ["letters"] if "A-Za-z" in found[2] else ["lowercase letters"] if "a-z" in found[2] else []
+    digits = ["digits"] if "0-9" in found[2] else []
+    others = " ".join(re.sub("A-Za-z|a-z|0-9", "", found[2]))
+    first = "a letter or digit" if found[1] and "0-9" in found[1] else "a letter" if found[1] else ""
+    return ", ".join([*letters, *digits]) + (f" and {others}" if others else "") + (f", and start with {first}" if first else "")
+
+
+def _bound(kind: str, context: Mapping[str, Any]) -> str:
+    word, name = BOUNDS[kind]
+    return f"{word} {_number(context[name])}"
+
+
+def _range(metadata: list[Any]) -> str:
+    """`between 0 and 1`, from a field's constraints; empty where they bound one side only."""
+    low = next((one for one in metadata if isinstance(one, Ge | Gt)), None)
+    high = next((one for one in metadata if isinstance(one, Le | Lt)), None)
+    if low is None or high is None:
+        return ""
+    if isinstance(low, Ge) and isinstance(high, Le):
+        return f"between {_number(low.ge)} and {_number(high.le)}"
+    above = f"at least {_number(low.ge)}" if isinstance(low, Ge) else f"greater than {_number(low.gt)}"
+    below = f"at most {_number(high.le)}" if isinstance(high, Le) else f"less than {_number(high.lt)}"
+    return f"{above} and {below}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML has it, cut if it is long."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).removesuffix(".0")
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "..."
+
+
+def _walk(kind: Any, location: Iterable[int | str]) -> tuple[list[str], Any, list[Any]]:
+    """The keys on the way to `location` inside a `kind`, without pydantic's names of a union's members; the type and constraints
+    that are found there.
+    """
+    annotation = kind
+    metadata: list[Any] = []
+    path: list[str] = []
     for part in location:
-        if part in kinds[0].model_fields:
-            kinds = list(_configs(kinds[0].model_fields[part].annotation)) or kinds
-        elif isinstance(part, str):
-            kinds = [one for one in kinds if any(field.default == part for field in one.model_fields.values())] or kinds
-    return kinds[0]
+        annotation, metadata = _bare(annotation, metadata)
+        members = _members(annotation)
+        if len(members) > 1:
+            annotation, metadata = _member(members, part), []
+            continue
+        if part == "[key]":  # the key itself is wrong, and stands before this
+            continue
+        path.append(str(part))
+        if config := _config_of(annotation):
+            field = next((field for name, field in config.model_fields.items() if part in (name, field.alias)), None)
+            annotation, metadata = (field.annotation, list(field.metadata)) if field else (None, [])
+        else:
+            annotation, metadata = _item(annotation), []
+    annotation, metadata = _bare(annotation, metadata)
+    return path, annotation, metadata
 
 
-def _configs(annotation: Any) -> Iterator[type[Config]]:
-    if isinstance(annotation, type) and issubclass(annotation, Config):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _configs(argument)
+def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+    """Without Annotated and a lone `| None`, whose constraints are added."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            inner, *more = get_args(annotation)
+            for one in more:
+                metadata = [*metadata, *(one.metadata if isinstance(one, FieldInfo) else [one])]
+            annotation = inner
+        elif len(members := _members(annotation)) == 1:
+            annotation = members[0]
+        else:
+            return annotation, metadata
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Of a union, without None."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return []
+    return [one for one in get_args(annotation) if one is not type(None)]
+
+
+def _member(members: list[Any], tag: int | str) -> Any:
+    """The member of a union that pydantic calls `tag`: a configuration by its name or the value of its discriminator."""
+    for member in members:
+        bare = _bare(member, [])[0]
+        config = _config_of(bare)
+        names = [str(get_origin(bare) and getattr(get_origin(bare), "__name__", "")), getattr(bare, "__name__", "")]
+        if config:
+            names += [config.__name__, *_literals(config)]
+        if str(tag).partition("[")[0] in names:
+            return member
+    return members[0]
+
+
+def _literals(config: type[Config]) -> Iterator[str]:
+    for field in config.model_fields.values():
+        if get_origin(field.annotation) is Literal:
+            yield from map(str, get_args(field.annotation))
+
+
+def _item(annotation: Any) -> Any:
+    """The type of a container's values."""
+    arguments = [one for one in get_args(annotation) if one is not Ellipsis]
+    return arguments[-1] if arguments else None
+
+
+def _config_of(annotation: Any) -> type[Config] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Config) else None

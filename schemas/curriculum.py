@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
 from curricle.schemas.config import Config, did_you_mean
 from curricle.schemas.extensions import extension_names, is_reference
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 TOKEN_COUNT = "token_count"
 """The document's tokens: a number that a plan can name like a column."""
@@ -49,9 +50,9 @@ class Tokens(Config):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(value is not None for value in (self.count, self.tokenizer, self.sentencepiece)) != 1:
-            raise ValueError("give one of count, tokenizer, sentencepiece")
+            raise ValueError("give exactly one of count, tokenizer and sentencepiece")
         if self.count is not None and self.eos is not None:
-            raise ValueError("eos is a token of a tokenizer or a SentencePiece model: bytes have none")
+            raise ValueError("eos needs tokenizer or sentencepiece: bytes have no such token")
         return self
 
 
@@ -95,10 +96,10 @@ class Bucket(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if bool(self.edges) == bool(self.quantiles):
-            raise ValueError(f"{self.column}: give edges or quantiles")
+            raise ValueError(f"{self.column}: give either edges or quantiles")
         cuts = self.edges or self.quantiles
         if list(cuts) != sorted(set(cuts)):
-            raise ValueError(f"{self.column}: edges and quantiles rise")
+            raise ValueError(f"{self.column}: edges and quantiles must be in increasing order")
         return self
 
 
@@ -126,9 +127,9 @@ class Mixture(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.proportional == bool(self.weights):
-            raise ValueError("give proportional: true, or weights")
+            raise ValueError("give either proportional: true or weights")
         if self.weights and abs(sum(self.weights.values()) - 1) > 1e-6:
-            raise ValueError(f"weights sum to {sum(self.weights.values()):.6g}, not 1")
+            raise ValueError(f"weights must sum to 1, not {sum(self.weights.values()):.6g}")
         return self
 
 
@@ -187,12 +188,12 @@ class Select(Config):
         read = SETTINGS[self.method]
         for name in self.model_fields_set - {"method", "nulls"}:
             if name not in read:
-                raise ValueError(f"method {self.method} has no use for {name}")
+                raise ValueError(f"method {self.method} does not use {name}")
         for name in ("score", "value"):
             if name in read and getattr(self, name) is None:
                 raise ValueError(f"method {self.method} needs {name}")
         if self.nulls == "last" and self.method in (*WINDOWS, "equals"):
-            raise ValueError(f"nulls: last has no meaning with method {self.method}: give drop or error")
+            raise ValueError(f"nulls: last cannot be used with method {self.method}; use drop or error")
         return self
 
 
@@ -217,9 +218,9 @@ class Order(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.by is not None) != (self.method == "sorted"):
-            raise ValueError("order: sorted needs `by`, and nothing else reads it")
+            raise ValueError("`by` belongs to order sorted, which requires it")
         if (self.window is not None) != (self.method == "interleaved"):
-            raise ValueError("order: interleaved needs `window`, and nothing else reads it")
+            raise ValueError("`window` belongs to order interleaved, which requires it")
         return self
 
 
@@ -233,7 +234,7 @@ class Replay(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if bool(self.phases) == (self.pool is not None):
-            raise ValueError("give `from`, a list of earlier phases, or pool: all")
+            raise ValueError("give either `from`, a list of earlier phases, or pool: all")
         return self
 
 
@@ -259,7 +260,7 @@ class Repeats(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.by is None) == bool(self.table) or (self.table and "most" in self.model_fields_set):
-            raise ValueError("give a number, or `by`, a column, and its `table`")
+            raise ValueError("give either a number, or a column in `by` and its `table`")
         return self
 
 
@@ -317,16 +318,18 @@ class Curriculum(Config):
                 raise ValueError(f"two phases or held-out sets are named {name!r}")
         for taken in ("heldout", POOL):
             if taken in [phase.name for phase in self.phases]:
-                raise ValueError(f"a phase cannot be named {taken!r}")
+                raise ValueError(f"the name {taken!r} is reserved and cannot be a phase")
         if self.format in TOKEN_FORMATS and self.tokens.count is not None:
-            raise ValueError(f"format {self.format} holds token ids: give tokens: {{tokenizer: ...}} or {{sentencepiece: ...}}")
+            raise ValueError(f"format {self.format} holds token ids; give tokens: {{tokenizer: ...}} or {{sentencepiece: ...}}")
         if sum(part.share for part in self.heldout) >= 1:
-            raise ValueError("held-out shares sum to 1 or more")
+            raise ValueError("held-out shares must sum to less than 1")
         for number, phase in enumerate(self.phases):
             earlier = [other.name for other in self.phases[:number]]
             for name in phase.replay.phases if phase.replay else ():
                 if name not in earlier:
-                    raise ValueError(f"phase {phase.name!r} replays {name!r}, no earlier phase{did_you_mean(name, earlier)}")
+                    raise ValueError(
+                        f"phase {phase.name!r} replays {name!r}, which is not an earlier phase{did_you_mean(name, earlier)}"
+                    )
         return self
 
     def columns(self) -> list[str]:

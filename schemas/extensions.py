@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from curricle.errors import ExtensionError as ExtensionError
+from curricle.errors import one_line
 from curricle.schemas.config import did_you_mean
 
 OURS = "curricle"
@@ -22,10 +24,6 @@ CODE = (".py", ".pyx", ".pxd", ".h", ".so", ".pyd")
 """Suffixes of the files of a package that are hashed: sources and compiled modules."""
 
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-class ExtensionError(ValueError):
-    """An object from outside that cannot be found or used: one line."""
 
 
 def look_in(*folders: Path) -> None:
@@ -87,13 +85,9 @@ def _imported(module: str, said: str) -> ModuleType:
             raise ExtensionError(
                 f"{said}no module {error.name!r} in the file's folder, in the current folder or among the installed packages"
             ) from None
-        raise ExtensionError(f"{said}importing {module} fails: {_one_line(error)}") from None
+        raise ExtensionError(f"{said}importing {module} fails: {one_line(error, kind=True)}") from None
     except Exception as error:  # whatever the module does when it is imported
-        raise ExtensionError(f"{said}importing {module} fails: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        raise ExtensionError(f"{said}importing {module} fails: {one_line(error, kind=True)}") from error
 
 
 def code_hashes(modules: Iterable[str]) -> dict[str, str]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 import pyarrow as pa
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config, did_you_mean
 from curricle.schemas.extensions import find_extension
 from curricle.schemas.stage import Stage
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 GROUP: Final = "curricle.stages"
 

@@ -5,6 +5,7 @@ appendix A.1) count different things. A ratio whose denominator is 0 is null.
 """
 
 import pyarrow as pa
+
 from curricle.schemas.column import Column
 
 _NO_TEXT = "no text"

@@ -271,7 +271,7 @@ def canonical(code: str, labels: Collection[str] = LABELS) -> str:
     if (label := CODES.get(code, "")) in labels:
         return label
     near = _nearest(code, labels)
-    hint = f"; did you mean {near!r}?" if near else f": it is none of the language model's {len(labels)} codes"
+    hint = f"; did you mean {near!r}?" if near else f"; it is not one of the language model's {len(labels)} codes"
     raise ValueError(f"unknown language code {code!r}{hint}")
 
 

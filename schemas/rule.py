@@ -2,9 +2,10 @@
 
 from typing import Literal, Self
 
+from pydantic import Field, model_validator
+
 from curricle.schemas.config import Config
 from curricle.schemas.languages import canonical
-from pydantic import Field, model_validator
 
 DEFAULT = "default"
 
@@ -31,9 +32,9 @@ class Rule(Config):
     def _check(self) -> Self:
         tests = (self.min, self.max, self.values_in, self.not_in)
         if all(test is None for test in tests) and self.on_null == "keep":
-            raise ValueError(f"rule {self.name!r} can never fail: give min, max, in, not_in or on_null: reject")
+            raise ValueError(f"rule {self.name!r} rejects nothing; give min, max, in, not_in or on_null: reject")
         if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
-            raise ValueError(f"rule {self.name!r}: min {self.min} is over max {self.max}")
+            raise ValueError(f"rule {self.name!r}: min ({self.min:g}) is greater than max ({self.max:g})")
         codes = [code for bound in (self.min, self.max) if isinstance(bound, dict) for code in bound if code != DEFAULT]
         if self.column == "language":
             codes += [code for code in (*(self.values_in or ()), *(self.not_in or ())) if code != "und"]

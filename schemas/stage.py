@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
 

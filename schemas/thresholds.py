@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field, ValidationError
+
+from curricle.errors import ThresholdsError as ThresholdsError
 from curricle.schemas.config import Config, explain_error
 from curricle.schemas.rule import Rule
 from curricle.schemas.yaml_file import read_mapping
-from pydantic import Field, ValidationError
-
-
-class ThresholdsError(ValueError):
-    """A thresholds file that cannot be read: one line that names it and the cause."""
 
 
 class ModelUse(Config):
@@ -35,7 +33,7 @@ class Thresholds(Config):
 
 def read_thresholds(path: Path) -> Thresholds:
     """The file, checked whole; ThresholdsError."""
-    shape = "not a file of `curricle models calibrate`"
+    shape = "not a thresholds file as `curricle models calibrate` writes it"
     content = read_mapping(path, str(path), shape, ThresholdsError)
     if "rules" not in content:
         raise ThresholdsError(f"{path}: {shape}")

@@ -1,6 +1,7 @@
 """Columns of the stage `url_rules`."""
 
 import pyarrow as pa
+
 from curricle.schemas.column import Column
 
 URL_RULES = (

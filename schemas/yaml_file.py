@@ -1,35 +1,74 @@
-"""YAML files that a user writes or names: a recipe, a plan, thresholds; each error is one line that begins with the file."""
+"""YAML that a user writes: recipes, plans, thresholds, settings. Every error is one line that begins with the file."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from curricle.errors import CurricleError
 from curricle.schemas.config import did_you_mean
 
 
+class _Loader(yaml.SafeLoader):
+    """Rejects a key that appears twice in a mapping; YAML itself would silently use the last one."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        lines: dict[Any, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                line = key.start_mark.line + 1
+                if (name := (key.tag, key.value)) in lines:
+                    where = f"on line {line}" if line == lines[name] else f"on lines {lines[name]} and {line}"
+                    raise yaml.constructor.ConstructorError(problem=f"the key {key.value!r} appears twice, {where}")
+                lines[name] = line
+        super().flatten_mapping(node)
+
+
+def parse_yaml(text: str) -> Any:
+    """Plain values; ValueError, one line with the place, for text that is not YAML or has a key twice."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.constructor.ConstructorError as error:
+        raise ValueError(str(error.problem)) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ValueError(f"{where}not valid YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"not valid YAML: {' '.join(str(error).split())}") from None
+
+
 def shipped(folder: Path) -> list[str]:
-    """Names of the files in a folder of the package."""
+    """Names of the YAML files in a folder of the package."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def find(name: str, kind: str, folder: Path, error: type[ValueError]) -> Path:
-    """The path that `name` is, or the file of that name in `folder`; `error` where it is no name of there."""
+def find(name: str, kind: str, folder: Path, error: type[CurricleError]) -> Path:
+    """`name` as a path if it ends in .yaml, else the file of that name in `folder`; `error` if there is none."""
     if name.endswith((".yaml", ".yml")):
         return Path(name)
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise error(f"no {kind} named {name!r}{did_you_mean(name, shipped(folder))}")
+        near = next((f"{name}{suffix}" for suffix in (".yaml", ".yml") if Path(f"{name}{suffix}").is_file()), None)
+        hint = f"; did you mean {near!r}?" if near else did_you_mean(name, shipped(folder))
+        if Path(name).is_file():
+            hint = "; the name of a YAML file must end in .yaml or .yml"
+        raise error(f"no {kind} named {name!r}{hint}")
     return path
 
 
-def read_mapping(path: Path, name: str, shape: str, error: type[ValueError]) -> dict[str, Any]:
-    """What the file holds; `error` where it cannot be read, is not YAML, or no mapping (`shape` says what it should be)."""
+def read_mapping(path: Path, name: str, shape: str, error: type[CurricleError]) -> dict[str, Any]:
+    """The content of a file; `error` if it cannot be read, is not YAML, or is not a mapping (`shape` says what it should be)."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = parse_yaml(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise error(f"{name}: no such file") from None
     except OSError as cause:
-        raise error(f"{name}: {cause.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as cause:
-        raise error(f"{name}: not YAML: {' '.join(str(cause).split())}") from None
+        raise error(f"{name}: cannot be read: {cause.strerror}") from None
+    except UnicodeDecodeError as cause:
+        raise error(f"{name}: not UTF-8 text (byte {cause.start})") from None
+    except ValueError as cause:
+        raise error(f"{name}: {cause}") from None
     if not isinstance(content, dict):
         raise error(f"{name}: {shape}")
     return content

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Final, Self
 
 import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import CLEAN_LINES
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from pydantic import Field, field_validator, model_validator
 
 _CITATION: Final = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 _ENDS: Final = (".", "?", "!", '"', "'")
@@ -56,13 +57,13 @@ class CleanLinesConfig(Config):
     @classmethod
     def _not_blank(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
         if any(not phrase.strip() for phrase in phrases):
-            raise ValueError("a blank phrase is in every line")
+            raise ValueError("a phrase must not be blank: it would match every line")
         return phrases
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.c4 or self.symbol_lines or self.boilerplate):
-            raise ValueError("nothing to clean: c4 is false, no symbol_lines, no boilerplate")
+            raise ValueError("nothing to clean; set c4, symbol_lines or boilerplate")
         return self
 
 

@@ -13,20 +13,22 @@ from typing import Any, Final, Self
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-from curricle.models.cards import ModelError
+from pydantic import Field, field_validator, model_validator
+
+from curricle.errors import ModelError, one_line
+from curricle.installation import install_hint
 from curricle.schemas.batches import append_columns, living_rows, mark_dead, replace_text, scatter
 from curricle.schemas.cleaning_columns import datatrove_column
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DEAD, PAYLOAD
 from curricle.schemas.config import Config, did_you_mean
 from curricle.schemas.stage import Stage
-from pydantic import Field, field_validator, model_validator
 
 KEEP, DROP = "keep", "drop"
 REFUSED: Final = {
-    "LambdaFilter": "takes a Python function, which no recipe can hold",
-    "PIIFormatter": "changes a text by what it saw before: use the stage redact",
-    "SamplerFilter": "draws at random, so that a second run gives another output",
+    "LambdaFilter": "takes a Python function, which a recipe cannot hold",
+    "PIIFormatter": "changes a text depending on earlier ones; use the stage redact",
+    "SamplerFilter": "draws at random, so a second run would give another output",
 }
 _NO_DOCUMENT: Final = frozenset({"id", "text", *(column.name for column in (*PAYLOAD, *DEAD))})
 
@@ -70,7 +72,7 @@ class DatatroveStep(Config):
         try:
             module = importlib.import_module(f"datatrove.pipeline.{kind}s")
         except ImportError as error:
-            raise ModelError(f"{error}: pip install 'curricle[datatrove]'") from None
+            raise ModelError(f"{error}: {install_hint('datatrove')}") from None
         classes = {name: found for name, found in vars(module).items() if isinstance(found, type)}
         if self.class_name not in classes:
             raise ModelError(f"datatrove has no {kind} {self.class_name!r}{did_you_mean(self.class_name, classes)}")
@@ -82,7 +84,7 @@ class DatatroveStep(Config):
         try:
             return wanted(**self.args)
         except Exception as error:  # whatever a constructor finds wrong with its arguments
-            raise ModelError(f"{self.class_name}: {_one_line(error)}") from None
+            raise ModelError(f"{self.class_name}: {one_line(error, kind=True)}") from None
 
 
 class DatatroveConfig(Config):
@@ -109,7 +111,7 @@ class DatatroveConfig(Config):
         except importlib.metadata.PackageNotFoundError:
             return version
         if version not in (None, found):
-            raise ValueError(f"the recipe was made with datatrove {version}, here is {found}")
+            raise ValueError(f"the recipe was made with datatrove {version}, but {found} is installed")
         return found
 
     @model_validator(mode="after")
@@ -117,7 +119,7 @@ class DatatroveConfig(Config):
         names = [column.name for column in self.writes()]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two filters write {name!r}: give each a name")
+                raise ValueError(f"two filters write the column {name!r}; give each a name")
         return self
 
     def __hash__(self) -> int:
@@ -130,7 +132,7 @@ class DatatroveConfig(Config):
     def models(self) -> tuple[()]:
         """None. ModelError if there is no step."""
         if not self.steps:
-            raise ModelError("datatrove: no step: give filter or formatter, or a list of such")
+            raise ModelError("datatrove: no step; give filter or formatter, or a list of them")
         return ()
 
 
@@ -165,7 +167,7 @@ def run_datatrove(batch: pa.RecordBatch, steps: tuple[Any, ...], config: Datatro
             except (ImportError, OSError, MemoryError):
                 raise
             except Exception as error:  # of foreign code, on any text
-                texts[row], reasons[row] = None, f"{spec.class_name}: {_one_line(error)}"
+                texts[row], reasons[row] = None, f"{spec.class_name}: {one_line(error, kind=True)}"
                 break
             texts[row] = document.text
     batch = mark_dead(batch, scatter(pa.array(reasons, pa.string()), wanted), "datatrove", batch.column("text").cast(pa.binary()))
@@ -184,10 +186,6 @@ def _verdict(answer: Any) -> str:
     """A filter answers True or False, or (False, reason)."""
     kept, reason = answer if isinstance(answer, tuple) else (answer, None)
     return KEEP if kept else str(reason or DROP)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 STAGE: Final = Stage(

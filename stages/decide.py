@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from curricle.schemas.batches import Mask, append_columns
 from curricle.schemas.columns import DECISION
 from curricle.schemas.config import Config

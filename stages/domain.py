@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 import pyarrow as pa
-from curricle.models.catalog import model_folder
+from pydantic import Field, model_validator
+
+from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
 from curricle.models.raters.student import Student
 from curricle.schemas.batches import append_columns, living_rows, scatter
@@ -17,7 +19,6 @@ from curricle.schemas.column import Column
 from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from pydantic import Field, model_validator
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
@@ -31,7 +32,7 @@ class DomainConfig(Config):
     @model_validator(mode="after")
     def _once(self) -> Self:
         if len(set(self.tags)) < len(self.tags):
-            raise ValueError("tags: one is named twice")
+            raise ValueError("tags must not repeat")
         return self
 
     def writes(self) -> tuple[Column, ...]:
@@ -40,7 +41,7 @@ class DomainConfig(Config):
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
-        return (model_folder(self.model),)
+        return (model_of_kind(self.model, "rater"),)
 
 
 def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> pa.RecordBatch:

@@ -8,13 +8,15 @@ from typing import Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
+
+from curricle.errors import one_line
 from curricle.schemas.batches import append_columns, mark_dead, scatter, text_chars
 from curricle.schemas.columns import EXTRACT, PAYLOAD
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
 from curricle.stages.charset import decode_html, header_codec
 from curricle.stages.markup import EXTRACTORS, Extractor, Page, extract_page
-from pydantic import Field
 
 _MAGIC: Final = {
     b"%PDF-": "PDF",
@@ -105,7 +107,7 @@ def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_ht
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in the extractor's Rust code is not an Exception
-        return " ".join(f"{type(error).__name__}: {error}".split())
+        return one_line(error, kind=True)
 
 
 def binary_kind(payload: bytes, content_type: str | None) -> str | None:

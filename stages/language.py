@@ -11,15 +11,16 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
+
 from curricle.models import language_id
-from curricle.models.catalog import model_folder
+from curricle.models.catalog import model_of_kind
 from curricle.models.language_id import LanguageId
 from curricle.schemas.batches import append_columns
 from curricle.schemas.columns import LANGUAGE
 from curricle.schemas.config import Config
 from curricle.schemas.languages import UNDETERMINED
 from curricle.schemas.stage import Stage
-from pydantic import Field
 
 
 class LanguageConfig(Config):
@@ -31,7 +32,7 @@ class LanguageConfig(Config):
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""
-        return (model_folder(self.model),)
+        return (model_of_kind(self.model, "language-id"),)
 
 
 def tag_language(batch: pa.RecordBatch, model: LanguageId, config: LanguageConfig) -> pa.RecordBatch:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
 from curricle.models.cards import ModelError, read_card
 from curricle.models.catalog import model_folder, starter_models
 from curricle.models.kenlm.card import KenlmCard
@@ -27,13 +29,14 @@ from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
 from curricle.schemas.config import Config
 from curricle.schemas.languages import canonical
 from curricle.schemas.stage import Stage
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 Named = tuple[tuple[str, str], ...]
 NamedLists = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def _pairs(value: Any) -> Any:
+    if not isinstance(value, Mapping | tuple):
+        raise ValueError("must be a mapping of language codes to models")
     return tuple(value.items()) if isinstance(value, Mapping) else value
 
 
@@ -103,14 +106,16 @@ class PerplexityConfig(Config):
                 folder = model_folder(name)
                 card = read_card(folder, KenlmCard)
                 if card.role != role:
-                    raise ModelError(f"{name} is a {card.role} model, and is named as the {role} one for {code!r}")
+                    raise ModelError(f"{name} is a {card.role} model, but {role} for {code!r} names it")
                 if card.languages != ("*",) and code not in card.languages:
-                    raise ModelError(f"{name} is a model of {', '.join(card.languages)}, and is named for {code!r}")
+                    raise ModelError(f"{name} is a model for {', '.join(card.languages)}, but {role} names it for {code!r}")
                 if role == "harmful" and card.weight < 1:
                     _check_mixture(name, card, clean.get(code))
                 if card.category in categories:
                     what = f"of the category {card.category}" if card.category else "without a category"
-                    raise ModelError(f"{categories[card.category]} and {name} are both {what}, and are named for {code!r}")
+                    raise ModelError(
+                        f"{categories[card.category]} and {name} are both {what}, and both are named for {code!r}; name one"
+                    )
                 categories[card.category] = name
                 folders[folder] = None
         return tuple(folders)
@@ -118,7 +123,7 @@ class PerplexityConfig(Config):
 
 def _check_mixture(name: str, card: KenlmCard, clean: str | None) -> None:
     if clean is None:
-        raise ModelError(f"{name} is scored in a mixture with a clean model, and {card.languages[0]!r} has none: name one")
+        raise ModelError(f"{name} is scored together with a clean model, but clean names none for {card.languages[0]!r}")
     if read_card(model_folder(clean), KenlmCard).reads_like != card.reads_like:
         raise ModelError(f"{name} is scored in a mixture with {clean}, which has another profile, tokenizer or unit")
 

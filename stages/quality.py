@@ -10,13 +10,14 @@ from typing import Any, Final, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import model_validator
+
 from curricle.models.raters.backends import AnyRater, StudentConfig, with_kind
 from curricle.models.raters.rater import Rater, RaterConfig
 from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from pydantic import model_validator
 
 
 class QualityConfig(Config):
@@ -38,11 +39,11 @@ class QualityConfig(Config):
     @model_validator(mode="after")
     def _columns_differ(self) -> Self:
         if not self.raters:
-            raise ValueError("no rater")
+            raise ValueError("give at least one rater")
         names = [column.name for column in self.writes()]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two raters write {name!r}: give each a prefix of its own")
+                raise ValueError(f"two raters write the column {name!r}; give each a prefix of its own")
         return self
 
     def writes(self) -> tuple[Column, ...]:

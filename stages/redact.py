@@ -13,12 +13,13 @@ from typing import Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import model_validator
+from xxhash import xxh3_64_intdigest
+
 from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import REDACT
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from pydantic import model_validator
-from xxhash import xxh3_64_intdigest
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
 """datatrove's placeholders: example.com and example.org belong to nobody (RFC 2606)."""
@@ -49,7 +50,7 @@ class RedactConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not (self.emails or self.public_ips):
-            raise ValueError("nothing to redact: emails and public_ips are both false")
+            raise ValueError("nothing to redact; set emails or public_ips")
         return self
 
 

@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 import yaml
+from numpy._core._multiarray_umath import __cpu_features__
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.compact import unpack
 from curricle.pipelines.cli.main import group
@@ -28,7 +30,6 @@ from curricle.pipelines.thresholds.quantiles import quantiles
 from curricle.pipelines.thresholds.scores import Scored
 from curricle.pipelines.thresholds.valley import find_valley
 from curricle.schemas.columns import QUALITY_CRITERIA
-from numpy._core._multiarray_umath import __cpu_features__
 
 sys.path.append(str(Path(__file__).parent / "pipelines"))
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse as sp
+
 from curricle.models.raters.embedding import PIECES, Pieces, write_vectors
 from curricle.models.raters.features import cut_texts
 

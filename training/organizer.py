@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.raters import embedding
 from curricle.models.raters.encoder import CHARACTERS
 from curricle.models.raters.features import character_table, extract

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
+
 from curricle.models.catalog import STARTER
 from curricle.models.kenlm.train.perplexity_model import TrainConfig, train
 

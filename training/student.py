@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from curricle.models.raters import encoder
 from curricle.models.raters.student import StudentCard
 from curricle.models.raters.train.distil import (

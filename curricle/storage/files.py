@@ -8,7 +8,6 @@ final name.
 import contextlib
 import errno
 import io
-import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import fsspec
+
+from curricle.errors import StoreError as StoreError
+from curricle.errors import one_line as one_line
+from curricle.installation import install_hint
 
 THREADS = 16  # concurrent requests: in an object store each is a round trip
 BLOCK = 8 << 20  # bytes per read request; s3fs would hold its default of 50 MiB twice for each open file
@@ -25,20 +28,10 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 OPTIONS = {"s3": {"default_block_size": BLOCK, "max_concurrency": 1}, "gcs": {"block_size": BLOCK}}
 """Options by extra. There is a worker for each core, so each uploads one part at a time."""
 
-SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""Environment variables whose values are hidden in messages, because a message may end up in a log or in run.json."""
-
 VERSION_KEYS = ("ETag", "etag", "md5Hash", "content_md5")
 
 T = TypeVar("T")
 U = TypeVar("U")
-
-
-class StoreError(OSError):
-    """A store that cannot be used or does not answer. The message is one line that names the file or folder.
-
-    Damaged data never raises this error.
-    """
 
 
 def is_remote(url: str) -> bool:
@@ -54,7 +47,7 @@ def filesystem(url: str) -> tuple[Any, str]:
         # A cached listing would hide files that other processes write.
         return fsspec.core.url_to_fs(url, use_listings_cache=False, **OPTIONS.get(extra or "", {}))
     except ImportError as error:
-        needed = f"pip install 'curricle[{extra}]'" if extra else one_line(error)
+        needed = install_hint(extra) if extra else one_line(error)
         raise StoreError(f"{url}: {scheme}:// needs a package that is not installed: {needed}") from None
     except ValueError as error:
         raise StoreError(f"{url}: {one_line(error)}") from None
@@ -94,15 +87,6 @@ def map_threads(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
     """Call `work` on every item in THREADS threads; return the results in order."""
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(work, items))
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an exception without line feeds and without the values of SECRETS."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    for name in SECRETS:
-        if value := os.environ.get(name):
-            text = text.replace(value.rstrip("/"), f"${name}")
-    return " ".join(text.split()) or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ def locked(file: Path, output: object) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StoreError(f"{output}: another run is writing here") from None
+            raise StoreError(f"{output}: another run is writing to this folder") from None
         yield
 
 
@@ -62,7 +62,7 @@ class LocalOutput:
         self.path.mkdir(parents=True, exist_ok=True)
         names = [path.name for path in self.path.iterdir()]
         if names and not {"_manifest", "_lock"}.intersection(names):
-            raise StoreError(f"{self.path}: not empty, and not an output of curricle")
+            raise StoreError(f"{self.path}: not empty, and not made by curricle; choose another output folder")
         with locked(self.path / "_lock", self.path), without_attempts(self.attempts):
             (self.path / "_manifest").mkdir(exist_ok=True)
             yield
@@ -91,4 +91,4 @@ class LocalOutput:
     def leftovers(self) -> Iterator[str]:
         """A line if there are folders of attempts."""
         if any(self.attempts.glob("*")):
-            yield f"{self.attempts}: left over from a run that was killed; the next run removes it"
+            yield f"{self.attempts}: temporary files of a run that was killed; the next run removes them"

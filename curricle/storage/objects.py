@@ -129,7 +129,7 @@ class ObjectOutput:
     def hold(self) -> Iterator[None]:
         """Lock the output on this machine only: runs of one recipe on two machines write the same bytes."""
         if not self._was_written_by_a_run() and any(entry.name != "_tmp" for entry in self.path.iterdir()):
-            raise StoreError(f"{self.path}: not empty, and not an output of curricle")
+            raise StoreError(f"{self.path}: not empty, and not made by curricle; choose another output folder")
         self.spool.mkdir(exist_ok=True)
         with locked(self.spool / "_lock", self.path), without_attempts(self.spool / "_tmp"):
             (self.path / PROBE).touch()  # fails here, before anything starts, if the output cannot be written
@@ -167,7 +167,7 @@ class ObjectOutput:
     def leftovers(self) -> Iterator[str]:
         """Uploads that were started and neither completed nor aborted. They cost storage and appear in no listing of objects."""
         for url, _ in _uploads(self.path.url):
-            yield f"{url}: an unfinished upload, left over from a run that was killed; the next run removes it"
+            yield f"{url}: an unfinished upload of a run that was killed; the next run removes it"
 
     def _was_written_by_a_run(self) -> bool:
         for name in FIRST_FILES:

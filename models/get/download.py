@@ -111,7 +111,7 @@ def download(
 
 
 def _kept(part: _Part) -> str:
-    return f"{part.size:,} bytes are kept, and the same command goes on from there"
+    return f"{part.size:,} bytes are kept; run the same command again to continue"
 
 
 def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout: float) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from curricle.installation import install_hint
 from curricle.models.cards import ModelError, file_sha256
 from curricle.models.get.registry import AnyKnown
 
@@ -27,7 +28,7 @@ def fetch(entry: AnyKnown, folder: Path, *, offline: bool, force: bool) -> str:
         import huggingface_hub
         from huggingface_hub.utils.tqdm import disable_progress_bars
     except ImportError:
-        raise ModelError(f"{entry.name} is on the Hugging Face hub: pip install 'curricle[hub]'") from None
+        raise ModelError(f"{entry.name} is on the Hugging Face hub, which needs a package: {install_hint('hub')}") from None
     if not sys.stderr.isatty():
         disable_progress_bars()
     cached: dict[str, Path] = {}
@@ -86,7 +87,11 @@ def _one_line(entry: AnyKnown, offline: bool) -> Iterator[None]:
     except errors.GatedRepoError:
         raise ModelError(f"{entry.hub}: accept its terms at {page}, then set HF_TOKEN to your token") from None
     except errors.LocalEntryNotFoundError as error:
-        why = "this is offline" if offline else f"the hub was not reached: {_first_line(error.__cause__ or error)}"
+        why = (
+            "--offline forbids a download"
+            if offline
+            else f"the hub could not be reached: {_first_line(error.__cause__ or error)}"
+        )
         raise ModelError(f"{entry.hub}@{entry.revision} is not in the hub's cache, and {why}") from None
     except errors.EntryNotFoundError as error:
         raise ModelError(f"{entry.hub}@{entry.revision}: {_first_line(error)}") from None

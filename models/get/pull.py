@@ -34,7 +34,7 @@ def pull(
     try:
         with _alone(folder, say):
             if (folder / CARD).is_file() and not force:
-                say(f"{folder} is there already")
+                say(f"{folder} already exists")
                 return folder
             scratch = folder.with_name(f".{entry.name}.part")
             if force:
@@ -53,7 +53,7 @@ def pull(
                 raise
             _move_in(scratch, folder)
     except OSError as error:
-        raise ModelError(f"cannot pull {entry.name} into {folder}: {error.strerror or error}") from None
+        raise ModelError(f"{entry.name} cannot be written to {folder}: {error.strerror or error}") from None
     return folder
 
 
@@ -74,7 +74,7 @@ def _fetch(entry: AnyKnown, scratch: Path, offline: bool, force: bool, progress:
     urls = {name: file for name, file in entry.files.items() if file.url and not (scratch / name).is_file()}
     if offline and urls:
         missing = ", ".join(file.url for file in urls.values())
-        raise ModelError(f"{entry.name} is not in {scratch.parent}, and this is offline; missing: {missing}")
+        raise ModelError(f"{entry.name} cannot be downloaded with --offline; missing in {scratch.parent}: {missing}")
     days = [
         download(file.url, scratch / name, sha256=file.sha256, size=file.size, progress=progress, retry=retry)
         for name, file in urls.items()

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+
+from curricle.errors import one_line
 from curricle.models.cards import ModelError
 from curricle.schemas.categories import Category
-from curricle.schemas.config import Config
+from curricle.schemas.config import Config, explain_error
 from curricle.schemas.languages import LABELS, canonical
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from curricle.schemas.yaml_file import parse_yaml
 
 CATALOGUE = Path(__file__).with_name("registry.yaml")
 MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -102,18 +105,20 @@ class KnownRater(Known):
 
 
 AnyKnown = KnownLanguageId | KnownKenlm | KnownRater
-_ENTRIES = TypeAdapter(list[Annotated[AnyKnown, Field(discriminator="kind")]])
+Entries = list[Annotated[AnyKnown, Field(discriminator="kind")]]
+_ENTRIES: TypeAdapter[Entries] = TypeAdapter(Entries)
 
 
 def read_catalogue(path: Path) -> list[AnyKnown]:
     """The entries in a file; ModelError, one line, where it is not such a file."""
     try:
-        return _ENTRIES.validate_python(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise ModelError(f"{path}: {' '.join(str(error).split())}") from None
+        return _ENTRIES.validate_python(parse_yaml(path.read_text("utf-8")))
+    except OSError as error:
+        raise ModelError(f"{path}: {one_line(error)}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ModelError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise ModelError(explain_error(error, Entries, str(path))) from None
+    except ValueError as error:
+        raise ModelError(f"{path}: {one_line(error)}") from None
 
 
 def known_models() -> dict[str, AnyKnown]:
@@ -146,7 +151,7 @@ def find_known(name: str) -> AnyKnown:
         if language in entry.codes:
             return entry.of(language)
         if len(name) > len(before) + len(after):
-            raise ModelError(f"no known model {name!r}: {entry.name} is there for {' '.join(entry.per_language)}")
+            raise ModelError(f"no known model {name!r}: {entry.name} exists for {' '.join(entry.per_language)}")
     near = get_close_matches(name, known_names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; `curricle models list` names them"
+    hint = f"; did you mean {near[0]!r}?" if near else "; `curricle models list` shows all"
     raise ModelError(f"no known model {name!r}{hint}")

@@ -16,6 +16,8 @@ from typing import IO, Literal, cast
 import numpy as np
 import pyarrow as pa
 import sentencepiece
+from pydantic import Field, ValidationError
+
 from curricle.models.cards import ModelError, file_sha256, write_card
 from curricle.models.get.registry import MODEL_NAME
 from curricle.models.kenlm.binary import hash_words
@@ -24,7 +26,6 @@ from curricle.models.kenlm.model import Kenlm, load
 from curricle.models.kenlm.table import SANITY
 from curricle.schemas.categories import Category
 from curricle.schemas.config import Config, explain_error
-from pydantic import Field, ValidationError
 
 NEEDS_PIECES = frozenset({"ccnet", "edugp", "datatrove"})
 NEEDS_WORDS = frozenset({"oscar-harmful"})
@@ -122,7 +123,10 @@ def _arpa_counts(path: Path, head: bytes) -> tuple[int, ...]:
 def check_profile(profile: str, tokenizer: str) -> None:
     """Raise ModelError if models of this profile never read such tokens."""
     if profile in NEEDS_PIECES and tokenizer == WORDS:
-        raise ModelError(f"models of the profile {profile} read SentencePiece pieces, not words: name their .sp.model file")
+        raise ModelError(
+            f"models of the profile {profile} read SentencePiece pieces, not words; name their SentencePiece model "
+            "(--sentencepiece FILE)"
+        )
     if profile in NEEDS_WORDS and tokenizer != WORDS:
         raise ModelError(f"models of the profile {profile} read words, not SentencePiece pieces")
 
@@ -207,5 +211,5 @@ def add(
     except ValidationError as error:
         raise ModelError(explain_error(error, KenlmCard, "add")) from None
     except OSError as error:
-        raise ModelError(f"cannot make {output}: {error.strerror or error}") from None
+        raise ModelError(f"{output} cannot be written: {error.strerror or error}") from None
     return card

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from curricle.models.kenlm.binary_kernels import extend_keys, fill_buckets, hash_each_word
-from curricle.models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
 from numpy.typing import NDArray
 
+from curricle.models.kenlm.binary_kernels import extend_keys, fill_buckets, hash_each_word
+from curricle.models.kenlm.ngrams import U32, NgramModel, NgramOrder, context_rows
 from curricle.storage.whole_file import whole_file
 
 U64 = NDArray[np.uint64]

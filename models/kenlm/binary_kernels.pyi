@@ -1,6 +1,7 @@
 import numpy as np
-from curricle.models.kenlm.ngrams import U32
 from numpy.typing import NDArray
+
+from curricle.models.kenlm.ngrams import U32
 
 def hash_each_word(data: NDArray[np.uint8], offsets: NDArray[np.int32], hashes: NDArray[np.uint64]) -> None: ...
 def extend_keys(suffix_keys: NDArray[np.uint64], begin: U32, word: U32, keys: NDArray[np.uint64]) -> None: ...

@@ -2,10 +2,11 @@
 
 from typing import Literal, Self
 
+from pydantic import Field, field_validator, model_validator
+
 from curricle.models.cards import Card
 from curricle.models.kenlm.profiles import PROFILES, Profile, profile_named
 from curricle.schemas.categories import Category
-from pydantic import Field, field_validator, model_validator
 
 WORDS = "words"
 

@@ -24,22 +24,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curricle.errors import CompactError as CompactError
 from curricle.models.kenlm.binary import write_probing
 from curricle.models.kenlm.compact_kernels import contexts_to_gaps, gaps_to_contexts
 from curricle.models.kenlm.ngrams import BOS, U32, Discount, Level, NgramModel, context_rows
 from curricle.models.kenlm.smoothing import context_sums, smooth
 from curricle.models.kenlm.spill import Spill
-from numpy.typing import NDArray
-
 from curricle.storage.whole_file import whole_file
 
 KEY = b"curricle-ngrams"
 VERSION = 1
 NUMBERS = ("gap", "extensions", "count", "total")
-
-
-class CompactError(ValueError):
-    """A file that is not a compact model, or a damaged one."""
 
 
 def explained_counts(word: U32, extensions: U32 | None) -> U32:

@@ -15,12 +15,12 @@ from threading import Lock
 from typing import Any
 
 import kenlm
+
 from curricle.models.cards import ModelError, check_files, file_sha256, read_card
 from curricle.models.catalog import cache_folder
 from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.table import ProbingTable, map_table
 from curricle.models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
-
 from curricle.storage.whole_file import whole_file
 
 COMPACT = ".compact"
@@ -70,7 +70,7 @@ def load(folder: Path) -> Kenlm:
     model = Kenlm(folder, card, path, map_table(path), _tokenizer(folder, card))
     order = model.table.order if model.table is not None else model.kenlm.order
     if order != card.order:
-        raise ModelError(f"{path}: its order is {order}, the card says {card.order}")
+        raise ModelError(f"{path}: its order is {order}, but the card says {card.order}")
     return model
 
 
@@ -91,7 +91,7 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
     if path.is_file():
         return path
     if (found := file_sha256(packed)) != sha256:
-        raise ModelError(f"{packed}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
+        raise ModelError(f"{packed}: the SHA-256 is {found[:12]}..., but the card says {sha256[:12]}...; the file is damaged")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / ".lock").open("w") as lock:
@@ -105,7 +105,7 @@ def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path]
                             "the model was made by another version of curricle, or this installation is damaged"
                         )
     except OSError as error:
-        raise ModelError(f"cannot unpack {packed} into {folder}: {error.strerror or error}") from None
+        raise ModelError(f"{packed} cannot be unpacked into {folder}: {error.strerror or error}") from None
     return path
 
 
@@ -125,7 +125,7 @@ def _tokenizer(folder: Path, card: KenlmCard) -> Tokenizer:
         return Words()
     path, sha256 = folder / card.tokenizer, card.files[card.tokenizer]
     if (found := file_sha256(path)) != sha256:
-        raise ModelError(f"{path}: SHA-256 is {found[:12]}..., the card says {sha256[:12]}...")
+        raise ModelError(f"{path}: the SHA-256 is {found[:12]}..., but the card says {sha256[:12]}...; the file is damaged")
     with _lock:
         key = sha256, card.rules.per_word
         if key not in _sentencepiece_models:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from curricle.models.kenlm.ngram_kernels import link_contexts
 from numpy.typing import NDArray
+
+from curricle.models.kenlm.ngram_kernels import link_contexts
 
 UNK, BOS, EOS = 0, 1, 2
 SPECIALS = ("<unk>", "<s>", "</s>")

@@ -12,6 +12,7 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.models.kenlm import normalize_rows as kernel
 
 Bytes = npt.NDArray[np.uint8]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.models.kenlm.paragraph_cuts import cut_paragraphs
 from curricle.models.kenlm.profiles import string_buffers
 

@@ -17,7 +17,10 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+
+from curricle.errors import ModelError as ModelError
 from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, apply_table, code_points, compile_table, each, splice
+from curricle.schemas.config import did_you_mean
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",
@@ -114,7 +117,7 @@ PROFILES = {
 def profile_named(name: str) -> Profile:
     """The profile. Raises ValueError with the names of those that exist."""
     if name not in PROFILES:
-        raise ValueError(f"no profile named {name!r}: choose from {', '.join(PROFILES)}")
+        raise ModelError(f"no profile named {name!r}{did_you_mean(name, PROFILES)}")
     return PROFILES[name]
 
 

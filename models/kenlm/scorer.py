@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from curricle import portable_math
 from curricle.models.kenlm.model import Kenlm
 from curricle.models.kenlm.normalizer import Bytes, Offsets
 from curricle.models.kenlm.profiles import normalize_bytes, string_buffers
 from curricle.models.kenlm.table import Scored
 from curricle.models.kenlm.token_mixture import mix_sentences
-
-from curricle import portable_math
 
 _EXACT_TOKENS = 64  # KenLM adds up in float32: 3e-6 off per token after these, 1e-4 after some thousand tokens
 

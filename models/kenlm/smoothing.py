@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import chain
 
 import numpy as np
+
 from curricle.models.kenlm.ngrams import BOS, F32, U32, Discount, Level, NgramOrder, context_rows
 from curricle.models.kenlm.smoothing_kernels import add_to_sums, interpolate, interpolation_weights, log10_at_most_0
 from curricle.models.kenlm.spill import Spill

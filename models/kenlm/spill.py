@@ -8,9 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-class SpillError(OSError):
-    """A temporary file cannot be made or written: one line that names the folder and the cause."""
+from curricle.errors import SpillError as SpillError
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import sentencepiece
+
 from curricle.models.cards import ModelError
 from curricle.models.kenlm.normalizer import Bytes, Offsets
 from curricle.models.kenlm.profiles import string_buffers

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.models.kenlm.piece_trie import PieceTrie, fill_trie
 from curricle.models.kenlm.sentencepiece_file import scan_pieces
 from curricle.models.kenlm.table import Hashes, hash_tokens

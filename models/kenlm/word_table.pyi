@@ -1,5 +1,6 @@
 import numpy as np
 import numpy.typing as npt
+
 from curricle.models.kenlm.piece_trie import PieceTrie
 
 MAX_WORD_BYTES: int

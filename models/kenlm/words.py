@@ -6,6 +6,7 @@ In 30 MB of English web text, 95 of 100 words were seen before.
 from threading import Lock
 
 import numpy as np
+
 from curricle.models.kenlm.normalizer import Bytes, Offsets
 from curricle.models.kenlm.table import Hashes, Ids
 from curricle.models.kenlm.unigram import Unigram

@@ -6,7 +6,9 @@ A rater from outside is named by the module and class of its settings, or by an 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from curricle.models.catalog import model_folder
+from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
 from curricle.models.raters.classifier import ClassifierConfig
 from curricle.models.raters.endpoint import EndpointConfig
@@ -16,7 +18,6 @@ from curricle.schemas.column import Column
 from curricle.schemas.columns import student_columns
 from curricle.schemas.config import Config, did_you_mean, explain_error
 from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, is_reference
-from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 
 class StudentConfig(Config):
@@ -39,8 +40,8 @@ class StudentConfig(Config):
         return ("sentencepiece", "unicodedata")
 
     def models(self) -> tuple[Path, ...]:
-        """The folder of the student; ModelError where it is missing."""
-        return (model_folder(self.model),)
+        """The folder of the student; ModelError where it is missing or another kind of model."""
+        return (model_of_kind(self.model, "rater"),)
 
     def load(self) -> Rater:
         """Load the student."""

@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+from pydantic import Field, model_validator
+
+from curricle import portable_math
 from curricle.models.cards import ModelError
 from curricle.models.raters.batching import token_batches
 from curricle.models.raters.layers import softmax
@@ -29,9 +32,6 @@ from curricle.models.raters.transformers_model import (
 from curricle.schemas.column import Column
 from curricle.schemas.columns import classifier_column
 from curricle.schemas.config import Config
-from pydantic import Field, model_validator
-
-from curricle import portable_math
 
 CHARS_PER_TOKEN = 64
 """The tokenizer gets no more of a text than this: 10 MB would take it 10 s, for 512 tokens."""
@@ -67,7 +67,7 @@ class ClassifierConfig(Config):
     def _differ(self) -> Self:
         for name in self.columns:
             if self.columns.count(name) > 1:
-                raise ValueError(f"two labels are called {name!r}: give columns")
+                raise ValueError(f"two labels are named {name!r}; give columns")
         return self
 
     def writes(self) -> tuple[Column, ...]:
@@ -89,7 +89,7 @@ class ClassifierConfig(Config):
         labels = read_labels(folder)
         if len(labels) != len(self.columns):
             raise ModelError(
-                f"{self.model} has {len(labels)} labels ({', '.join(labels)}), and columns names {len(self.columns)}"
+                f"{self.model} has {len(labels)} labels ({', '.join(labels)}), but columns names {len(self.columns)}"
             )
         return (folder,)
 
@@ -110,7 +110,7 @@ def read_labels(folder: Path) -> tuple[str, ...]:
         labels = fields.get("id2label") or {str(n): f"LABEL_{n}" for n in range(fields.get("num_labels", 2))}
         return tuple(str(labels[str(n)]) for n in range(len(labels)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ModelError(f"{folder / CONFIG}: no labels of a classifier in it") from None
+        raise ModelError(f"{folder / CONFIG}: it has no classifier labels") from None
 
 
 class Classifier:
@@ -127,7 +127,7 @@ class Classifier:
         self.tokenizer = load_part(folder, AutoTokenizer)
         model, loading = load_part(folder, AutoModelForSequenceClassification, dtype=torch.float32, output_loading_info=True)
         if missing := sorted(loading["missing_keys"]):
-            raise ModelError(f"{folder}: no classifier: its weights lack {', '.join(missing[:3])}")
+            raise ModelError(f"{folder}: not a classifier: its weights lack {', '.join(missing[:3])}")
         check_vocabulary(folder, self.tokenizer, model)
         self.model = model.to(self.device).eval()
         self.max_tokens = min(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import orjson
+
 from curricle.models.cards import ModelError
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
 
@@ -70,12 +71,14 @@ def read_prompt(name: str) -> str:
         return PROMPTS[name]
     try:
         prompt = Path(name).read_text("utf-8")
-    except OSError as error:
-        raise ModelError(f"prompt {name}: {error.strerror} (there is: {', '.join(PROMPTS)}, or a file of yours)") from None
+    except OSError:
+        raise ModelError(
+            f"prompt {name}: no such file (choose from: {', '.join(PROMPTS)}, or give the path of your own)"
+        ) from None
     except UnicodeDecodeError:
-        raise ModelError(f"prompt {name}: not UTF-8") from None
+        raise ModelError(f"prompt {name}: not UTF-8 text") from None
     if prompt.count(TEXT) != 1:
-        raise ModelError(f"prompt {name}: {prompt.count(TEXT)} times {TEXT}, wanted once")
+        raise ModelError(f"prompt {name}: must contain {TEXT} exactly once, not {prompt.count(TEXT)} times")
     return prompt
 
 

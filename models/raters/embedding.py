@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.models.cards import ModelError
 from curricle.models.kenlm.normalizer import Offsets
 from curricle.models.kenlm.profiles import Profile, normalize_bytes, string_buffers

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
 from curricle.models.cards import ModelError
 from curricle.models.raters import embedding, organizer
 from curricle.models.raters.embedding import PIECES, VECTORS, Embedding

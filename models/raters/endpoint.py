@@ -18,6 +18,11 @@ from urllib.parse import urlsplit
 import orjson
 import pyarrow as pa
 import xxhash
+from pydantic import Field, field_validator, model_validator
+
+from curricle.errors import EndpointError as EndpointError
+from curricle.errors import one_line
+from curricle.installation import install_hint
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import (
     DIGITS,
@@ -34,7 +39,6 @@ from curricle.models.raters.dataman import (
     parse,
 )
 from curricle.models.raters.rater import FormConfig, Rater, reply_table
-from pydantic import Field, field_validator, model_validator
 
 TRANSIENT: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 OF_THE_ROW: Final = frozenset({400, 413, 422})
@@ -45,10 +49,6 @@ LONGEST_PAUSE_S: Final = 900.0
 """A server that asks for a longer pause counts as failed."""
 RAW_CHARS: Final = 1000
 """Characters that are kept of an answer that is not a chat completion."""
-
-
-class EndpointError(RuntimeError):
-    """The endpoint cannot be used or failed too often, so the shard fails. The message is one line without the key."""
 
 
 class EndpointConfig(FormConfig):
@@ -79,22 +79,22 @@ class EndpointConfig(FormConfig):
     def _url_is_plain(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("url is such as http://host:8000/v1")
+            raise ValueError("must be an http or https address, such as http://host:8000/v1")
         if parts.username or parts.password or parts.query:
-            raise ValueError("no password and no key in url: the key comes from the environment variable that key_env names")
+            raise ValueError("must not contain a password or key; put the key into the environment variable that key_env names")
         return url.rstrip("/")
 
     @field_validator("key_env")
     @classmethod
     def _is_a_name(cls, name: str) -> str:
         if not (name.isidentifier() and name.isupper()):  # the value may be a key: it is not shown
-            raise ValueError("key_env is the name of an environment variable, such as OPENAI_API_KEY, never the key")
+            raise ValueError("must be the name of an environment variable, such as OPENAI_API_KEY, not the key itself")
         return name
 
     @model_validator(mode="after")
     def _bias_needs_tokens(self) -> Self:
         if self.constrain == "logit_bias" and self.tokenizer is None:
-            raise ValueError("constrain: logit_bias needs tokenizer, for the numbers of its tokens")
+            raise ValueError("constrain: logit_bias also needs tokenizer, to look up token ids")
         return self
 
     def packages(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _import_httpx() -> Any:
     try:
         import httpx
     except ImportError:
-        raise ModelError("rater: endpoint needs httpx: pip install 'curricle[endpoint]'") from None
+        raise ModelError(f"rater: endpoint needs httpx: {install_hint('endpoint')}") from None
     return httpx
 
 
@@ -162,7 +162,7 @@ class _Answers:
             if self.failures > self.limit:
                 self.stop.set()
                 last = " ".join((cause or "").split())[:200]
-                raise EndpointError(f"more than {self.limit} rows of a batch without an answer (max_failures); the last: {last}")
+                raise EndpointError(f"more than {self.limit} rows of a batch got no answer (max_failures); the last one: {last}")
 
 
 class Endpoint:
@@ -200,7 +200,7 @@ class Endpoint:
     def _token(self, character: str) -> int:
         ids = self.tokenizer.encode(character, add_special_tokens=False).ids  # type: ignore[union-attr]
         if len(ids) != 1:
-            raise ModelError(f"constrain: logit_bias: {character!r} is {len(ids)} tokens of {self.config.tokenizer}, wanted one")
+            raise ModelError(f"constrain: logit_bias: {character!r} must be one token of {self.config.tokenizer}, not {len(ids)}")
         return int(ids[0])
 
     def cut(self, text: str) -> str:
@@ -302,8 +302,8 @@ def _load_tokenizer(folder: Path) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise ModelError("tokenizer: needs a package: pip install 'curricle[endpoint]'") from None
+        raise ModelError(f"tokenizer: needs the package tokenizers: {install_hint('endpoint')}") from None
     try:
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library raises bare Exceptions
-        raise ModelError(f"{folder / 'tokenizer.json'}: {' '.join(str(error).split())}") from None
+        raise ModelError(f"{folder / 'tokenizer.json'}: {one_line(error)}") from None

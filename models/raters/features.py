@@ -9,6 +9,7 @@ import unicodedata
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.models.raters.document import CharacterClass, CutLimits
 from curricle.models.raters.feature_kernels import cut, featurize
 from curricle.models.raters.statistics import Statistic

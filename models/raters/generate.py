@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic import Field
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.batching import token_batches
 from curricle.models.raters.dataman import (
@@ -31,7 +33,6 @@ from curricle.models.raters.transformers_model import (
     load_part,
     prepare_process,
 )
-from pydantic import Field
 
 
 class DataManConfig(FormConfig):
@@ -116,7 +117,7 @@ class Generator:
         ids = [self.tokenizer.encode(character, add_special_tokens=False) for character in characters]
         for character, tokens in zip(characters, ids, strict=True):
             if len(tokens) != 1:
-                raise ModelError(f"constrain: {character!r} is {len(tokens)} tokens of {self.config.model}, wanted one")
+                raise ModelError(f"constrain: {character!r} must be one token of {self.config.model}, not {len(tokens)}")
         return [tokens[0] for tokens in ids]
 
     def ask(self, text: str) -> str:

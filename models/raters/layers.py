@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from curricle.models.raters.features import STATISTICS
-from curricle.models.raters.layer_kernels import squared_lengths
 
 from curricle import portable_math
+from curricle.models.raters.features import STATISTICS
+from curricle.models.raters.layer_kernels import squared_lengths
 
 GAMMA = 0.25
 """A group of standardized inputs enters the kernel exp(-|x - y|^2) times sqrt(GAMMA / their number)."""

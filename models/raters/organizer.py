@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
 from curricle.models.raters.features import STATISTICS, Features
 from curricle.models.raters.layer_kernels import add_linear, add_ngrams
 from curricle.models.raters.layers import Floats, Weights, join, scale_statistics, top_two

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Protocol
 
 import pyarrow as pa
+from pydantic import StringConstraints, model_validator
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import Edition, Reply, read_prompt
 from curricle.schemas.column import Column
 from curricle.schemas.columns import QUALITY_CRITERIA, reply_columns
 from curricle.schemas.config import Config
-from pydantic import StringConstraints, model_validator
 
 ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -99,7 +100,7 @@ class FormConfig(Config):
         except ModelError as error:
             raise ValueError(str(error)) from None
         if values.get("prompt_sha256") not in (None, found):
-            raise ValueError(f"prompt {name}: its content is not that of prompt_sha256")
+            raise ValueError(f"prompt {name}: the file's content does not match prompt_sha256")
         return {**values, "prompt_sha256": found}
 
     def writes(self) -> tuple[Column, ...]:
@@ -114,7 +115,7 @@ class FormConfig(Config):
         """The prompt; ModelError where its file has changed since the configuration was made."""
         text = read_prompt(self.prompt)
         if hashlib.sha256(text.encode()).hexdigest() != self.prompt_sha256:
-            raise ModelError(f"prompt {self.prompt}: changed since the run began")
+            raise ModelError(f"prompt {self.prompt}: the file has changed since the run began")
         return text
 
 

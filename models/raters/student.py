@@ -20,6 +20,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+
+from curricle import portable_math
 from curricle.models.cards import Card, read_card
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
@@ -31,8 +33,6 @@ from curricle.models.raters.organizer import TAGS
 from curricle.models.raters.statistics import Statistic
 from curricle.models.raters.weights import check_heads, read_weights
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
-
-from curricle import portable_math
 
 TABLE, HEADS = "table.npy", "heads.npz"
 FILES = (TABLE, HEADS, *encoder.FILES)

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from curricle.errors import one_line
+from curricle.installation import install_hint
 from curricle.models.cards import CARD, ModelError
 from curricle.models.catalog import model_cache, model_folder
 from curricle.models.get.registry import known_models
@@ -23,11 +25,13 @@ def find_folder(name: str) -> Path:
     for entry in known_models().values():
         if entry.hub == name and not path.is_dir():
             if not (model_cache() / entry.name / CARD).is_file():
-                raise ModelError(f"the model {name!r} is not here yet: `curricle models pull {entry.name}` gets it")
+                raise ModelError(f"the model {name!r} is not downloaded yet; run `curricle models pull {entry.name}`")
             path = model_cache() / entry.name
     if not path.is_dir():
         if "/" in name:
-            raise ModelError(f"{name}: no such folder; a repository of the hub: `hf download {name} --local-dir FOLDER` gets it")
+            raise ModelError(
+                f"{name}: no such folder; to download it from the Hugging Face hub, run `hf download {name} --local-dir FOLDER`"
+            )
         path = model_folder(name)
     if not (path / CONFIG).is_file():
         raise ModelError(f"{name} is not a transformers model: {path} has no {CONFIG}")
@@ -41,7 +45,7 @@ def check_packages(rater: str, device: Device) -> None:
     """
     for package in ("torch", "transformers", "jinja2"):
         if importlib.util.find_spec(package) is None:
-            raise ModelError(f"rater: {rater} needs {package}: pip install 'curricle[torch]'")
+            raise ModelError(f"rater: {rater} needs {package}: {install_hint('torch')}")
     if device == "cuda":
         choose_device(device)
 
@@ -53,7 +57,8 @@ def choose_device(device: Device) -> str:
     found = torch.cuda.is_available()
     if device == "cuda" and not found:
         raise ModelError(
-            "device: cuda, and torch sees no CUDA device: use device: cpu, or install a torch for this machine's CUDA"
+            "device: cuda is set, but torch finds no CUDA device; use device: cpu, or install torch for "
+            "this machine's CUDA version"
         )
     return "cuda" if found and device != "cpu" else "cpu"
 
@@ -75,7 +80,7 @@ def load_part(folder: Path, kind: Any, **options: Any) -> Any:
     try:
         return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
     except Exception as error:  # a damaged file can raise anything: KeyError, errors of the file formats
-        raise ModelError(f"{folder}: {' '.join(str(error).split())[:300]}") from None
+        raise ModelError(f"{folder}: {one_line(error)[:300]}") from None
 
 
 def check_vocabulary(folder: Path, tokenizer: Any, model: Any) -> None:
@@ -83,5 +88,5 @@ def check_vocabulary(folder: Path, tokenizer: Any, model: Any) -> None:
     known = model.get_input_embeddings().num_embeddings
     if len(tokenizer) > known:
         raise ModelError(
-            f"{folder}: its tokenizer has {len(tokenizer):,} tokens, its model {known:,}: they do not belong together"
+            f"{folder}: its tokenizer has {len(tokenizer):,} tokens, but its model only {known:,}; they do not belong together"
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.layers import Floats, Weights
 from curricle.models.raters.ngrams import SLOTS

@@ -4,19 +4,26 @@ import sys
 from pathlib import Path
 
 import click
+
 from curricle.pipelines.cli.folders import LocalFolder
 from curricle.pipelines.cli.run import check_engine, flags, runner, workers
 
 
 @click.command()
 @click.argument("plan")
-@click.option("--from", "outputs", multiple=True, required=True, type=LocalFolder(path_type=Path, exists=True, file_okay=False),
-              help="Finished output of `curricle run`; repeatable.")  # fmt: skip
-@click.option("--output", type=LocalFolder(path_type=Path, file_okay=False), help="Folder to write.")
-@click.option("--dry-run", is_flag=True, help="Show what each phase and cell would get, and what falls short; write nothing.")
+@click.option(
+    "--from",
+    "outputs",
+    multiple=True,
+    required=True,
+    type=LocalFolder(path_type=Path, exists=True, file_okay=False),
+    help="Finished output of `curricle run` to take documents from. Can be given several times.",
+)
+@click.option("--output", type=LocalFolder(path_type=Path, file_okay=False), help="Folder to write to.")
+@click.option("--dry-run", is_flag=True, help="Only show what each phase would get and what falls short; write nothing.")
 @workers
 @runner
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 @flags
 def command(
     plan: str,
@@ -28,12 +35,14 @@ def command(
     quiet: bool,
     flags: tuple[str, ...],
 ) -> None:
-    """Make ordered phases of training data from kept documents, by PLAN: a YAML file, or the name of a shipped plan.
+    """Make ordered phases of training data from the kept documents of finished runs.
 
-    With --runner the texts are measured and moved by that engine's workers; FLAGS are the engine's own.
+    PLAN is a YAML file or the name of a shipped plan. It sets the token budget, mixture, selection and order of each phase.
+
+    With --runner, texts are measured and moved by that engine's workers; FLAGS are the engine's own flags.
     """
     if output is None and not dry_run:
-        raise click.UsageError("give --output, or --dry-run")
+        raise click.UsageError("give --output, or --dry-run to write nothing")
     check_engine(runner, flags, None if output is None else str(output))
     sys.exit(execute(plan, outputs, None if dry_run else output, workers, quiet, runner, flags))
 
@@ -68,5 +77,5 @@ def execute(
         print_report(checked, planned.records, planned.heldout, ())
         click.echo(f"wrote {output}")
     else:
-        click.echo(f"{output}: finished already, by the same plan from the same documents")
+        click.echo(f"{output}: already finished, with the same plan from the same documents")
     return 0

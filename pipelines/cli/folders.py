@@ -7,10 +7,10 @@ import click
 
 
 class OutputFolder(click.Path):
-    """A local folder, to a Path, or a prefix of an object store, to an ObjectPath."""
+    """A local folder, converted to a Path, or a prefix in an object store, converted to an ObjectPath."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuses a URL of what is no object store."""
+        """Rejects URLs that do not belong to an object store."""
         from curricle.storage.files import EXTRAS
         from curricle.storage.objects import ObjectPath
 
@@ -18,15 +18,16 @@ class OutputFolder(click.Path):
         if not found:
             return Path(str(super().convert(value, param, ctx)))
         if scheme not in EXTRAS:
-            self.fail(f"{value}: an output is a local folder, or a prefix of s3:// or gs://", param, ctx)
+            self.fail(f"must be a local folder, or start with s3:// or gs://, not {value!r}", param, ctx)
         return ObjectPath(str(value).rstrip("/"))
 
 
 class LocalFolder(click.Path):
-    """A local folder; for a URL, advice."""
+    """A local folder; a URL is rejected with advice."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuses a URL."""
+        """Rejects URLs."""
         if "://" in str(value):
-            self.fail(f"{value}: this command works on local folders; copy it to one first (aws s3 sync, gcloud storage rsync)")
+            advice = "this command needs a local folder; copy it to one first (aws s3 sync, gcloud storage rsync)"
+            self.fail(f"{value}: {advice}", param, ctx)
         return super().convert(value, param, ctx)

@@ -4,25 +4,30 @@ import atexit
 import gc
 import logging
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
+from curricle.errors import CurricleError, one_line
+from curricle.pipelines.cli.usage import Commands, usage_line
+
 COMMANDS = {
-    "run": "Run a recipe over input files and commit scored, decided Parquet shards.",
-    "plan": "Show stages, columns, shards and models of a run; starts nothing.",
-    "doctor": "Look for what a runner needs on this machine, and say how to get it.",
-    "verify": "Check an output folder: hashes, rows, schemas, reasons.",
-    "models": "List, get, check and train the models that recipes can name.",
-    "raters": "Label documents with a rater, distil it into a CPU student, compare raters.",
+    "demo": "Run every stage over the sample of real web pages in this package, then make a curriculum of the result.",
+    "run": "Run a recipe over input files; write the kept, rejected and unreadable documents as Parquet.",
+    "plan": "Show what a run would do: its stages, columns, shards and models. Nothing is started.",
+    "verify": "Check a finished output: hashes, row counts, schemas and reasons.",
+    "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",
+    "mixture": "Find the weights of a mixture from a target text, or rank candidate mixtures.",
+    "models": "List, download, check, train and calibrate the models that recipes use.",
+    "raters": "Rate a sample of documents, compare two raters, and distill ratings into a small CPU model.",
     "rules": "List and show the published rule sets that recipes can use.",
-    "curriculum": "Make ordered phases of training data, with budgets and mixtures, from finished outputs.",
-    "mixture": "Mixture weights for a curriculum from a target text, and mixtures ranked by it.",
-    "demo": "Run the demo recipe over the sample of real web pages in this package, then make a curriculum of it.",
+    "doctor": "Check whether this machine has what a runner needs, and print the command that fixes what is missing.",
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(Commands):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -36,50 +41,47 @@ class _Lazy(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """A user's mistake is one line on standard error and exit status 2; any other exception is a bug, with its traceback."""
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger().addFilter(_not_about_apitools)
+        try:
+            code = super().main(args, *rest, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:
+            _fail(usage_line(error))
+        except CurricleError as error:
+            _fail(f"curricle: {one_line(error)}")
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("stopped; run the same command again to continue", err=True)
+            sys.exit(130)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str) -> None:
+    click.echo(line, err=True)
+    sys.exit(2)
+
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="curricle")
 def group() -> None:
-    """Web crawls in, filtered, scored and domain-tagged Parquet shards out."""
+    """Turn web crawls into filtered, scored and domain-tagged Parquet files for training language models.
+
+    Start with `curricle demo`. Then run a recipe over your own files: `curricle run web --input FILE --output FOLDER`.
+    """
 
 
 def _not_about_apitools(record: logging.LogRecord) -> bool:
     return "apitools" not in record.getMessage()  # Beam misses Google's clients at import; nothing of ours needs them
 
 
-def _seldom_collect() -> None:
-    """Imports make half a million objects that stay: looking among them for garbage, at the end too, was a third of the CPU."""
+def _collect_rarely() -> None:
+    """Imports create half a million objects that stay; scanning them for garbage, also at exit, took a third of the CPU time."""
     gc.set_threshold(50_000, 20, 100)
     atexit.register(gc.freeze)
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line on stderr and exit code 2."""
-    _seldom_collect()
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().addFilter(_not_about_apitools)
-    try:
-        group.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
-    except (ValueError, OSError) as error:
-        if type(error).__name__ not in (
-            "RecipeError",
-            "ModelError",
-            "InputError",
-            "OutputError",
-            "RuleSetError",
-            "CurriculumError",
-            "RunnerError",
-            "GraphError",
-            "StoreError",
-        ):
-            raise
-        click.echo(f"curricle: {error}", err=True)
-        sys.exit(2)
+    """Entry point."""
+    _collect_rarely()
+    group.main(prog_name="curricle")

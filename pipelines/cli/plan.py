@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+
 from curricle.pipelines.cli.run import check_engine, flags, inputs, runner, settings, workers
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 def command(
     recipe: str, inputs: tuple[str, ...], settings: tuple[str, ...], workers: int, runner: str, flags: tuple[str, ...]
 ) -> None:
-    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models, shards.
+    """Show what `curricle run RECIPE` would do: stages with the columns they read and write, rules, models and shards.
 
-    With --runner also the flags that the run would set itself, and why, and the graph as the engine will run it: refused where
-    texts would be pickled or cross a shuffle.
+    With --runner, also show the flags that the run would set and why, and the graph as the engine would run it. A graph that
+    would pickle texts or move them through a shuffle is an error.
     """
     check_engine(runner, flags)
     from curricle.pipelines.plan.recipe import load_recipe
@@ -50,6 +51,7 @@ def command(
 
 def _show_settings(runner: str, flags: tuple[str, ...], plan: "Plan", workers: int) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
+
     from curricle.pipelines.engines.dataflow import check_dataflow, dry_run
     from curricle.pipelines.engines.flags import check_runner, parse_flags
     from curricle.pipelines.engines.fused import fused_stages, plan_pipeline

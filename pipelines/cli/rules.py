@@ -2,15 +2,17 @@
 
 import click
 
+from curricle.pipelines.cli.usage import Commands
 
-@click.group()
+
+@click.group(cls=Commands)
 def command() -> None:
-    """The published rule sets: `decide: [{use: NAME}]` in a recipe."""
+    """List and show the published rule sets. A recipe uses one with `decide: [{use: NAME}]`."""
 
 
 @command.command("list")
 def list_rules() -> None:
-    """Names of all sets, and how many rules each has."""
+    """List all rule sets with their number of rules."""
     from curricle.schemas.rule_sets import expand, rule_sets
 
     for name in rule_sets():
@@ -20,7 +22,7 @@ def list_rules() -> None:
 @command.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show every rule of the set NAME, or of the YAML file at that path: column, threshold, source."""
+    """Show every rule of the set NAME, or of the YAML file at that path: its column, threshold and source."""
     from curricle.schemas.rule_sets import expand
 
     for rule in expand(name):

@@ -5,33 +5,49 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+
 from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
     from curricle.pipelines.execute.run import Launcher
-
     from curricle.storage.output import OutputPath
 
-inputs = click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
-settings = click.option("--set", "settings", multiple=True, help="KEY=YAML, such as stages.language.min_score=0.5; repeatable.")
-
-
+inputs = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    required=True,
+    help="File, folder, glob or URL (s3://, gs://, https://) to read. Can be given several times.",
+)
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one setting of the recipe, such as stages.language.min_score=0.5. Can be given several times.",
+)
 runner = click.option(
-    "--runner", default="local", show_default=True, help="local, PrismRunner, SparkRunner, FlinkRunner or DataflowRunner."
+    "--runner",
+    default="local",
+    show_default=True,
+    help="Where to run: local (this machine), PrismRunner, SparkRunner, FlinkRunner or DataflowRunner.",
 )
 flags = click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAGS]")
 workers = click.option(
-    "--workers", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all cores", help="Processes of this machine."
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    help="Number of processes on this machine.",
 )
 
 
 def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None) -> None:
-    """RunnerError for a runner or a flag after `--` that there is not, or an output that the runner cannot write."""
+    """Rejects unknown runners and flags, and an output that the runner cannot write to."""
     if runner == "local":
         if flags:
-            raise click.UsageError(
-                f"unexpected argument {flags[0]!r}: quote a pattern, and give a flag of an engine with --runner"
-            )
+            advice = "flags of an engine need a --runner" if flags[0].startswith("-") else "quote a pattern"
+            raise click.UsageError(f"unexpected argument {flags[0]!r}; {advice}")
         return
     from curricle.pipelines.engines.dataflow import check_output
     from curricle.pipelines.engines.flags import check_runner, parse_flags
@@ -44,11 +60,16 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
 @click.command()
 @click.argument("recipe")
 @inputs
-@click.option("--output", required=True, type=OutputFolder(), help="Folder or s3:// prefix to write; a stopped run goes on.")
+@click.option(
+    "--output",
+    required=True,
+    type=OutputFolder(),
+    help="Folder, or s3:// or gs:// prefix, to write to. A run that was stopped continues where it was.",
+)
 @workers
 @settings
 @runner
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--quiet", is_flag=True, help="Do not show progress.")
 @flags
 def command(
     recipe: str,
@@ -60,9 +81,11 @@ def command(
     quiet: bool,
     flags: tuple[str, ...],
 ) -> None:
-    """Run RECIPE (a path, or the name of a shipped recipe) over the inputs.
+    """Run RECIPE over the inputs, and write the kept, rejected and unreadable documents as Parquet.
 
-    FLAGS are those of the runner's engine: --runner SparkRunner -- --spark_master_url=spark://host:7077
+    RECIPE is a YAML file or the name of a shipped recipe, such as web.
+
+    FLAGS are flags of the engine behind --runner: --runner SparkRunner -- --spark_master_url=spark://host:7077
     """
     check_engine(runner, flags, str(output))
     sys.exit(execute(recipe, inputs, output, workers, settings, quiet, runner, flags))
@@ -78,7 +101,7 @@ def execute(
     runner: str = "local",
     flags: tuple[str, ...] = (),
 ) -> int:
-    """Plan, run, print the summary; the exit code."""
+    """Plan, run and print the summary; returns the exit status."""
     from curricle.pipelines.cli.summary import print_summary
     from curricle.pipelines.execute.run import run
     from curricle.pipelines.plan.recipe import load_recipe

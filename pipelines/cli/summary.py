@@ -1,15 +1,18 @@
 """The table at the end of a run, for a person."""
 
-from curricle.pipelines.execute.run import RunResult
-from curricle.pipelines.plan.run_plan import Plan
+import shlex
+
 from rich.console import Console
 from rich.table import Table
 
+from curricle.installation import program
+from curricle.pipelines.execute.run import RunResult
+from curricle.pipelines.plan.run_plan import Plan
 from curricle.storage.output import OutputPath
 
 
 def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Console | None = None) -> None:
-    """Documents in, kept, rejected by each reason, dead letters, speed by stage, and what to do next; to stdout."""
+    """Print documents in, kept, rejected by each reason, dead letters, time by stage, and what to do next."""
     console = console or Console(highlight=False, soft_wrap=True)
     totals = result.totals
     table = Table(title=f"{plan.recipe.name}: {output}", title_justify="left")
@@ -32,10 +35,11 @@ def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Co
     for source, cause in result.failed.items():
         console.print(f"FAILED {source}: {cause}", style="red")
     console.print("\nNext:")
-    console.print(f"  curricle verify {output}")
+    curricle, folder = program("curricle"), shlex.quote(str(output))
+    console.print(f"  {curricle} verify {folder}")
     console.print(
-        '  python -c "import pyarrow.parquet as pq; '
+        f'  {program("python")} -c "import pyarrow.parquet as pq; '
         f"t = pq.read_table('{output}/rejected', columns=['url', 'language', 'reject_reason', 'reject_value']); "
         "print(*t.to_pylist(), sep='\\n')\"",
     )
-    console.print("  curricle run web --input YOUR.warc.gz --input YOUR.jsonl.zst --output OUT")
+    console.print(f"  {curricle} run web --input YOUR.warc.gz --input YOUR.jsonl.zst --output OUT")

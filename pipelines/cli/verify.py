@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+
 from curricle.pipelines.cli.folders import OutputFolder
 
 if TYPE_CHECKING:
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("output", type=OutputFolder(exists=True, file_okay=False))
 def command(output: "OutputPath") -> None:
-    """Re-hash and re-count OUTPUT; exit code 1 and one line for everything that is wrong."""
+    """Check a finished OUTPUT: hash and count every file again.
+
+    Each problem is printed as one line; the exit status is then 1.
+    """
     from curricle.pipelines.output.manifest import read_manifests, total
     from curricle.pipelines.output.verify import verify
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
 from curricle.pipelines.curriculum.documents import Documents, Labels
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
@@ -31,7 +32,7 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
             for value in condition.values_in:
                 if str(value) not in labels.names:
                     raise CurriculumError(
-                        f"{at}: where.{name}: no document has {value!r}{did_you_mean(str(value), labels.names)}"
+                        f"{at}: where.{name}: no document has the value {value!r}{did_you_mean(str(value), labels.names)}"
                     )
             wanted = {str(value) for value in condition.values_in}
             passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
@@ -41,7 +42,9 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
             try:
                 passed &= np.isin(values, np.array(condition.values_in, np.result_type(values, np.float32)))
             except ValueError:
-                raise CurriculumError(f"{at}: where.{name}: the column holds numbers, not {list(condition.values_in)}") from None
+                raise CurriculumError(
+                    f"{at}: where.{name}: the column holds numbers, not {', '.join(map(repr, condition.values_in))}"
+                ) from None
         else:
             low = -np.inf if condition.min is None else condition.min
             high = np.inf if condition.max is None else condition.max
@@ -56,7 +59,7 @@ def make_cells(documents: Documents, by: Sequence[str | Bucket], at: str) -> Cel
         return Cells(np.zeros(documents.tokens.size, np.int16), ("all",))
     size = int(np.prod([len(part.names) for part in parts]))
     if size > MOST_CELLS:
-        raise CurriculumError(f"{at}: mixture.by: {size:,} cells, at most {MOST_CELLS:,} are possible")
+        raise CurriculumError(f"{at}: mixture.by: {size:,} cells are too many: at most {MOST_CELLS:,} are possible")
     codes, names = parts[0].codes, parts[0].names
     for part in parts[1:]:
         codes = codes.astype(np.int32) * np.int32(len(part.names)) + part.codes
@@ -72,7 +75,7 @@ def _values(documents: Documents, name: str, at: str) -> Labels:
         return documents.labels[name]
     values = documents.number(name)
     if any(np.nanmin(part % 1, initial=0) or np.nanmax(part % 1, initial=0) for part in _chunks(values)):
-        raise CurriculumError(f"{at}: mixture.by: {name} is no whole number: give {{column: {name}, edges: [...]}}")
+        raise CurriculumError(f"{at}: mixture.by: {name} is not a whole number; give {{column: {name}, edges: [...]}}")
     known = np.unique(values[~np.isnan(values)])
     codes = np.concatenate([np.searchsorted(known, part).astype(np.int32) for part in _chunks(values)])
     names = [str(int(value)) for value in known]

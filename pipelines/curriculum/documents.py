@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from curricle.errors import one_line
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers
 from curricle.pipelines.curriculum.measure import MEASURES
@@ -45,7 +47,7 @@ class Documents:
         if name == TOKEN_COUNT:
             return self.tokens.astype(np.float64)
         if name in self.labels:
-            raise CurriculumError(f"column {name!r} is text, no number")
+            raise CurriculumError(f"column {name!r} is text; a number is required")
         return self.numbers[name]
 
 
@@ -81,7 +83,7 @@ class Sources:
 def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
     """The kept files of finished runs; CurriculumError or OutputError: none, named twice, unfinished, a column missing."""
     if len({path.resolve() for path in outputs}) < len(outputs):
-        raise CurriculumError("an output is named twice")
+        raise CurriculumError("the same output is named twice")
     runs, files, schemas = [], [], []
     for output in outputs:
         record, schema = finished_run(output), None
@@ -94,10 +96,10 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
             except (OSError, pa.ArrowException) as error:
                 raise CurriculumError(f"{path}: {str(error).splitlines()[0]}") from None
             if rows != entry["rows"]:
-                raise CurriculumError(f"{path}: {rows} rows, its manifest says {entry['rows']}")
+                raise CurriculumError(f"{path}: {rows} rows, but its manifest says {entry['rows']}")
             files.append(SourceFile(output, path, rows, entry["sha256"]))
         if schema is None:
-            raise CurriculumError(f"{output}: nothing is committed here")
+            raise CurriculumError(f"{output}: no finished shard in this folder")
         for name in columns:
             if name not in schema.names:
                 raise CurriculumError(f"{output}: no column {name!r}{did_you_mean(name, schema.names)}")
@@ -107,10 +109,10 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
     try:
         schema = pa.unify_schemas(schemas)
     except pa.ArrowException as error:
-        raise CurriculumError(f"the outputs have different columns: {' '.join(str(error).split())}") from None
+        raise CurriculumError(f"the outputs have different columns: {one_line(error)}") from None
     for name in ADDED.names:
         if name in schema.names:
-            raise CurriculumError(f"the documents have a column {name!r} already, which a curriculum writes")
+            raise CurriculumError(f"the documents already have a column {name!r}, which a curriculum would write")
     return Sources(tuple(runs), tuple(files), schema)
 
 
@@ -128,7 +130,7 @@ def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[
     labels = {name: _LabelReader(count) for name in columns if name not in numbers}
     for name in labels:
         if not (pa.types.is_string(kinds[name]) or pa.types.is_dictionary(kinds[name])):
-            raise CurriculumError(f"column {name!r} is {kinds[name]}: a plan can use text and numbers")
+            raise CurriculumError(f"column {name!r} has type {kinds[name]}; a plan can use text and numbers only")
     for file, start in zip(sources.files, sources.starts[:-1].tolist(), strict=True):
         with pq.ParquetFile(file.path) as parquet:
             for batch in parquet.iter_batches(1 << 16, columns=list(columns)) if columns else ():
@@ -149,7 +151,7 @@ def _refuse_twice(sources: Sources, id_hash: Hashes) -> None:
     if twice.size:
         places = np.flatnonzero(id_hash == twice[0])[:2]
         one, two = (sources.files[int(np.searchsorted(sources.starts, place, side="right")) - 1].path for place in places)
-        raise CurriculumError(f"{one} and {two} hold the same document: the outputs overlap")
+        raise CurriculumError(f"{one} and {two} contain the same document; outputs must not overlap")
 
 
 def _number(kind: pa.DataType) -> type[np.floating[Any]] | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.pipelines.curriculum.cells import Cells, make_cells, passing
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.errors import CurriculumError

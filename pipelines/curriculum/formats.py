@@ -15,6 +15,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+
+from curricle.installation import install_hint
 from curricle.pipelines.curriculum.documents import ADDED
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.measure import BATCH
@@ -39,8 +41,9 @@ class Format:
 
     endings: tuple[str, ...]
     write: Callable[[pa.Table, Path, Tokens], Entry]
-    module: str | None = None  # that must be installed
-    needs: str = ""  # where the module comes from
+    module: str | None = None  # that must be there
+    packages: str = ""  # that must be installed
+    extra: str = ""  # of curricle, that installs them
     index: Callable[[list[Entry]], tuple[str, bytes] | None] = no_index  # of a folder, from what `write` returned for its files
 
 
@@ -66,7 +69,7 @@ def check_format(name: str) -> None:
     """CurriculumError, one line, where the format or the package that writes it is missing."""
     found = find_format(name)
     if found.module and find_spec(found.module) is None:
-        raise CurriculumError(f"format {name} needs {found.needs}")
+        raise CurriculumError(f"format {name} needs {found.packages}: {install_hint(found.extra)}")
 
 
 def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
@@ -155,12 +158,12 @@ def mds_index(entries: list[Entry]) -> tuple[str, bytes] | None:
     return "index.json", orjson.dumps({"version": 2, "shards": [entry for entry in entries if entry]}, option=orjson.OPT_INDENT_2)
 
 
-TOKEN_FILES = "the packages datatrove and tokenizers: pip install 'curricle[token-files]'"
+TOKEN_FILES = ("datatrove", "the packages datatrove and tokenizers", "token-files")
 FORMATS = {
     "parquet": Format((".parquet",), write_parquet),
     "jsonl.zst": Format((".jsonl.zst",), write_jsonl),
-    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming: pip install 'curricle[mds]'", mds_index),
-    "megatron": Format((".bin", ".idx"), write_megatron, "datatrove", TOKEN_FILES),
-    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, "datatrove", TOKEN_FILES),
+    "mds": Format((".mds",), write_mds, "streaming", "the package mosaicml-streaming", "mds", mds_index),
+    "megatron": Format((".bin", ".idx"), write_megatron, *TOKEN_FILES),
+    "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, *TOKEN_FILES),
 }
 """By the plan's `format`."""

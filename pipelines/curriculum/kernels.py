@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xxhash
+
 from curricle.pipelines.curriculum import radix
 
 Bools = npt.NDArray[np.bool_]

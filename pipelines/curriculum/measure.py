@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
+
 from curricle.pipelines.curriculum.tokens import Counter, load_counter, text_bytes
 from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import Tokens
-
 from curricle.storage.whole_file import whole_file
 
 MEASURES = np.dtype([("id_hash", "u8"), ("text_hash", "u8"), ("text_bytes", "u4"), ("tokens", "u4")])

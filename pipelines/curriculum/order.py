@@ -1,6 +1,7 @@
 """The order of a phase, and whether an interleaved one keeps its mixture all along."""
 
 import numpy as np
+
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.draw import Rows
 from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers, keyed, ordered, salt

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.draw import UNUSED, Draw, Rows
 from curricle.pipelines.curriculum.kernels import keyed, salt

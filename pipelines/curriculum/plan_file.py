@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.schemas import yaml_file
 from curricle.schemas.config import explain_error
 from curricle.schemas.curriculum import Curriculum, MixtureFile
 from curricle.schemas.extensions import look_in
-from pydantic import ValidationError
 
 SHIPPED = Path(__file__).parents[1] / "plans"
 
@@ -33,7 +34,7 @@ def _included(mixture: dict[str, Any], folder: Path, at: str) -> dict[str, Any]:
     """The mixture with `by` and `weights` of the file it names, whose path is relative to the plan's folder."""
     for key in ("by", "weights", "proportional"):
         if key in mixture:
-            raise CurriculumError(f"{at}: give file or {key}, not both")
+            raise CurriculumError(f"{at}: give either file or {key}, not both")
     path = folder / str(mixture["file"])
     content = yaml_file.read_mapping(path, f"{at}: {path}", "a mixture file is a mapping with by and weights", CurriculumError)
     try:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.draw import Draw
 from curricle.pipelines.curriculum.order import worst_window
 from curricle.pipelines.curriculum.place import Part
 from curricle.schemas.curriculum import Curriculum
-from rich.console import Console
-from rich.table import Table
 
 WIDTH = 110  # of the table: a file or a pipe has no width of its own
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+
 from curricle.pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from curricle.pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
 from curricle.pipelines.curriculum.errors import CurriculumError
@@ -25,7 +26,6 @@ from curricle.pipelines.curriculum.workers import Workers
 from curricle.pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
 from curricle.pipelines.plan.fingerprint import code_sha256
 from curricle.schemas.curriculum import Curriculum, Tokens
-
 from curricle.storage.whole_file import whole_file
 
 RECORD = "curriculum.json"
@@ -115,12 +115,12 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
         output.mkdir(parents=True, exist_ok=True)
         shown = {path.name for path in output.iterdir()} - {"_lock"}
         if shown and RECORD not in shown and not mark.is_file():
-            raise CurriculumError(f"{output}: not empty, and not an output of curricle curriculum")
+            raise CurriculumError(f"{output}: not empty, and not made by `curricle curriculum`; choose another output folder")
         with (output / "_lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CurriculumError(f"{output}: another process is writing here") from None
+                raise CurriculumError(f"{output}: another process is writing to this folder") from None
             finished = (output / RECORD).is_file()
             before = None
             if finished:
@@ -128,7 +128,7 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
             elif mark.is_file():
                 before = mark.read_text()
             if before not in (None, plan_hash):
-                raise CurriculumError(f"{output}: made by another plan, or from other documents; name another output folder")
+                raise CurriculumError(f"{output}: made with another plan or from other documents; choose another output folder")
             if finished:
                 shutil.rmtree(work, ignore_errors=True)
             elif before is None:

@@ -4,6 +4,8 @@ import math
 from itertools import chain
 
 import numpy as np
+
+from curricle import portable_math
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import (
@@ -20,8 +22,6 @@ from curricle.pipelines.curriculum.kernels import (
     totals,
 )
 from curricle.schemas.curriculum import WINDOWS, Phase, Score, Select
-
-from curricle import portable_math
 
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
 
@@ -87,7 +87,10 @@ def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: in
     null = among & np.isnan(values)
     nulls = int(np.count_nonzero(null))
     if nulls and select.nulls == "error":
-        raise CurriculumError(f"phase {phase.name!r}: {nulls:,} documents have no {_shown(select)}, and nulls is error")
+        raise CurriculumError(
+            f"phase {phase.name!r}: {nulls:,} documents have no {_shown(select)}; with nulls: error that is not "
+            "allowed (choose drop or last)"
+        )
     if select.nulls != "last":
         among = among & ~null
     if select.method == "equals":

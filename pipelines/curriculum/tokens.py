@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from curricle.errors import one_line
+from curricle.installation import install_hint
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.schemas.curriculum import Tokens
@@ -55,7 +58,7 @@ def load_encoder(tokens: Tokens) -> Encoder:
         return _hugging_face(tokens.tokenizer, tokens.eos)
     if tokens.sentencepiece is not None:
         return _sentencepiece(tokens.sentencepiece, tokens.eos)
-    raise CurriculumError("tokens: bytes have no ids: give tokenizer or sentencepiece")
+    raise CurriculumError("tokens: bytes have no token ids; give tokenizer or sentencepiece")
 
 
 def located(tokens: Tokens) -> Tokens:
@@ -69,12 +72,12 @@ def _hugging_face(name: str, eos: str | None) -> Encoder:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise CurriculumError("tokens.tokenizer needs the package tokenizers: pip install 'curricle[tokenizers]'") from None
+        raise CurriculumError(f"tokens.tokenizer needs the package tokenizers: {install_hint('tokenizers')}") from None
     path = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
     try:
         tokenizer = Tokenizer.from_file(str(path)) if path.exists() else Tokenizer.from_pretrained(name)
     except Exception as error:  # the package raises bare Exception
-        raise CurriculumError(f"tokens.tokenizer: {name!r} cannot be loaded: {' '.join(str(error).split())}") from None
+        raise CurriculumError(f"tokens.tokenizer: {name!r} cannot be loaded: {one_line(error)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
     vocabulary = tokenizer.get_vocab()
@@ -94,7 +97,7 @@ def _sentencepiece(path: str, eos: str | None) -> Encoder:
     try:
         model = SentencePieceProcessor(model_file=path)
     except (OSError, RuntimeError) as error:
-        raise CurriculumError(f"tokens.sentencepiece: {path!r} cannot be loaded: {' '.join(str(error).split())}") from None
+        raise CurriculumError(f"tokens.sentencepiece: {path!r} cannot be loaded: {one_line(error)}") from None
     vocabulary = {model.id_to_piece(number): number for number in range(model.get_piece_size())}
 
     def encode(text: str | None) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import apache_beam as beam
+
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.engines.job import Engine, Job
 from curricle.pipelines.engines.rounds import Committing
@@ -14,7 +15,6 @@ from curricle.pipelines.execute.events import Failed, ReportProgress
 from curricle.pipelines.execute.fork_server import run_tasks
 from curricle.pipelines.execute.graph import RemoteExecution, distribute
 from curricle.pipelines.execute.progress_display import show_progress
-
 from curricle.storage.output import OutputPath
 
 Work = Callable[[Any, ReportProgress], None]

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.documents import ADDED
 from curricle.pipelines.curriculum.formats import find_format
@@ -23,7 +24,6 @@ from curricle.pipelines.curriculum.measure import BATCH
 from curricle.pipelines.curriculum.place import OutputFile, Places
 from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
-
 from curricle.storage.whole_file import whole_file
 
 HELD_BYTES = 128 << 20  # a router holds so much before it writes its fragments

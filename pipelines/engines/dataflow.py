@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import apache_beam as beam
+
+from curricle.installation import install_hint
 from curricle.pipelines.engines.flags import RunnerError, parse_flags
 from curricle.pipelines.execute.shard_failure import one_line
 
@@ -23,12 +25,12 @@ MIN_BUCKET_CHARS = 3  # with a shorter bucket name Beam tries for two minutes to
 def check_output(runner: str, output: str) -> None:
     """Raise RunnerError if a Dataflow job would write to a local folder."""
     if runner == "DataflowRunner" and "://" not in output:
-        raise RunnerError(f"DataflowRunner: its workers cannot write the local folder {output}: name gs://BUCKET/FOLDER")
+        raise RunnerError(f"DataflowRunner: its workers cannot write to the local folder {output}; use gs://BUCKET/FOLDER")
 
 
 def missing_extra() -> str | None:
     """The command that installs what DataflowRunner needs; None if it is installed."""
-    return None if find_spec("apitools") else "pip install 'curricle[gcp]'"
+    return None if find_spec("apitools") else install_hint("gcp")
 
 
 def check_dataflow(flags: Sequence[str]) -> None:
@@ -40,10 +42,10 @@ def check_dataflow(flags: Sequence[str]) -> None:
     for name in ("temp_location", "staging_location"):
         bucket, _, _ = str(given.get(name, "")).removeprefix(SCHEME).partition("/")
         if name in given and (not given[name].startswith(SCHEME) or len(bucket) < MIN_BUCKET_CHARS):
-            raise RunnerError(f"DataflowRunner flag --{name}={given[name]}: not gs://BUCKET/FOLDER")
+            raise RunnerError(f"DataflowRunner flag --{name}={given[name]}: must be gs://BUCKET/FOLDER")
     if not any(given.get(name) for name in PACKAGES):
         raise RunnerError(
-            "DataflowRunner: its workers would have no curricle: give --sdk_container_image=IMAGE (examples/worker/Dockerfile), "
+            "DataflowRunner: its workers need curricle; give --sdk_container_image=IMAGE (examples/worker/Dockerfile), "
             "or --setup_file=./setup.py of a checkout"
         )
     if command := missing_extra():

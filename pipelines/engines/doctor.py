@@ -15,7 +15,6 @@ from curricle.pipelines.engines.flags import Runner
 from curricle.pipelines.engines.programs import jars_path, java_version, prism_path
 from curricle.pipelines.engines.settings import worker_command
 from curricle.pipelines.plan.fingerprint import code_folders, code_sha256
-
 from curricle.storage.files import StoreError
 from curricle.storage.objects import ObjectPath
 from curricle.storage.output import OutputPath
@@ -53,7 +52,7 @@ def examine(runner: Runner, output: OutputPath | None) -> Iterator[Finding]:
     if isinstance(output, Path) and runner == "DataflowRunner":
         yield Finding(False, f"output: {output}, a local folder", "--output gs://BUCKET/FOLDER")
     elif output is not None:
-        yield _output(output.absolute())
+        yield output_finding(output.absolute())
 
 
 def _prism() -> Iterator[Finding]:
@@ -89,7 +88,8 @@ def _java(runner: Runner) -> Iterator[Finding]:
     )
 
 
-def _output(output: OutputPath) -> Finding:
+def output_finding(output: OutputPath) -> Finding:
+    """Whether an output folder can be written to."""
     if isinstance(output, ObjectPath):
         return _prefix(output)
     folder = next(path for path in (output, *output.parents) if path.exists())

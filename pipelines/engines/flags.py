@@ -9,16 +9,18 @@ from typing import Any, Literal, NoReturn
 
 from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
+
+from curricle.errors import RunnerError as RunnerError
 from curricle.schemas.config import did_you_mean
 
 Runner = Literal["PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner"]
 RUNNERS: tuple[Runner, ...] = ("PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner")
 
 REFUSED = {
-    "DaskRunner": "it executes only the last branch of a pipeline and says DONE: data would be lost",
-    "DirectRunner": "which engine it is depends on what it can download; --runner local uses this machine",
-    "FnApiRunner": "--runner local uses it, a process a core, and survives a worker's death",
-    "PortableRunner": "name the engine behind it, and give its flag --job_endpoint",
+    "DaskRunner": "it runs only the last branch of a pipeline and reports DONE, so data would be lost",
+    "DirectRunner": "it picks an engine by what it can download; use --runner local for this machine",
+    "FnApiRunner": "use --runner local, which runs it with one process per core and survives a worker's death",
+    "PortableRunner": "name the engine behind it, and pass --job_endpoint",
 }
 
 RESERVED = ("runner", "streaming", "no_streaming")
@@ -60,10 +62,6 @@ TRIAL = {"DataflowRunner": {"dry_run": "store"}}
 """Beam's test options that a user can give to `curricle plan`."""
 
 
-class RunnerError(ValueError):
-    """A runner or flag that cannot be used, or a missing program or package. The message is one line."""
-
-
 class _Parser(pipeline_options._BeamArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise RunnerError(f"after `--`: {message}")
@@ -72,11 +70,11 @@ class _Parser(pipeline_options._BeamArgumentParser):
 def check_runner(name: str) -> Runner:
     """Return `name`. RunnerError if the runner is unknown or rejected."""
     if reason := REFUSED.get(name):
-        raise RunnerError(f"--runner {name} is refused: {reason}")
+        raise RunnerError(f"--runner {name} is not supported: {reason}")
     for runner in RUNNERS:
         if runner == name:
             return runner
-    raise RunnerError(f"--runner {name}: no such runner{did_you_mean(name, ('local', *RUNNERS))}")
+    raise RunnerError(f"--runner {name}: unknown runner{did_you_mean(name, ('local', *RUNNERS))}")
 
 
 def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
@@ -99,13 +97,13 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
     for flag in flags:
         name = flag.partition("=")[0]
         if flag.startswith("-") and name not in known:
-            why = f"it is one of {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
+            why = f"it belongs to {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
             raise RunnerError(f"{runner} flag {name}: {why}")
     for option in parser._actions:  # only what is given, without the defaults
         option.default = None
     values, rest = parser.parse_known_args(list(flags))
     if rest:
-        raise RunnerError(f"after `--`: {rest[0]!r} is no flag; a value is written --flag=value")
+        raise RunnerError(f"after `--`: {rest[0]!r} is not a flag; write values as --flag=value")
     return {name: value for name, value in vars(values).items() if value is not None}
 
 
@@ -114,7 +112,7 @@ def check_master(given: dict[str, Any]) -> None:
     master = str(given.get("spark_master_url", ""))
     if master.startswith(("yarn", "k8s:")) and not ({"job_endpoint", "spark_job_server_jar"} & given.keys()):
         raise RunnerError(
-            f"--spark_master_url={master}: the job server that is fetched knows standalone masters only; start one that has this "
+            f"--spark_master_url={master}: the downloaded job server supports standalone masters only; start one that has this "
             "manager's classes and give its --job_endpoint"
         )
 

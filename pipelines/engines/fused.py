@@ -13,6 +13,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
+
+from curricle.errors import GraphError as GraphError
 from curricle.pipelines.execute.attempt_log import Attempts
 from curricle.pipelines.execute.batch_coder import RecordBatchCoder
 from curricle.pipelines.execute.graph import SPREAD, build, remote_execution
@@ -22,10 +24,6 @@ from curricle.pipelines.plan.run_plan import Plan
 PICKLE = re.compile(r"FastPrimitives|Pickle|pickle|Dill")
 BATCHES = RecordBatchCoder.__name__
 SOURCE, SINK = "beam:runner:source:v1", "beam:runner:sink:v1"  # ends of a fused stage
-
-
-class GraphError(ValueError):
-    """A graph that would pickle batches or shuffle text. The message is one line."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def fused_stages(pipeline: beam.Pipeline) -> list[Fused]:
             if label not in SPREAD:
                 inside |= dict.fromkeys(coders)
         if crossing := [coder for coder in ends.values() if BATCHES in coder]:
-            raise GraphError(f"text crosses a shuffle at {', '.join(labels)} ({crossing[0]}): group hashes, not documents")
+            raise GraphError(f"text crosses a shuffle at {', '.join(labels)} ({crossing[0]}): shuffle hashes, not documents")
         found.append(Fused(tuple(labels), tuple(inside), ends.get(SINK)))
     return found
 
@@ -79,7 +77,7 @@ def _check_types(proto: Any) -> None:
             continue
         for name in transform.outputs.values():
             if PICKLE.search(coder := _coder(context, proto.components, name)):
-                raise GraphError(f"{transform.unique_name}: what it gives is pickled ({coder}): annotate its function")
+                raise GraphError(f"{transform.unique_name}: its output is pickled ({coder}); annotate the function's type")
 
 
 def _coder(context: Any, components: Any, pcollection: str) -> str:

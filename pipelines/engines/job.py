@@ -17,6 +17,7 @@ from typing import Any, Generic
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+
 from curricle.pipelines.engines.dataflow import check_dataflow
 from curricle.pipelines.engines.flags import Runner, RunnerError, check_master, parse_flags
 from curricle.pipelines.engines.programs import server_command
@@ -75,7 +76,7 @@ class Engine:
         if self.runner == "SparkRunner":
             check_master(given)
         if "dry_run" in given:
-            raise RunnerError("--dry_run starts nothing: it is a flag of `curricle plan`")
+            raise RunnerError("--dry_run starts nothing; use it with `curricle plan`")
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 import apache_beam as beam
+
 from curricle.pipelines.engines.job import Engine, Job
 from curricle.pipelines.execute.attempt_log import Attempts
 from curricle.pipelines.execute.graph import build, remote_execution
 from curricle.pipelines.execute.progress_display import show_progress
 from curricle.pipelines.execute.run import Launched, Launcher
 from curricle.pipelines.execute.shard_task import ShardTask
-
 from curricle.storage.output import output_at, parse_output
 
 

@@ -106,7 +106,9 @@ def get_jars(runner: Runner) -> Path:
         copy = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={jars}"]
         _call(["mvn", "-B", "-q", "-f", str(pom), *copy], {})
         if (found := jars_sha256(jars)) != versions.JARS_SHA256[runner]:
-            raise RunnerError(f"{runner}: the jars have another SHA-256 ({found}) than those that were tested; nothing was kept")
+            raise RunnerError(
+                f"{runner}: the SHA-256 of the downloaded jars ({found}) is not that of the tested ones; they were deleted"
+            )
         jars.replace(path)
     return path
 

@@ -14,7 +14,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from curricle.pipelines.execute.attempt_log import HEARTBEAT_S, Attempts
 from curricle.pipelines.execute.events import Event, Finished, Progressed
-
 from curricle.storage.output import OutputPath
 
 TOGETHER, ALONE = 2, 1  # attempts at a task beside others, and by itself

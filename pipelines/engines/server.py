@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import grpc
+
 from curricle.pipelines.engines.flags import RunnerError
 
 READY_S = 120.0  # a cold JVM with 260 jars takes 10 s on two busy cores

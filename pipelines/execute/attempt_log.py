@@ -18,8 +18,8 @@ from typing import Any
 
 import orjson
 import xxhash
-from curricle.pipelines.execute.shard_failure import one_line, set_failure_handler, start_attempt
 
+from curricle.pipelines.execute.shard_failure import one_line, set_failure_handler, start_attempt
 from curricle.storage.files import filesystem
 
 HEARTBEAT_S = 20.0  # how often a busy worker rewrites its files

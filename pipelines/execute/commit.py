@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import apache_beam as beam
-import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 import pyarrow as pa
+
+import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 from curricle.pipelines.execute.progress import report_progress
 from curricle.pipelines.execute.shard_failure import fail_shard, has_failed
 from curricle.pipelines.output.write import ShardWriter, Sink

@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+
 from curricle.pipelines.execute.attempt_log import Attempts
 from curricle.pipelines.execute.commit import WriteShards
 from curricle.pipelines.execute.read_shards import ReadShard
@@ -16,7 +17,6 @@ from curricle.pipelines.plan.fingerprint import check_code, check_packages, code
 from curricle.pipelines.plan.stage_table import Steps, modules_of
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
-
 from curricle.storage.output import OutputPath, parse_output
 
 SPREAD = ("Items", "Each", "Begin")

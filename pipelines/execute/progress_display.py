@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, TypeVar
 
-from curricle.pipelines.execute.events import Event, Failed, Finished, Progressed, Retried, Started
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from curricle.pipelines.execute.events import Event, Failed, Finished, Progressed, Retried, Started
 
 LARGEST_SHARE = 0.95  # at most this share of a running shard counts as done: it may hold more text than the finished ones suggest
 

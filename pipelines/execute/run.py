@@ -9,13 +9,13 @@ from importlib.metadata import version
 
 import orjson
 import yaml
+
 from curricle.pipelines.execute.shard_task import ShardTask
 from curricle.pipelines.output.dataset_card import dataset_card
+from curricle.pipelines.output.difference import differences, read_recipe
 from curricle.pipelines.output.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
 from curricle.pipelines.output.write import Sink
-from curricle.pipelines.plan.fingerprint import difference
 from curricle.pipelines.plan.run_plan import Plan
-
 from curricle.storage.files import StoreError
 from curricle.storage.output import Output, OutputPath, output_at
 
@@ -54,18 +54,19 @@ def _locked(output: Output) -> Iterator[None]:
     except StoreError as error:
         raise OutputError(str(error)) from None
     except OSError as error:
-        raise OutputError(f"{output.path}: {error.strerror or error}") from None
+        raise OutputError(f"{output.path}: cannot be written: {error.strerror or error}") from None
 
 
 def pending(plan: Plan, manifests: list[Manifest], output: OutputPath) -> list[ShardTask]:
     """Tasks for the shards that are not committed. OutputError if the committed ones were made in another way."""
     committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
     if manifests and manifests[0]["fingerprint"] != plan.fingerprint:
-        before = (run_record(output) or {}).get("made_by", {})
-        raise OutputError(f"{output}: made with {difference(before, plan.fingerprint_inputs)}; name another output folder")
+        made_by = (run_record(output) or {}).get("made_by", {})
+        what = differences(made_by, plan.fingerprint_inputs, read_recipe(output), plan.recipe.resolved())
+        raise OutputError(f"{output}: made with {what}; choose another output folder")
     for shard in plan.shards:
         if shard.name in committed and committed[shard.name]["shard"]["version"] != shard.version:
-            raise OutputError(f"{shard.source}: changed since it was committed to {output}; name another output folder")
+            raise OutputError(f"{shard.source}: changed since it was written to {output}; choose another output folder")
     sink = Sink(output=str(output), schemas=plan.schemas, fingerprint=plan.fingerprint)
     return [ShardTask(shard, plan.recipe.read, plan.steps, sink) for shard in plan.shards if shard.name not in committed]
 

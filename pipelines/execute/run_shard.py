@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
+
 from curricle.pipelines.execute.events import ReportProgress
 from curricle.pipelines.execute.graph import build
 from curricle.pipelines.execute.progress import set_listener

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 import pyarrow as pa
 from apache_beam.metrics import Metrics
+
+import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
 from curricle.pipelines.execute.load_once import load_once
 from curricle.pipelines.execute.shard_failure import fail_batch
 from curricle.schemas.column import schema_of

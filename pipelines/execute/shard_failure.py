@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from curricle.schemas.shards import Shard, unseal
 
 

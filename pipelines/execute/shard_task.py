@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import orjson
+
 from curricle.pipelines.output.write import Sink, manifest_path
 from curricle.pipelines.plan.stage_table import Steps
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
-
 from curricle.storage.output import OutputPath, parse_output
 
 

@@ -12,21 +12,18 @@ from typing import Any
 
 import pyarrow as pa
 import xxhash
+
+from curricle.errors import InputError as InputError
 from curricle.schemas.shards import Format, Shard
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.formats import IN_FOLDERS, format_of
 from curricle.stages.read.parquet import check_columns, open_parquet
-
 from curricle.storage.files import StoreError, filesystem, is_remote, map_threads, one_line, stat_and_head
 
 SHARD_BYTES = 256 << 20
 HEAD_BYTES = 1 << 16  # read from each file to recognize its format
 
 Range = tuple[int, int | None, int]  # start, end, stored bytes
-
-
-class InputError(ValueError):
-    """An input that cannot be read, found before anything starts. The message is one line that names it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +47,15 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
         remote = is_remote(pattern) and not pattern.startswith("file://")
         files = _remote_files(pattern) if remote else _local_files(pattern.removeprefix("file://"))
         if not files:
-            raise InputError(f"{pattern}: no such file")
+            raise InputError(f"{pattern}: {_absent(pattern)}")
         for source, url in files:
             found.setdefault(url if remote else os.path.realpath(url), (source, url))
     return map_threads(lambda file: _inspect(*file), list(found.values()))
+
+
+def _absent(pattern: str) -> str:
+    """What is wrong where nothing was found: a path that does not exist, or a pattern that matches nothing."""
+    return "no file matches this pattern" if glob.has_magic(pattern) else "no such file or folder"
 
 
 def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
@@ -67,7 +69,7 @@ def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: in
 def _local_files(pattern: str) -> list[tuple[str, str]]:
     """(source, absolute path) of each file. A path that exists is used as it is, even if it contains glob characters."""
     if not pattern:
-        raise InputError("an input is an empty string")
+        raise InputError("the name of an input must not be empty")
     paths = [Path(pattern)]
     try:
         if not paths[0].exists():
@@ -80,10 +82,10 @@ def _local_files(pattern: str) -> list[tuple[str, str]]:
 
 def _folder(folder: Path) -> list[Path]:
     if (folder / "_manifest").is_dir():
-        raise InputError(f"{folder}: the output of a run; name its kept/ folder to read the documents that it kept")
+        raise InputError(f"{folder}: this is the output of a run; to read the documents it kept, name {folder}/kept")
     files = sorted(path for path in folder.rglob("*") if _is_input(path.relative_to(folder)) and path.is_file())
     if not files:
-        raise InputError(f"{folder}: no file of a known kind in this folder ({', '.join(IN_FOLDERS)})")
+        raise InputError(f"{folder}: no input files in this folder (looked for {', '.join(IN_FOLDERS)})")
     return files
 
 
@@ -117,7 +119,7 @@ def _remote_files(pattern: str) -> list[tuple[str, str]]:
 def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
     paths = [path for path in sorted(files.find(folder)) if _is_input(PurePosixPath(path).relative_to(folder))]
     if not paths:
-        raise InputError(f"{named}: no file of a known kind in this folder ({', '.join(IN_FOLDERS)})")
+        raise InputError(f"{named}: no input files in this folder (looked for {', '.join(IN_FOLDERS)})")
     return paths
 
 
@@ -167,7 +169,7 @@ def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[R
             check_columns(parquet.schema_arrow, config)
             sizes = [_stored_bytes(parquet.metadata.row_group(group)) for group in range(parquet.num_row_groups)]
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file.source}: not readable as Parquet: {one_line(error)}") from None
+        raise InputError(f"{file.source}: damaged, or not a Parquet file: {one_line(error)}") from None
     except ValueError as error:
         raise InputError(f"{file.source}: {one_line(error)}") from None
     ranges: list[tuple[int, int, int]] = []

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import xxhash
+from pydantic import ValidationError
+
 from curricle.pipelines.inputs.find import InputError, find_inputs, plan_shards
 from curricle.schemas.config import explain_error
 from curricle.stages.extract import ExtractConfig, extract_text
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.shard import read_shard
-from pydantic import ValidationError
 
 Stratum = tuple[str | None, ...]
 FIELDS = ("id", "url", "source", "language", "text")
@@ -41,7 +42,7 @@ def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int)
     try:
         config = ReadConfig(carry=tuple(columns), metadata=False)
     except ValidationError as error:
-        raise InputError(explain_error(error, ReadConfig, "stratify")) from None
+        raise InputError(explain_error(error, ReadConfig, "--stratify")) from None
     seen: dict[str, Stratum] = {}
     for rows in _rows(patterns, config):
         for id_, *stratum in zip(*(rows.column(name).to_pylist() for name in ("id", *stratify)), strict=True):
@@ -49,7 +50,7 @@ def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int)
     for number, name in enumerate(stratify):
         if seen and all(stratum[number] is None for stratum in seen.values()):
             raise InputError(
-                f"stratify: no document has a {name!r}: name the kept/ folder of a run with the stage that writes it"
+                f"--stratify: no document has a {name!r}; name the kept/ folder of a run with the stage that writes it"
             )
     ids = list(seen)
     wanted = [ids[row] for row in choose(ids, list(seen.values()), size, seed)]
@@ -60,7 +61,7 @@ def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int)
             if (position := positions.pop(id_, None)) is not None:
                 found.append((position, rows.slice(row, 1).select(list(dict.fromkeys((*FIELDS, *columns))))))
     if not found:
-        raise InputError("no document with a text in these inputs")
+        raise InputError("the inputs hold no document with a text")
     return pa.Table.from_batches([rows for _, rows in sorted(found, key=lambda pair: pair[0])]).combine_chunks()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
+
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.stages.extract import ExtractConfig, extract_text
 from curricle.stages.read.config import ReadConfig

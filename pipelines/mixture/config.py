@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from curricle.schemas.config import Config
 from curricle.schemas.curriculum import Tokens
-from pydantic import Field
 
 
 class UnitsConfig(Config):

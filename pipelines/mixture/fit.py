@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import yaml
+
 from curricle.models.kenlm.train.interpolation import fit, fit_resampled
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.quotas import Shares, quotas
 from curricle.pipelines.mixture.units import Trained, Units
 from curricle.schemas.curriculum import MixtureFile
-
 from curricle.storage.whole_file import whole_file
 
 MILLION = 1_000_000  # weights are written with six decimals
@@ -41,7 +41,7 @@ def bounds(units: Units, budget: int | None, max_epochs: float) -> Shares:
     most = np.minimum(1, np.floor(MILLION * max_epochs * units.available / budget) / MILLION)
     if most.sum() < 1:
         there = int(max_epochs * units.available.sum())
-        raise CurriculumError(f"--budget {budget:,}: the units give {there:,} tokens with --max-epochs {max_epochs:g}")
+        raise CurriculumError(f"--budget {budget:,}: the units have only {there:,} tokens at --max-epochs {max_epochs:g}")
     return most
 
 

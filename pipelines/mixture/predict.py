@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import xxhash
+
 from curricle.models.raters.agreement import count_pairs, interval, spearman
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import keyed, salt
@@ -40,7 +41,7 @@ def read_candidates(path: Path, units: Units) -> dict[str, Shares]:
     for name, weights in content.items():
         at = f"{path}: {name}"
         if not isinstance(weights, dict) or not all(isinstance(one, int | float) for one in weights.values()):
-            raise CurriculumError(f"{at}: a candidate is {{cell: weight}}")
+            raise CurriculumError(f"{at}: a candidate must be a mapping of cells to weights")
         total = sum(weights.values())
         if not abs(total - 1) <= 1e-6 or min(weights.values()) < 0:
             wrong = f"sum to {total:.6g}, not 1" if not abs(total - 1) <= 1e-6 else "are negative"
@@ -77,7 +78,7 @@ def _weights(units: Units, weights: dict[str, float], at: str) -> Shares:
         if name in small:
             need = units.config.unit_bytes
             raise CurriculumError(
-                f"{at}: unit {name!r} has {small[name]:,} bytes of text, and {need:,} are needed (--unit-bytes)"
+                f"{at}: unit {name!r} has {small[name]:,} bytes of text, but {need:,} are needed (--unit-bytes)"
             )
         if name not in units.names:
             raise CurriculumError(f"{at}: no document is in cell {name!r}{did_you_mean(name, units.names)}")

@@ -2,12 +2,13 @@
 
 import math
 
+from rich.console import Console
+from rich.table import Table
+
 from curricle.pipelines.curriculum.report import WIDTH
 from curricle.pipelines.mixture.fit import Fitted
 from curricle.pipelines.mixture.predict import FEWEST, Predicted
 from curricle.pipelines.mixture.units import Trained
-from rich.console import Console
-from rich.table import Table
 
 SHOWN = 20  # units that are left out, by name
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.models.kenlm.binary import hash_words, write_probing
 from curricle.models.kenlm.ngrams import EOS
 from curricle.models.kenlm.table import map_table

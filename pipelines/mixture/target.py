@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.inputs.texts import documents
 
@@ -37,7 +38,7 @@ def read_target(patterns: Sequence[str]) -> Target:
     """The documents of text, JSONL and Parquet files (of text: the lines); InputError, CurriculumError where there are none."""
     every = [text for batch in documents(patterns)() for text in batch.to_pylist() if text.strip()]
     if not every:
-        raise CurriculumError(f"{', '.join(patterns)}: no text in the target")
+        raise CurriculumError(f"{', '.join(patterns)}: the target has no text")
     pairs = sorted((xxhash.xxh3_64_intdigest(text.encode()), text) for text in every)
     ends = np.cumsum([len(text.encode()) for _, text in pairs])
     chosen = pairs[: int(np.searchsorted(ends, TARGET_BYTES)) + 1]

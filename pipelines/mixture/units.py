@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from curricle.models.kenlm.ngrams import UNK
 from curricle.models.kenlm.profiles import normalize, profile_named
 from curricle.models.kenlm.tokenizer import SentencePiece
@@ -113,8 +114,8 @@ def find_units(outputs: Sequence[Path], target: Target, config: UnitsConfig, wor
     if not enough.any():
         largest = max(cells, key=lambda cell: cell.sample_bytes)
         raise CurriculumError(
-            f"no unit has {config.unit_bytes:,} bytes of text for its sample (--unit-bytes): the largest, {largest.name!r}, "
-            f"has {largest.sample_bytes:,}"
+            f"no unit has enough text for its sample of {config.unit_bytes:,} bytes (--unit-bytes): the largest one, "
+            f"{largest.name!r}, has {largest.sample_bytes:,}"
         )
     ranking = Ranking(NO_SCORE, False, documents.id_hash, salt(config.seed, "mixture"))
     # half a document more than needed, because `take` stops within half a document of its quota
@@ -217,7 +218,7 @@ def _tokens_of(
     tokens = np.where(ids < known, ids, UNK).astype(np.int32)
     unknown = float(np.mean(tokens == UNK)) if tokens.size else 1.0
     if unknown == 1:
-        raise CurriculumError("the target has not one token that a unit has: is it text in the same languages?")
+        raise CurriculumError("the target shares no token with any unit; is it in the same languages?")
     ends = np.flatnonzero(np.diff(line_of, append=-1)) + 1
     path = scratch / "target.npz"
     np.savez(path, tokens=tokens, offsets=np.concatenate([[0], ends]).astype(np.int64))

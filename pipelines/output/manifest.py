@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from curricle.pipelines.output.write import SPLITS, manifest_path
 
+from curricle.errors import OutputError as OutputError
+from curricle.pipelines.output.write import SPLITS, manifest_path
 from curricle.storage.files import map_threads
 from curricle.storage.output import OutputPath
 
 Manifest = dict[str, Any]
-
-
-class OutputError(ValueError):
-    """An output folder that cannot be written, resumed or trusted. The message is one line."""
 
 
 def read_manifests(output: OutputPath, shards: Iterable[str] = ()) -> list[Manifest]:
@@ -35,7 +32,7 @@ def _record(path: OutputPath) -> Manifest | None:
     except FileNotFoundError:
         return None
     except orjson.JSONDecodeError as error:
-        raise OutputError(f"{path}: not a manifest: {error}") from None
+        raise OutputError(f"{path}: a damaged manifest (not JSON: {error}); delete it and run the same command again") from None
     return record
 
 
@@ -55,9 +52,9 @@ def finished_run(output: OutputPath) -> dict[str, Any]:
     except (OSError, orjson.JSONDecodeError):
         record = None
     if record is None:
-        raise OutputError(f"{output}: not an output of curricle: no readable run.json") from None
+        raise OutputError(f"{output}: not an output of `curricle run`: it has no readable run.json") from None
     if not record["finished"] or record["failed"]:
-        raise OutputError(f"{output}: the run is not finished; run the same command again")
+        raise OutputError(f"{output}: this run is not finished; run the same `curricle run` command again")
     return record
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
 from curricle.pipelines.output.write import SPLITS
-
 from curricle.storage.output import OutputPath, output_at
 
 REASON = {"rejected": "reject_reason", "dead": "dead_reason"}
@@ -18,16 +18,16 @@ def verify(output: OutputPath) -> Iterator[str]:
     """One line for everything that is wrong; nothing if the output is complete. OutputError if a manifest is unreadable."""
     manifests = read_manifests(output)
     if not manifests:
-        yield f"{output}: nothing is committed here"
+        yield f"{output}: no finished shard in this folder"
     record = run_record(output)
     if record and record["finished"] and record["counts"]["shards"] > len(manifests):
-        yield f"{output}: run.json counts {record['counts']['shards']} shards, {len(manifests)} manifests are listed"
+        yield f"{output}: run.json counts {record['counts']['shards']} shards, but there are {len(manifests)} manifests"
     expected = {file["path"] for manifest in manifests for file in manifest["files"].values()}
     for split in SPLITS:
         folder = output / split
         for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
             if f"{split}/{name}" not in expected:
-                yield f"{folder / name}: no manifest names it"
+                yield f"{folder / name}: not listed in any manifest"
     yield from output_at(output).leftovers()
     schemas: dict[str, pa.Schema] = {}
     for manifest in manifests:
@@ -35,7 +35,7 @@ def verify(output: OutputPath) -> Iterator[str]:
     if len(fingerprints := {manifest["fingerprint"] for manifest in manifests}) > 1:
         yield f"{output}: shards of {len(fingerprints)} different recipes, models or code versions"
     if not total(manifests).balanced():
-        yield f"{output}: in = kept + rejected + dead does not hold"
+        yield f"{output}: documents are missing: kept + rejected + dead is not the number read"
 
 
 def _verify_shard(output: OutputPath, manifest: Manifest, schemas: dict[str, pa.Schema]) -> Iterator[str]:
@@ -47,17 +47,17 @@ def _verify_shard(output: OutputPath, manifest: Manifest, schemas: dict[str, pa.
             continue
         with path.open("rb") as stored:
             if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
-                yield f"{path}: its SHA-256 is not the manifest's"
+                yield f"{path}: damaged: its SHA-256 does not match the manifest"
                 continue
         with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
             rows += parquet.metadata.num_rows
             if parquet.metadata.num_rows != file["rows"]:
-                yield f"{path}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
+                yield f"{path}: {parquet.metadata.num_rows} rows, but the manifest says {file['rows']}"
             if not schemas.setdefault(split, parquet.schema_arrow).equals(parquet.schema_arrow):
                 yield f"{path}: its schema differs from the other {split} files'"
             if split in REASON:
                 reasons = Counter(parquet.read([REASON[split]]).column(0).to_pylist())
                 if reasons != Counter(manifest[split]):
-                    yield f"{path}: its reasons are not the manifest's"
+                    yield f"{path}: its reasons do not match the manifest"
     if rows != manifest["records"]:
         yield f"shard {manifest['shard']['name']}: {manifest['records']} records read, {rows} rows on disk"

@@ -16,9 +16,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.cards import file_sha256
 from curricle.schemas.shards import Envelope, Shard
-
 from curricle.storage.output import OutputPath, output_at, parse_output
 
 SPLITS = ("kept", "rejected", "dead")

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import orjson
+
+from curricle.errors import ForeignCodeError as ForeignCodeError
 from curricle.models.cards import CARD, Card, file_sha256, read_card
 from curricle.pipelines.plan.recipe import Recipe
 from curricle.schemas.extensions import code_hashes
@@ -31,10 +33,6 @@ DISTRIBUTIONS = {
     "kenlm": ("ufal.kenlm", "kenlm", "kenlm-ex"),
 }
 """Module -> packages that may provide it, if their name is not that of the module."""
-
-
-class ForeignCodeError(RuntimeError):
-    """The code of a worker differs from that of the process that planned the run."""
 
 
 def code_folders() -> dict[str, Path]:
@@ -76,8 +74,8 @@ def check_code(expected: str, modules: tuple[str, ...] = ()) -> None:
         where = ", ".join(f"{name} in {folder}" for name, folder in code_folders().items())
         where += "".join(f", {package} ({sha[:12]})" for package, sha in code_hashes(modules).items())
         raise ForeignCodeError(
-            f"the worker on {platform.node()} has other code ({found[:12]}) than this run ({expected[:12]}): {where}; "
-            "install the same packages there"
+            f"the worker on {platform.node()} has another version of the code ({found[:12]}) than this run "
+            f"({expected[:12]}): {where}; install the same packages there"
         )
 
 

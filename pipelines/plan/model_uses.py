@@ -72,6 +72,6 @@ def _check(where: str, thresholds: Thresholds, uses: dict[str, str]) -> None:
     for place, expected in thresholds.models.items():
         hold = f"{where}: calibrated with {expected.name} ({expected.sha256[:12]}) as {place}"
         if place not in uses:
-            raise RecipeError(f"{hold}, and the recipe has no model there")
+            raise RecipeError(f"{hold}, but the recipe has no model there")
         if (found := model_sha256(model_folder(uses[place]))) != expected.sha256:
-            raise RecipeError(f"{hold}, and the recipe has {uses[place]} ({found[:12]}): calibrate again with that model")
+            raise RecipeError(f"{hold}, but the recipe uses {uses[place]} ({found[:12]}); calibrate again with that model")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-import yaml
+from pydantic import ValidationError
+
+from curricle.errors import RecipeError as RecipeError
 from curricle.pipelines.plan.stage_table import find_stage, outside_module
 from curricle.schemas import yaml_file
 from curricle.schemas.config import Config, did_you_mean, explain_error
@@ -20,17 +22,12 @@ from curricle.schemas.rule_sets import RuleSetError, expand, holds_rules, is_rul
 from curricle.schemas.stage import Step
 from curricle.schemas.thresholds import Thresholds, ThresholdsError, read_thresholds
 from curricle.stages.read.config import ReadConfig
-from pydantic import ValidationError
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
 C = TypeVar("C", bound=Config)
 
 KEYS = ("description", "read", "stages", "decide")
 STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-
-
-class RecipeError(ValueError):
-    """A recipe that cannot be run: one line with file, entry and, for a name, the nearest known one."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Recipe:
 def load_recipe(name: str, settings: Sequence[str] = ()) -> Recipe:
     """The recipe at a path or with a shipped name, with `--set` settings (`a.b=YAML`) applied; RecipeError if it cannot run."""
     path = yaml_file.find(name, "recipe", SHIPPED, RecipeError)
-    content = yaml_file.read_mapping(path, name, f"a recipe is a mapping with the keys {', '.join(KEYS)}", RecipeError)
+    content = yaml_file.read_mapping(path, name, f"a recipe must be a mapping with the keys {', '.join(KEYS)}", RecipeError)
     for setting in settings:
         put_setting(content, setting)
     folder = Path() if path.parent == SHIPPED else path.parent
@@ -78,7 +75,7 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
     stages = content.get("stages") or {}
     rules = content.get("decide") or []
     if not isinstance(stages, dict) or not isinstance(rules, list):
-        raise RecipeError(f"{where}: stages is a mapping from stage to settings, decide a list of rules")
+        raise RecipeError(f"{where}: stages must be a mapping of stages to settings, and decide a list of rules")
     steps = tuple(  # `--set stages.quality=false` leaves a stage out
         _step(str(step), values or {}, f"{where}: stages.{step}") for step, values in stages.items() if values is not False
     )
@@ -93,7 +90,7 @@ def check_recipe(name: str, content: dict[str, Any], where: str, folder: Path = 
     names = [rule.name for rule in decide]
     for rule in names:
         if names.count(rule) > 1:
-            raise RecipeError(f"{where}: decide: two rules are named {rule!r}")
+            raise RecipeError(f"{where}: decide: two rules are named {rule!r}; names must be unique")
     read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
     return Recipe(name, str(content.get("description", "")), read, steps, tuple(decide), tuple(used))
 
@@ -125,10 +122,12 @@ def _step(name: str, values: Any, where: str) -> Step:
 
 
 def _checked(kind: type[C], values: object, where: str) -> C:
+    """`where`: the file, and after `: ` the key of the values."""
+    file, _, key = where.rpartition(": ")
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(explain_error(error, kind, where)) from None
+        raise RecipeError(explain_error(error, kind, file, key)) from None
 
 
 def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresholds | None]:
@@ -152,6 +151,10 @@ def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresho
         raise RecipeError(f"{where}: {error}") from None
     rules = {rule["name"]: rule for rule in found}
     changes, without = entry.get("set") or {}, entry.get("without") or []
+    if not isinstance(changes, dict) or not all(isinstance(change, dict) for change in changes.values()):
+        raise RecipeError(f"{where}.set must be a mapping of rules to what changes, such as {{RULE: {{max: 0.2}}}}")
+    if not isinstance(without, list):
+        raise RecipeError(f"{where}.without must be a list of rules")
     for rule_name in (*changes, *without):
         if rule_name not in rules:
             raise RecipeError(f"{where}: {name} has no rule {rule_name!r}{did_you_mean(str(rule_name), rules)}")
@@ -163,7 +166,7 @@ def put_setting(content: dict[str, Any], setting: str) -> None:
     """Put `a.b=YAML` into nested plain values; RecipeError if it is not such a setting."""
     key, equals, value = setting.partition("=")
     if not equals:
-        raise RecipeError(f"--set {setting}: give KEY=VALUE, such as stages.language.min_score=0.5")
+        raise RecipeError(f"--set {setting}: must be KEY=VALUE, such as stages.language.min_score=0.5")
     *parents, last = key.split(".")
     for part in parents:
         if content.get(part) is None:
@@ -172,6 +175,6 @@ def put_setting(content: dict[str, Any], setting: str) -> None:
         if not isinstance(content, dict):
             raise RecipeError(f"--set {setting}: {part} is not a mapping")
     try:
-        content[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {setting}: the value is not YAML") from None
+        content[last] = yaml_file.parse_yaml(value)
+    except ValueError as error:
+        raise RecipeError(f"--set {setting}: {error}") from None

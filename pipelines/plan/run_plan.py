@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import pyarrow as pa
+
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
@@ -87,7 +88,7 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     for step in recipe.steps:
         for name in step.reads:
             if name not in known:
-                raise RecipeError(f"stage {step.name!r} reads column {name!r}: {missing(name)}")
+                raise RecipeError(f"recipe {recipe.name}: stage {step.name!r} reads column {name!r}: {missing(name)}")
         if step.stage.skips_rejected:
             decide(last=False)
         steps.append(step)
@@ -100,7 +101,7 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     decide(last=True)
     for rule in waiting:
         name = next(name for name in rule.reads() if name not in known)
-        raise RecipeError(f"rule {rule.name!r} reads column {name!r}: {missing(name)}")
+        raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {name!r}: {missing(name)}")
     return tuple(steps)
 
 
@@ -111,13 +112,13 @@ def _advice(column: str, known: set[str], steps: Sequence[Step], input_columns: 
             return f"put stage {step.name!r} before it"
     found = writer_of(column)
     if found is None:
-        return f"no such column{did_you_mean(column, known)}"
+        return f"no stage writes this column{did_you_mean(column, known)}"
     stage, setting = found
-    advice = f"put stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
+    advice = f"put the stage {stage!r} before it" if setting is None else f"{setting} of the stage {stage!r}"
     names = input_columns()
     if names is None:
-        return f"{advice}; or, if the input has it, add {column!r} to `carry` under `read`"
-    return f"the input has it: add {column!r} to `carry` under `read`" if column in names else advice
+        return f"{advice}, or add read.carry: [{column}] if the input has this column"
+    return f"the input has it: add read.carry: [{column}]" if column in names else advice
 
 
 def _input_columns(patterns: Sequence[str]) -> set[str] | None:

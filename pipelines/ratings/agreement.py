@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from curricle.models.cards import ModelError
+
+from curricle.errors import RatingsError
 from curricle.models.raters.agreement import (
     Table,
     Values,
@@ -52,20 +53,20 @@ def compare(
 ) -> Agreement:
     """Join the files' rows and count their pairs of ratings; groups are values of the first file's columns `by`.
 
-    A row whose rating is null in either file is left out of that criterion. ModelError where a file has no ratings, a key
+    A row whose rating is null in either file is left out of that criterion. RatingsError where a file has no ratings, a key
     twice, or nothing in common with the other.
     """
     left, right = read_ratings([first], first_columns), read_ratings([second], second_columns)
     for name in by:
         if name not in left.schema.names:
-            raise ModelError(f"{first} has no column {name!r}{did_you_mean(name, left.schema.names)}")
+            raise RatingsError(f"{first} has no column {name!r}{did_you_mean(name, left.schema.names)}")
     key = next((name for name in ("id", "text") if name in left.schema.names and name in right.schema.names), None)
     if key is None:
-        raise ModelError(f"{first} and {second} have neither `id` nor `text` in common: nothing to join on")
+        raise RatingsError(f"{first} and {second} share neither the column id nor text, so their rows cannot be matched")
     places = [_places(path, table, key) for path, table in ((first, left), (second, right))]
     shared = sorted(places[0].keys() & places[1].keys())
     if not shared:
-        raise ModelError(f"no {key} of {first} is in {second}")
+        raise RatingsError(f"no {key} of {first} occurs in {second}")
     left = left.take(pa.array([places[0][value] for value in shared]))
     right = right.take(pa.array([places[1][value] for value in shared]))
     criteria = [name for name in first_columns.criteria(left) if name in second_columns.criteria(right)]
@@ -73,7 +74,7 @@ def compare(
     if first_columns.domain in left.schema.names and second_columns.domain in right.schema.names:
         pairs["domain"] = (_letters(left[first_columns.domain]), _letters(right[second_columns.domain]), len(DOMAINS))
     if not pairs:
-        raise ModelError(f"{first} and {second} have no criterion in common")
+        raise RatingsError(f"{first} and {second} have no rating column in common")
     return Agreement(
         key=key,
         pairs=len(shared),
@@ -88,10 +89,10 @@ def _places(path: Path, table: pa.Table, key: str) -> dict[str, int]:
     places: dict[str, int] = {}
     for row, value in enumerate(table[key].to_pylist()):
         if value is None:
-            raise ModelError(f"{path}: `{key}` is null in row {row}")
+            raise RatingsError(f"{path}: column {key!r} is null in row {row}")
         name = xxhash.xxh3_128_hexdigest(value.encode()) if key == "text" else str(value)
         if name in places:
-            raise ModelError(f"{path}: rows {places[name]} and {row} have the same {key}")
+            raise RatingsError(f"{path}: rows {places[name]} and {row} have the same {key}")
         places[name] = row
     return places
 

@@ -4,6 +4,7 @@ The same bytes for the same values.
 """
 
 import numpy as np
+
 from curricle.models.raters.train.distil import BLOCKS, Documents, Trained
 from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
 from curricle.schemas.columns import QUALITY_CRITERIA

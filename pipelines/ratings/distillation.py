@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from curricle.models.cards import ModelError
+
+from curricle.errors import RatingsError
 from curricle.models.catalog import model_folder
 from curricle.models.raters import encoder
 from curricle.models.raters.ratings import RatingColumns, read_ratings
@@ -42,25 +43,25 @@ class TextColumns(RatingColumns):
 def read_documents(ratings: Sequence[Path], domains: Sequence[Path], columns: TextColumns) -> tuple[Documents, int]:
     """The rated documents, then those of `domains` that are not among them; and how many rows lack a text or a rating.
 
-    ModelError where a file lacks a column or holds a value that is no rating.
+    RatingsError where a file lacks a column or holds a value that is no rating.
     """
     rated = read_ratings(ratings, columns)
     for name in [*(columns.prefix + criterion for criterion in QUALITY_CRITERIA), columns.text]:
         if name not in rated.schema.names:
-            raise ModelError(f"the ratings have no column {name!r}{did_you_mean(name, rated.schema.names)}")
+            raise RatingsError(f"the files of --ratings have no column {name!r}{did_you_mean(name, rated.schema.names)}")
     whole = rated[columns.text].is_valid()
     for criterion in QUALITY_CRITERIA:
         whole = pc.and_(whole, rated[columns.prefix + criterion].is_valid())
     left_out = len(rated) - pc.sum(whole).as_py()
     rated = rated.filter(whole)
     if not len(rated):
-        raise ModelError("the ratings hold no row with a text and all 14 ratings")
+        raise RatingsError("the ratings have no row with a text and all 14 ratings")
     tables = [rated]
     if domains:
         tagged = read_ratings(domains, columns)
         for name in (columns.text, columns.domain):
             if name not in tagged.schema.names:
-                raise ModelError(f"the domains have no column {name!r}{did_you_mean(name, tagged.schema.names)}")
+                raise RatingsError(f"the files of --domains have no column {name!r}{did_you_mean(name, tagged.schema.names)}")
         known = pc.is_in(tagged[columns.text], value_set=rated[columns.text].combine_chunks().cast(tagged[columns.text].type))
         tagged = tagged.filter(pc.and_(tagged[columns.domain].is_valid(), pc.invert(known)))
         tables.append(tagged.filter(tagged[columns.text].is_valid()))
@@ -91,7 +92,7 @@ def _values(table: pa.Table, name: str) -> list[str | None]:
 def distil(documents: Documents, output: Path, licence: str) -> Evaluation:
     """Cross-validate, train, and write the model's folder, with its figures and calibration plot, at once or not at all."""
     if output.exists():
-        raise ModelError(f"{output} is there already")
+        raise RatingsError(f"{output} already exists")
     base = model_folder("student")
     trained = train(documents, encoder.load(base))
     evaluation = evaluate(trained, documents)

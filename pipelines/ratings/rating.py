@@ -10,6 +10,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.raters.backends import RaterConfigs
 from curricle.models.raters.dataman import LIMITS, REPLY_TOKENS, cut_characters
 from curricle.models.raters.rater import FormConfig, Rater
@@ -17,7 +18,6 @@ from curricle.models.raters.student import Student
 from curricle.pipelines.output.manifest import OutputError
 from curricle.pipelines.plan.fingerprint import PACKAGE, difference, model_sha256, package_versions
 from curricle.schemas.extensions import code_hashes
-
 from curricle.storage.whole_file import whole_file
 
 PART_ROWS = 200
@@ -121,10 +121,10 @@ def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
         if path.is_file():
             before = orjson.loads(path.read_bytes())
             if before != record:
-                raise OutputError(f"{output}: made with {difference(before, record)}; name another output folder")
+                raise OutputError(f"{output}: made with {difference(before, record)}; choose another output folder")
             return
         if any(output.iterdir()):
-            raise OutputError(f"{output}: not empty, and not ratings of curricle")
+            raise OutputError(f"{output}: not empty, and not made by `curricle raters rate`; choose another output folder")
         with whole_file(path) as part:
             part.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
     except OSError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
 from curricle.pipelines.output.manifest import OutputError
 from curricle.pipelines.plan.model_uses import language_of
 from curricle.pipelines.thresholds.methods import PERPLEXITIES, Figures, Found, Labels, Method
@@ -13,7 +14,6 @@ from curricle.pipelines.thresholds.scores import label_counts, read_scores
 from curricle.schemas.config import did_you_mean
 from curricle.schemas.rule import Rule
 from curricle.schemas.thresholds import Thresholds
-
 from curricle.storage.whole_file import whole_file
 
 RULES = {"min": "low", "max": "high"}

@@ -6,15 +6,15 @@ from typing import Any, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 import xxhash
+from pydantic import Field, field_validator, model_validator
+
+from curricle import portable_math
 from curricle.pipelines.thresholds.labeled import Labelled, Objective, best_threshold, f_beta, macro_f1, recall_at, report
 from curricle.pipelines.thresholds.plot import Panel
 from curricle.pipelines.thresholds.quantiles import quantiles
 from curricle.pipelines.thresholds.scores import UNLABELLED, Scored
 from curricle.pipelines.thresholds.valley import find_valley
 from curricle.schemas.config import Config
-from pydantic import Field, field_validator, model_validator
-
-from curricle import portable_math
 
 Numbers = npt.NDArray[np.float64]
 Figures = dict[str, int | float | list[float]]
@@ -73,13 +73,13 @@ class Quantiles(Config):
     @classmethod
     def _ordered(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0 < level < 1 for level in levels) or len(set(levels)) < len(levels):
-            raise ValueError(f"quantiles are different numbers between 0 and 1, not {levels}")
+            raise ValueError(f"must be different numbers between 0 and 1, not {', '.join(f'{level:g}' for level in levels)}")
         return tuple(sorted(levels))
 
     @model_validator(mode="after")
     def _sides(self) -> Self:
         if (len(self.quantiles) == 2) != (self._keep == "between"):
-            raise ValueError("keep above or below one quantile, or between two")
+            raise ValueError("with one quantile, keep must be above or below; with two, between")
         return self
 
     @property
@@ -175,7 +175,7 @@ class Labels(Config):
             raise ValueError(f"{sorted(both)[0]!r} is both positive and negative")
         for name, owner in (("beta", "f-beta"), ("fpr", "recall-at-fpr")):
             if name in self.model_fields_set and self.maximise != owner:
-                raise ValueError(f"{name} belongs to maximise {owner}")
+                raise ValueError(f"--{name} can only be used with --maximize {owner}")
         return self
 
     @property
@@ -263,7 +263,7 @@ def _labelled(
 def _side(column: str) -> str:
     side = better_side(column)
     if side is None:
-        raise ValueError(f"say which side of {column} to keep: above or below")
+        raise ValueError(f"--keep is required for {column}: above or below")
     return side
 
 

@@ -6,9 +6,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 import numpy.typing as npt
-from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
 
 from curricle import portable_math
+from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
 
 Numbers = npt.NDArray[np.float64]
 

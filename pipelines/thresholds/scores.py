@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.models.cards import ModelError, read_card
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.card import WORDS, KenlmCard
@@ -58,7 +59,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
     different models.
     """
     if len({path.resolve() for path in outputs}) < len(outputs):
-        raise OutputError("an output is named twice")
+        raise OutputError("the same output is named twice")
     scores = Scores()
     tables: list[pa.Table] = []
     for output in outputs:
@@ -71,7 +72,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
             if other.sha256 != model.sha256:
                 raise OutputError(
                     f"{output}: scored with {name} ({model.sha256[:12]}) as {place}, "
-                    f"{outputs[0]} with {other.name} ({other.sha256[:12]}): scores of different models do not mix"
+                    f"{outputs[0]} with {other.name} ({other.sha256[:12]}): scores of different models cannot be combined"
                 )
             scores.warnings += _spaceless(place, path)
         table = _read(output, column, label)
@@ -85,7 +86,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
     scores.warnings = list(dict.fromkeys(scores.warnings))  # two roles, or two outputs, may say the same
     table = pa.concat_tables(tables)
     if label and pc.all(pc.equal(table["label"], UNLABELLED)).as_py():
-        raise OutputError(f"no document has a label in {label!r}")
+        raise OutputError(f"no document has a label in the column {label!r}")
     table = table.filter(pc.and_(pc.is_finite(table[column]), pc.not_equal(table["language"], UNDETERMINED)))
     for code in sorted(pc.unique(table["language"]).to_pylist()):
         rows = table.filter(pc.equal(table["language"], code))
@@ -99,11 +100,11 @@ def _uses(output: Path, column: str) -> dict[str, str]:
     steps = load_recipe(str(output / "recipe.yaml")).steps
     writer = writer_of(column)
     if writer and writer[0] not in [step.stage.name for step in steps]:
-        raise OutputError(f"{output}: its recipe has no stage {writer[0]!r}, so what made {column} is not known")
+        raise OutputError(f"{output}: its recipe has no stage {writer[0]!r}, so the model behind {column} is unknown")
     uses = model_uses(steps, column)
     for name, paths in Counter(Path(path).name for path in set(uses.values())).items():
         if paths > 1:
-            raise OutputError(f"{output}: {paths} models are named {name!r}, and run.json does not tell them apart: rename one")
+            raise OutputError(f"{output}: {paths} models are named {name!r}, and run.json cannot tell them apart; rename one")
     return uses
 
 
@@ -127,7 +128,7 @@ def _read(output: Path, column: str, label: str | None) -> pa.Table:
         for part in ("kept", "rejected"):
             rows = _read_file(output, manifest["files"][part]["path"], wanted)
             if not (pa.types.is_floating(rows[column].type) or pa.types.is_integer(rows[column].type)):
-                raise OutputError(f"{output}: column {column!r} is {rows[column].type}, no number")
+                raise OutputError(f"{output}: column {column!r} has type {rows[column].type}; a number is required")
             columns = {
                 "language": rows["language"],
                 column: rows[column].cast(pa.float64()),

@@ -11,9 +11,11 @@ from typing import Any
 
 import orjson
 import yaml
+from pydantic import ValidationError
+
+from curricle.errors import RuleSetError as RuleSetError
 from curricle.schemas.config import did_you_mean, explain_error
 from curricle.schemas.rule import Rule
-from pydantic import ValidationError
 
 FOLDER = Path(__file__).parent
 FINEWEB2 = "fineweb2@datatrove"
@@ -21,10 +23,6 @@ DUP_NGRAMS = (5, 6, 7, 8, 9, 10)
 TOP_NGRAMS = (2, 3, 4)
 
 RuleData = dict[str, Any]
-
-
-class RuleSetError(ValueError):
-    """A rule set that does not exist or cannot be read: one line, for an unknown name with the nearest known one."""
 
 
 def rule_sets() -> list[str]:

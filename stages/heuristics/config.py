@@ -2,11 +2,12 @@
 
 from typing import Literal
 
+from pydantic import Field, field_validator
+
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
 from curricle.schemas.heuristic_columns import VARIANTS
 from curricle.schemas.languages import canonical
-from pydantic import Field, field_validator
 
 Variant = Literal["datatrove", "nemo-curator", "dolma"]
 

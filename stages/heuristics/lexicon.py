@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.schemas.rule_sets import fineweb2_stop_words
 from curricle.stages.heuristics.word_splitter import FILTER_BITS, LONGEST_SPECIAL, SPECIAL_SLOTS
 from curricle.stages.heuristics.words import STOP_SLOTS

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.stages.heuristics import ngrams, segments, words
 from curricle.stages.heuristics.documents import SPARE
 from curricle.stages.heuristics.lexicon import lexicon, stop_tables

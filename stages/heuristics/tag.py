@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 import pyarrow as pa
+
 from curricle.schemas.batches import append_columns, null_columns, scatter
 from curricle.schemas.heuristic_columns import VARIANTS
 from curricle.schemas.stage import Stage

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
 from curricle.stages.heuristics.documents import SPARE
 
 GROUP_BYTES = 1 << 18

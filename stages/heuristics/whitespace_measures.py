@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+
 from curricle.stages.heuristics import dolma_lines, nemo_lines, whitespace_ngrams, whitespace_words
 from curricle.stages.heuristics.lexicon import stop_tables
 from curricle.stages.heuristics.texts import WORD, Counts, Texts, Words, ratio, text_groups

@@ -1,5 +1,6 @@
 import numpy as np
 import numpy.typing as npt
+
 from curricle.stages.heuristics.lexicon import Lexicon
 from curricle.stages.heuristics.texts import Counts, Texts, Words
 from curricle.stages.heuristics.unicode_tables import Tables

@@ -1,5 +1,6 @@
 import numpy as np
 import numpy.typing as npt
+
 from curricle.stages.heuristics.texts import Counts, Words
 
 STOP_SLOTS_BITS: int

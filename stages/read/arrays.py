@@ -3,6 +3,7 @@
 from typing import Any
 
 import pyarrow as pa
+
 from curricle.stages.read.rows import DEAD_BYTES, as_text, to_json
 
 

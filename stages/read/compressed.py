@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import zstandard
-from curricle.stages.read.files import Window
 from isal import isal_zlib
+
+from curricle.stages.read.files import Window
 
 STEP = 1 << 15  # stored bytes decoded at once; gzip makes at most 1,032 times as many of them
 ZSTD_BLOCK = 1 << 17  # the format's largest block

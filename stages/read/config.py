@@ -1,9 +1,10 @@
 """Settings of the readers: names of fields, limits for batches and records, columns to carry."""
 
+from pydantic import Field, field_validator
+
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
 from curricle.schemas.config import Config, did_you_mean
-from pydantic import Field, field_validator
 
 
 class ReadConfig(Config):
@@ -26,9 +27,9 @@ class ReadConfig(Config):
         allowed = [name for name in COLUMNS if name not in READ_SCHEMA.names]
         for name in names:
             if name not in allowed:
-                raise ValueError(f"{name!r} is not a column that a stage writes{did_you_mean(name, allowed)}")
+                raise ValueError(f"no stage writes a column {name!r}{did_you_mean(name, allowed)}")
         if len(set(names)) != len(names):
-            raise ValueError(f"a column is named twice in {names}")
+            raise ValueError(f"a column is named twice: {', '.join(names)}")
         return names
 
     def writes(self) -> tuple[Column, ...]:

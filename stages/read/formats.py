@@ -53,7 +53,7 @@ def format_of(name: str, head: bytes) -> Format:
     named = SUFFIXES.get(next((end for end in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(end)), ""))
     if not head:
         if named is None:
-            raise ValueError("the file is empty and its name does not say what it is")
+            raise ValueError("the file is empty, and its name does not tell its format")
         return named[0]
     codec = next((codec for codec in (Gzip(), Zstd()) if codec.at_start(head[:4])), None)
     compression = "" if codec is None else ".gz" if isinstance(codec, Gzip) else ".zst"
@@ -61,19 +61,20 @@ def format_of(name: str, head: bytes) -> Format:
     kind, other = _recognize(body.removeprefix(b"\xef\xbb\xbf"))
     if named is None:
         if kind is None:
-            raise ValueError(
-                f"not a known kind of file (WARC, JSON lines, Parquet, .txt): {other or f'it begins with {head[:16]!r}'}"
-            )
+            seen = f"is {other}" if other else f"begins with {repr(head[:16])[1:]}"
+            raise ValueError(f"unknown format (known: WARC, JSON lines, Parquet, .txt): it {seen}")
         return kind
     if compression != named[1] and (compression or kind or other or _codec(named[1]).magic not in head):
-        raise ValueError(f"not what its name says: the content is {_NAMES[compression]}")
+        raise ValueError(f"the content does not match the name: it is {_NAMES[compression]}")
     if named[0] == "text" and kind:  # a .txt file may hold anything
         return kind
     if other or kind not in (None, named[0]):
-        raise ValueError(f"not what its name says: the content is {other or _NAMES[kind or '']}")
+        raise ValueError(f"the content does not match the name: it is {other or _NAMES[kind or '']}")
     magic = {"warc": b"WARC/", "jsonl": b"{", "parquet": b"PAR1", "text": b""}[named[0]]
     if compression == named[1] and body and magic not in body:
-        raise ValueError(f"not what its name says: no {_NAMES[named[0]]}, it begins with {body[:16]!r}")
+        raise ValueError(
+            f"the content does not match the name: it is not {_NAMES[named[0]]}, but begins with {repr(body[:16])[1:]}"
+        )
     return named[0]
 
 

@@ -6,10 +6,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fastwarc.stream_io import BrotliReader
+
 from curricle.stages.read.compressed import MemberError, TruncatedError, Zstd
 from curricle.stages.read.files import Window
 from curricle.stages.read.records import parse_head
-from fastwarc.stream_io import BrotliReader
 
 _STATUS = re.compile(rb"HTTP/[\d.]+[ \t]+(\d{3})(?!\d)")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 
 import orjson
 import pyarrow as pa
+
 from curricle.schemas.shards import Shard
 from curricle.stages.read.compressed import compression_of
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import Window
 from curricle.stages.read.lines import compressed_lines, plain_lines
 from curricle.stages.read.rows import DeadLetter, Rows, as_text, to_json
-
 from curricle.storage.files import open_input
 
 BOM = b"\xef\xbb\xbf"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from curricle.schemas.batches import null_columns
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DOCUMENT
@@ -12,7 +13,6 @@ from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.arrays import is_text, json_objects, text_of, texts
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.rows import DEAD_BYTES
-
 from curricle.storage.files import is_remote, open_input
 
 DEAD_BATCH_ROWS = 10_000  # rows in a batch of dead letters
@@ -34,9 +34,9 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
     found = schema.get_all_field_indices(config.text_column)
     if len(found) != 1:
         what = f"{len(found)} columns" if found else "no column"
-        raise ValueError(f"{what} {config.text_column!r} (there is: {', '.join(schema.names)})")
+        raise ValueError(f"{what} {config.text_column!r} (choose from: {', '.join(schema.names)})")
     if not is_text(schema.field(found[0]).type):
-        raise ValueError(f"column {config.text_column!r} is {schema.field(found[0]).type}, not text")
+        raise ValueError(f"column {config.text_column!r} has type {schema.field(found[0]).type}; text is required")
     for column in config.carried():
         if (at := schema.get_field_index(column.name)) >= 0:
             kind = schema.field(at).type
@@ -44,7 +44,7 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
             both_lists = pa.types.is_list(kind) and pa.types.is_list(column.dtype) and kind.value_type == column.dtype.value_type
             both_texts = is_text(kind) and column.dtype == pa.string()
             if kind != column.dtype and not both_lists and not both_texts:
-                raise ValueError(f"column {column.name!r} is {kind}, not {column.dtype}: it cannot be carried")
+                raise ValueError(f"column {column.name!r} has type {kind}; only {column.dtype} can be carried")
 
 
 def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:

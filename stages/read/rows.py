@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+
 from curricle.schemas.batches import null_columns
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import READ_SCHEMA

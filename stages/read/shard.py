@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+
 from curricle.schemas.shards import Envelope, Shard, seal
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import is_empty

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.jsonl import read_lines

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
+
 from curricle.schemas.shards import Shard
 from curricle.stages.read.compressed import compression_of, decode
 from curricle.stages.read.config import ReadConfig
@@ -11,7 +12,6 @@ from curricle.stages.read.files import Window
 from curricle.stages.read.http import decode_body, is_html, media_type, parse_response
 from curricle.stages.read.records import Feed, Record, parse_head, read_records
 from curricle.stages.read.rows import DEAD_BYTES, DeadLetter, Rows, to_json
-
 from curricle.storage.files import open_input
 
 USED = frozenset(("warc-type", "warc-target-uri", "warc-date", "warc-record-id", "content-length"))

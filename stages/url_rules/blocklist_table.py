@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import orjson
+from xxhash import xxh3_64_intdigest
+
 from curricle.models.cards import CARD, Card, ModelError, file_sha256, write_card
 from curricle.models.catalog import cache_folder
 from curricle.stages.url_rules.lists import ListFile, content_sha256, list_files
 from curricle.stages.url_rules.words import normalise
-from xxhash import xxh3_64_intdigest
 
 VERSION = "1"  # of the files' layout
 SEEDS = {"domains": 0, "urls": 1}
@@ -82,7 +83,7 @@ def _write(files: Sequence[ListFile], folder: Path, name: str) -> None:
 def hash_entries(files: Sequence[ListFile]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint16]]:
     """Sorted distinct hashes of all domains and URLs, and for each the number in `files` of the first list that contains it."""
     if len(files) > np.iinfo(np.uint16).max:
-        raise ModelError(f"url_rules: {len(files)} lists, more than {np.iinfo(np.uint16).max}")
+        raise ModelError(f"url_rules: {len(files)} lists are too many: at most {np.iinfo(np.uint16).max:,} are possible")
     parts = [
         np.fromiter((xxh3_64_intdigest(entry, SEEDS[file.kind]) for entry in file.entries()), np.uint64)
         if file.kind in SEEDS

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from curricle.schemas.config import Config
 from pydantic import Field
+
+from curricle.schemas.config import Config
 
 
 class UrlRulesConfig(Config):

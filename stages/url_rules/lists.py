@@ -53,7 +53,7 @@ def list_files(paths: Mapping[str, Sequence[str]]) -> tuple[ListFile, ...]:
                 )
             files += [ListFile(kind, file) for file in found]
     if not files:
-        raise ModelError(f"url_rules: no list is given: name files or folders in {', '.join(PREFIX)}")
+        raise ModelError(f"url_rules: no block list is given; name files or folders in {', '.join(PREFIX)}")
     return tuple(files)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from curricle.schemas.batches import append_columns, scatter
 from curricle.schemas.stage import Stage
 from curricle.schemas.url_columns import URL_RULES
@@ -23,9 +24,10 @@ class UrlRules:
     """Compiled lists, ready to match."""
 
     def __init__(self, config: UrlRulesConfig) -> None:
+        from tldextract import TLDExtract
+
         from curricle.stages.url_rules.blocklist_table import WORDS, EntryTable
         from curricle.stages.url_rules.words import WordTable
-        from tldextract import TLDExtract
 
         (folder,) = config.models()
         self.extract = TLDExtract(cache_dir=None, suffix_list_urls=())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from curricle.pipelines.engines.settings import worker_command
 
 COMMAND = str(Path(sys.executable).parent / "curricle")

@@ -10,9 +10,10 @@ from itertools import count
 from pathlib import Path
 
 import psutil
+from engine_runs import needs, wait_until
+
 from curricle.pipelines.engines.programs import OPENED, get_jars
 from curricle.pipelines.engines.server import free_port
-from engine_runs import needs, wait_until
 
 WORKERS = 2
 SLOTS = {"SparkRunner": 1, "FlinkRunner": 2}

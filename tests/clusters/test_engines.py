@@ -12,13 +12,14 @@ import grpc
 import orjson
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+from engine_runs import COMMAND, files, finish, needs, records, start
+
 from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.engines.flags import JAVA_OPTIONS, parse_flags
 from curricle.pipelines.engines.programs import server_command
 from curricle.pipelines.engines.server import free_port, job_server
 from curricle.pipelines.engines.settings import worker_command
 from curricle.pipelines.plan.fingerprint import code_folders
-from engine_runs import COMMAND, files, finish, needs, records, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 

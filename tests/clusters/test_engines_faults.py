@@ -5,8 +5,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from curricle.pipelines.cli.demo import SAMPLE
 from engine_runs import committed, curricle, files, finish, start, wait_until
+
+from curricle.pipelines.cli.demo import SAMPLE
 
 pytestmark = [pytest.mark.cluster_faults, pytest.mark.timeout(900)]
 

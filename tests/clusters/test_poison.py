@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from curricle.pipelines.engines.settings import worker_command
 
 pytestmark = pytest.mark.timeout(900)

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.models.raters.agreement import (
     count_pairs,
     exact,
@@ -11,8 +14,6 @@ from curricle.models.raters.agreement import (
     spearman,
     within_one,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 

@@ -5,12 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curricle.pipelines.thresholds.labeled import Labelled, best_threshold, f_beta, macro_f1, recall_at, report
 from curricle.pipelines.thresholds.plot import Panel, draw, ticks
 from curricle.pipelines.thresholds.quantiles import quantiles
 from curricle.pipelines.thresholds.valley import Valley, bandwidth, exact_in_sums, find_valley
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @st.composite

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.models.kenlm import compact
 from curricle.models.kenlm.binary import find_buckets
 from curricle.models.kenlm.ngrams import BOS, EOS, Level
@@ -15,8 +18,6 @@ from curricle.models.kenlm.train import counting
 from curricle.models.kenlm.train.counting import count_ngrams, sort_rows
 from curricle.models.kenlm.train.estimator import adjusted_counts, count_of_counts, estimate
 from curricle.models.kenlm.train.levels import build_levels, prune_levels
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 Grams = dict[tuple[int, ...], int]
 

@@ -7,6 +7,7 @@ import kenlm
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from curricle.models.kenlm.binary import write_probing
 from curricle.models.kenlm.compact import CompactError, pack, read_compact, unpack
 from curricle.models.kenlm.ngrams import NgramModel

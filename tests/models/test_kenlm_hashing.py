@@ -1,9 +1,10 @@
 """KenLM's hash of a word and its way to split a line, against plain Python."""
 
 import numpy as np
-from curricle.models.kenlm.table import hash_token, hash_tokens
 from hypothesis import given
 from hypothesis import strategies as st
+
+from curricle.models.kenlm.table import hash_token, hash_tokens
 
 FACTOR, SHIFT, MASK = 0xC6A4A7935BD1E995, 47, (1 << 64) - 1
 

@@ -4,6 +4,7 @@ import math
 
 import pyarrow as pa
 import pytest
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.model import load
 from curricle.models.kenlm.profiles import normalize_text

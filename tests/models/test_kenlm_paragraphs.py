@@ -3,9 +3,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs
 from hypothesis import given
 from hypothesis import strategies as st
+
+from curricle.models.kenlm.paragraphs import mean_and_worst, paragraphs
 
 
 @pytest.mark.parametrize(

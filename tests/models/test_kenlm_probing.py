@@ -8,6 +8,7 @@ import kenlm
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from curricle.models.cards import ModelError
 from curricle.models.kenlm.binary import write_probing
 from curricle.models.kenlm.profiles import string_buffers

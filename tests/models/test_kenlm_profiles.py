@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from curricle.models.kenlm.profiles import PROFILES, Profile, normalize, normalize_bytes, normalize_text, profile_named
 from hypothesis import given
 from hypothesis import strategies as st
+
+from curricle.models.kenlm.profiles import PROFILES, Profile, normalize, normalize_bytes, normalize_text, profile_named
 
 ALL = pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 

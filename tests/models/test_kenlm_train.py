@@ -6,6 +6,7 @@ from pathlib import Path
 import kenlm
 import pyarrow as pa
 import pytest
+
 from curricle.models.cards import ModelError, file_sha256, read_card
 from curricle.models.catalog import STARTER, model_folder
 from curricle.models.kenlm.card import KenlmCard

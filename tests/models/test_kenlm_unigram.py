@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.table import hash_token
 from curricle.models.kenlm.unigram import read_unigram

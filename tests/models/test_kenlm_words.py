@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pyarrow as pa
+
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.profiles import string_buffers
 from curricle.models.kenlm.table import hash_token, hash_tokens

@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curricle.models.cards import ModelError, check_files, file_sha256, read_card, write_card
 from curricle.models.catalog import model_folder
 from curricle.models.language_id import LanguageId, LanguageIdCard, known_codes, lines, load
 from curricle.schemas.languages import LABELS, canonical
-from hypothesis import given
-from hypothesis import strategies as st
 
 GERMAN = "Das ist ein ganz normaler deutscher Satz über das Wetter."
 TURKISH = "Bugün hava çok güzel, birlikte parka gidelim mi?"
@@ -135,7 +136,7 @@ def test_the_cards_languages_are_taken_as_the_codes_that_a_model_gives(tmp_path:
 def test_a_damaged_file_is_refused_before_fasttext_sees_it(tmp_path: Path):
     folder = write_model(tmp_path)
     (folder / "tiny.bin").write_bytes((folder / "tiny.bin").read_bytes()[:-10])
-    with pytest.raises(ModelError, match=r"tiny\.bin: SHA-256 is"):
+    with pytest.raises(ModelError, match=r"tiny\.bin: the SHA-256 is"):
         load(folder)
 
 
@@ -163,7 +164,7 @@ def test_a_card_without_exactly_one_model_file_is_refused(tmp_path: Path):
     folder = write_model(tmp_path)
     card = read_card(folder, LanguageIdCard)
     write_card(folder, card.model_copy(update={"files": {}}))
-    with pytest.raises(ModelError, match=r"one fastText file \(\.bin or \.ftz\) expected, the card names \[\]"):
+    with pytest.raises(ModelError, match=r"needs exactly one fastText file \(\.bin or \.ftz\), but its card names \[\]"):
         load(folder)
 
 

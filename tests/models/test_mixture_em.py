@@ -4,9 +4,10 @@ import hashlib
 
 import numpy as np
 import pytest
-from curricle.models.kenlm.train.interpolation import TokenScores, fit, fit_resampled, step, water_fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from curricle.models.kenlm.train.interpolation import TokenScores, fit, fit_resampled, step, water_fill
 
 
 def scores(models: int, tokens: int = 4000, documents: int = 40, seed: int = 0) -> TokenScores:

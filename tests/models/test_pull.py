@@ -20,6 +20,8 @@ import kenlm
 import pyarrow as pa
 import pytest
 import yaml
+
+from curricle.installation import install_hint
 from curricle.models.cards import CARD, ModelError, check_files, read_card
 from curricle.models.catalog import STARTER, cached_models, model_cache, model_folder
 from curricle.models.get.download import Retry, download
@@ -205,7 +207,7 @@ def test_a_name_stands_for_one_model_for_each_language():
     [
         ("lid176.bin", "did you mean 'lid.176.bin'"),
         ("ccnet-en-claen", "did you mean 'ccnet-en-clean'"),
-        ("ccnet-tr-clean", r"ccnet-\{lang\}-clean is there for af ar az .* zh$"),
+        ("ccnet-tr-clean", r"ccnet-\{lang\}-clean exists for af ar az .* zh$"),
         ("zzzzzzzz", "`curricle models list` names them"),
     ],
 )
@@ -215,14 +217,14 @@ def test_an_unknown_name_is_told_what_there_is(name, message):
 
 
 def test_a_recipe_that_names_a_known_model_is_told_how_to_get_it():
-    with pytest.raises(ModelError, match="`curricle models pull edugp-yo-clean` gets it"):
+    with pytest.raises(ModelError, match="run `curricle models pull edugp-yo-clean`"):
         model_folder("edugp-yo-clean")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {name: x, kind: perplexity, licence: a, source: b}", "role: Field required"),
+        ("- {name: x, kind: perplexity, licence: a, source: b}", "role is required"),
         ("- {name: x, kind: rater, licence: a, source: b}", "x: no files and no hub"),
         ("- {name: ../x, kind: rater, licence: a, source: b, hub: a/b}", "name: String should match"),
         ("- {name: 'x-{lang}', kind: rater, licence: a, source: b, hub: a/b}", "per_language goes with"),
@@ -388,7 +390,7 @@ def test_a_second_pull_does_nothing_and_force_downloads_again(server, cache):
     pull(entry, retry=NOW)
     said: list[str] = []
     pull(entry, say=said.append, retry=NOW)
-    assert (said, len(server.requests)) == ([f"{cache / 'hand-en-clean'} is there already"], 1)
+    assert (said, len(server.requests)) == ([f"{cache / 'hand-en-clean'} already exists"], 1)
     server.files["/en.arpa"] = Served(ARPA.replace(b"-0.2\t<s> a", b"-0.25\t<s> a"), etag='"2"')
     folder = pull(entry, force=True, retry=NOW)
     assert b"-0.25\t<s> a" in (folder / "model.arpa").read_bytes()
@@ -640,7 +642,7 @@ def test_offline_the_hub_is_not_asked(server, tmp_path):
     for setting, arguments in (({}, ["--offline"]), ({"HF_HUB_OFFLINE": "1"}, [])):
         code, _, err = curricle(environment | setting, "pull", "hub-en-clean", *arguments)
         assert (code, err.count("\n")) == (2, 1), err
-        assert "some/kenlm@main is not in the hub's cache, and this is offline" in err
+        assert "some/kenlm@main is not in the hub's cache, and --offline forbids a download" in err
     assert server.requests == []
 
 
@@ -648,7 +650,7 @@ def test_without_the_extra_it_says_what_to_install(server, tmp_path):
     program = "import sys; sys.modules['huggingface_hub'] = None; from curricle.pipelines.cli.main import main; main()"
     command = [sys.executable, "-c", program, "models", "pull", "hub-en-clean"]
     ended = subprocess.run(command, env=catalogue(tmp_path, server), capture_output=True, text=True, check=False)
-    assert ended.stderr == "curricle: hub-en-clean is on the Hugging Face hub: pip install 'curricle[hub]'\n"
+    assert ended.stderr == f"curricle: hub-en-clean is on the Hugging Face hub, which needs a package: {install_hint('hub')}\n"
     assert ended.returncode == 2
 
 

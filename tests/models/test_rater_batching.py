@@ -1,8 +1,9 @@
 """Batches by length: every row once, within the budget."""
 
-from curricle.models.raters.batching import token_batches
 from hypothesis import given
 from hypothesis import strategies as st
+
+from curricle.models.raters.batching import token_batches
 
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 200))

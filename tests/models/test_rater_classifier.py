@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.classifier import Classifier, ClassifierConfig
-from pydantic import ValidationError
 
 TEXTS = [
     "The heart pumps blood through the body, and the arteries carry it on. " * 4,
@@ -120,13 +121,13 @@ def test_only_the_first_tokens_are_read_and_ten_megabytes_are_no_trouble(folder:
 
 def test_another_number_of_labels_than_the_recipe_says_is_refused(folder: Path):
     config = ClassifierConfig(model=str(folder), columns=("good", "bad"))
-    with pytest.raises(ModelError, match=r"has 3 labels \(Good Page, bad-page, 3\), and columns names 2$"):
+    with pytest.raises(ModelError, match=r"has 3 labels \(Good Page, bad-page, 3\), but columns names 2$"):
         config.models()
 
 
 def test_labels_of_one_name_are_refused_until_the_recipe_names_them(make: Callable[..., Path]):
     folder = make(["Yes!", "yes"])
-    with pytest.raises(ValidationError, match="two labels are called 'yes': give columns"):
+    with pytest.raises(ValidationError, match="two labels are named 'yes'; give columns"):
         ClassifierConfig(model=str(folder))
     assert load(folder, columns=["a", "b"]).predict(pa.array(["x"])).column_names == ["a", "b"]
 
@@ -144,7 +145,7 @@ def test_a_language_model_or_a_bare_encoder_is_no_classifier(folder: Path, tmp_p
         (tmp_path / path.name).write_bytes(path.read_bytes())
     weights = {name: tensor for name, tensor in load_file(tmp_path / "model.safetensors").items() if "classifier" not in name}
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=r"no classifier: its weights lack classifier\.bias, classifier\.weight"):
+    with pytest.raises(ModelError, match=r"not a classifier: its weights lack classifier\.bias, classifier\.weight"):
         load(tmp_path)
 
 
@@ -167,14 +168,14 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Path, tmp_path: Path):
     model = BertForSequenceClassification.from_pretrained(folder)
     model.resize_token_embeddings(100)
     model.save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match=r"its tokenizer has [\d,]+ tokens, its model 100: they do not belong together"):
+    with pytest.raises(ModelError, match=r"its tokenizer has [\d,]+ tokens, but its model only 100; they do not belong together"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"id2label": {"1": "a"}}', '{"id2label": 3}', '{"num_labels": "x"}'])
 def test_a_config_without_labels_is_refused(tmp_path: Path, content: str):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(ValidationError, match=r"config\.json: no labels of a classifier in it"):
+    with pytest.raises(ValidationError, match=r"config\.json: it has no classifier labels"):
         ClassifierConfig(model=str(tmp_path))
 
 

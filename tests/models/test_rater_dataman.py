@@ -4,6 +4,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import (
     LETTERS,
@@ -20,8 +23,6 @@ from curricle.models.raters.dataman import (
     read_prompt,
 )
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
-from hypothesis import given
-from hypothesis import strategies as st
 
 RATINGS = (5, 4, 3, 2, 1, 1, 2, 3, 4, 5, 5, 5, 1, 4)
 GOOD = "\n".join(["C", *map(str, RATINGS)])
@@ -187,7 +188,7 @@ def test_a_prompt_of_ones_own_is_a_file_with_one_place_for_the_text(tmp_path: Pa
         with pytest.raises(ModelError, match=message):
             read_prompt(str(file))
     file.write_bytes(b"\xff{text}")
-    with pytest.raises(ModelError, match="not UTF-8"):
+    with pytest.raises(ModelError, match="not UTF-8 text"):
         read_prompt(str(file))
     with pytest.raises(ModelError, match=r"No such file.*published, rubric"):
         read_prompt("publishd")

@@ -11,11 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
+
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import LETTERS, PUBLISHED, REPLY_PATTERN, parse
 from curricle.models.raters.endpoint import Endpoint, EndpointConfig, EndpointError, pause
 from curricle.schemas.columns import DOMAINS, reply_columns
-from pydantic import ValidationError
 
 httpx = pytest.importorskip("httpx", reason="the endpoint rater needs the extra `endpoint`")
 
@@ -371,7 +372,7 @@ def test_the_content_of_a_prompt_of_ones_own_is_in_the_configuration(tmp_path, s
     assert EndpointConfig.model_validate(one.model_dump()) == one
     file.write_text("Two. Text: {text}\nDomain:_")
     assert EndpointConfig.model_validate({**one.model_dump(), "prompt_sha256": None}) != one
-    with pytest.raises(ModelError, match="changed since the run began"):
+    with pytest.raises(ModelError, match="the file has changed since the run began"):
         one.load()
 
 

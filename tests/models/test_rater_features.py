@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from curricle.models.catalog import model_folder
 from curricle.models.raters.document import CharacterClass
 from curricle.models.raters.encoder import load_characters

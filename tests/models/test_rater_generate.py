@@ -2,11 +2,14 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
+from curricle.installation import install_hint
 from curricle.models.cards import ModelError
 from curricle.models.raters.dataman import LETTERS, REPLY_TOKENS, messages
 from curricle.models.raters.generate import DataManConfig, Generator
@@ -181,13 +184,13 @@ def test_cuda_asked_for_and_absent_is_one_line():
     torch = pytest.importorskip("torch", reason="asking for CUDA needs the extra `torch`")
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")
-    with pytest.raises(ModelError, match=r"^device: cuda, and torch sees no CUDA device: use device: cpu, [^\n]+$"):
+    with pytest.raises(ModelError, match=r"^device: cuda is set, but torch finds no CUDA device; use device: cpu, [^\n]+$"):
         check_packages("dataman", "cuda")
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"^rater: dataman needs torch: pip install 'curricle\[torch\]'$"):
+    with pytest.raises(ModelError, match=rf"^rater: dataman needs torch: {re.escape(install_hint('torch'))}$"):
         DataManConfig().models()
 
 

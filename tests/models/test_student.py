@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.models.cards import ModelError, check_files
 from curricle.models.catalog import model_folder
 from curricle.models.raters import student
@@ -23,8 +26,6 @@ from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE
 from curricle.models.raters.student import FILES, HEADS, TABLE, Student
 from curricle.models.raters.train.distil import RARITY, RIDGE, Documents, fit, make_targets
 from curricle.schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 GOOD = (
     "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "

@@ -8,6 +8,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.plan_file import load_plan
 from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner
+
 from curricle.models.cards import file_sha256, write_card
 from curricle.models.kenlm.card import KenlmCard
 from curricle.pipelines.cli.demo import SAMPLE
@@ -178,11 +179,11 @@ def test_set_and_without_work_as_for_a_published_set(spam, folder):
 def test_another_model_no_model_and_no_stage_are_refused_with_names_and_hashes(spam, folder):
     expected = yaml.safe_load(spam.read_text("utf-8"))["models"]["perplexity.clean.en"]["sha256"][:12]
     refused = {
-        f"calibrated with en-clean ({expected}) as perplexity.clean.en, and the recipe has {folder}/en (": {
+        f"calibrated with en-clean ({expected}) as perplexity.clean.en, but the recipe uses {folder}/en (": {
             "perplexity": {"clean": {"en": f"{folder}/en"}}
         },
-        "as perplexity.spam.en, and the recipe has no model there": {"perplexity": {"harmful": {}}},
-        f"en-clean ({expected}) as perplexity.clean.en, and the recipe has no model there": {"perplexity": False},
+        "as perplexity.spam.en, but the recipe has no model there": {"perplexity": {"harmful": {}}},
+        f"en-clean ({expected}) as perplexity.clean.en, but the recipe has no model there": {"perplexity": False},
     }
     for message, stages in refused.items():
         with pytest.raises(RecipeError) as error:
@@ -196,9 +197,9 @@ def test_another_model_no_model_and_no_stage_are_refused_with_names_and_hashes(s
 
 
 FILES = {
-    "missing": (None, "No such file"),
-    "not YAML": ("[", "not YAML"),
-    "something else": ("stages: {}", "not a file of `curricle models calibrate`"),
+    "missing": (None, "no such file"),
+    "not YAML": ("[", "not valid YAML"),
+    "something else": ("stages: {}", "not a thresholds file as `curricle models calibrate` writes it"),
     "a misspelt key": ("{ruls: [], rules: []}", "did you mean 'rules'"),
 }
 
@@ -246,7 +247,7 @@ def test_a_score_that_is_the_wrong_way_round_gives_no_threshold(folder):
     done = calibrate(folder, "all", "--column", "ppl_logratio_spam", *LABELS, "--keep", "below", "--output", "wrong.yaml")
     assert done.returncode == 1
     assert "under 0.5: positives do not lie over negatives" in done.stderr
-    assert done.stderr.endswith("no language has a threshold\n")
+    assert done.stderr.endswith("no threshold was found for any language\n")
     assert (folder / "wrong.svg").is_file()
     assert not (folder / "wrong.yaml").exists()
 
@@ -271,27 +272,36 @@ def test_outputs_of_different_models_do_not_mix(folder):
     done = calibrate(folder, "all", "other", *options, "--output", "mix.yaml")
     assert done.returncode == 2
     assert done.stderr.startswith("curricle: other: scored with en (")
-    assert done.stderr.endswith("scores of different models do not mix\n")
+    assert done.stderr.endswith("scores of different models cannot be combined\n")
     assert not (folder / "mix.yaml").exists()
 
 
 QUANTILE = ("--method", "quantiles", "--quantile", "0.5")
 MISTAKES = {
-    "an option of another method": (["all", "--column", "ppl_clean", *QUANTILE, "--fpr", "0.1"], "has no use for fpr"),
+    "an option of another method": (
+        ["all", "--column", "ppl_clean", *QUANTILE, "--fpr", "0.1"],
+        "--fpr: --method quantiles does not use this option",
+    ),
     "a quantile over 1": (["all", "--column", "ppl_clean", "--method", "quantiles", "--quantile", "30"], "between 0 and 1"),
-    "no quantile": (["all", "--column", "ppl_clean", "--method", "quantiles"], "quantiles"),
-    "between one": (["all", "--column", "ppl_clean", *QUANTILE, "--keep", "between"], "between two"),
-    "no side": (["all", "--column", "text_chars", *QUANTILE], "say which side of text_chars to keep"),
-    "beta without f-beta": (["all", "--column", "ppl_clean", *LABELS[:6], "--beta", "2"], "beta belongs to maximise f-beta"),
+    "no quantile": (["all", "--column", "ppl_clean", "--method", "quantiles"], "--quantile is required"),
+    "between one": (
+        ["all", "--column", "ppl_clean", *QUANTILE, "--keep", "between"],
+        "with one quantile, keep must be above or below; with two, between",
+    ),
+    "no side": (["all", "--column", "text_chars", *QUANTILE], "--keep is required for text_chars: above or below"),
+    "beta without f-beta": (
+        ["all", "--column", "ppl_clean", *LABELS[:6], "--beta", "2"],
+        "beta can only be used with --maximize f-beta",
+    ),
     "an unknown column": (["all", "--column", "ppl_clan", *QUANTILE, "--keep", "below"], "did you mean 'ppl_clean'"),
-    "a column of text": (["all", "--column", "url", *QUANTILE, "--keep", "below"], "is string, no number"),
+    "a column of text": (["all", "--column", "url", *QUANTILE, "--keep", "below"], "has type string; a number is required"),
     "an unknown label": (
         ["all", "--column", "ppl_clean", *LABELS[:4], "--positive", "SpamAssasin"],
         "did you mean 'SpamAssassin'",
     ),
     "a field that is not there": (
         ["all", "--column", "ppl_clean", "--method", "labels", "--label", "metadata.lbl", "--positive", "1"],
-        "no document has a label in 'metadata.lbl'",
+        "no document has a label in the column 'metadata.lbl'",
     ),
     "an output twice": (["all", "./all", "--column", "ppl_clean", *QUANTILE], "named twice"),
     "no output": (["en", "--column", "ppl_clean", *QUANTILE], "no readable run.json"),

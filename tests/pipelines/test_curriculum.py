@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 import zstandard
+
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import SHIPPED, load_plan
@@ -238,7 +239,7 @@ def test_the_same_command_again_changes_nothing_and_another_plan_is_refused(made
     plan = load_plan(str(made.parent / "cur.yaml"))
     assert not write_curriculum(make_curriculum(plan, outputs, QUIET), made, QUIET)
     other = plan.model_copy(update={"seed": 9})
-    with pytest.raises(CurriculumError, match="made by another plan, or from other documents; name another output folder"):
+    with pytest.raises(CurriculumError, match="made with another plan or from other documents; choose another output folder"):
         write_curriculum(make_curriculum(other, outputs, QUIET), made, QUIET)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -281,11 +282,11 @@ def test_an_unfinished_output_of_another_plan_is_refused(made, outputs, tmp_path
     (tmp_path / "cur/_work").mkdir(parents=True)
     (tmp_path / "cur/_work/plan").write_text("0" * 64)
     planned = make_curriculum(load_plan(str(made.parent / "cur.yaml")), outputs, QUIET)
-    with pytest.raises(CurriculumError, match="made by another plan"):
+    with pytest.raises(CurriculumError, match="made with another plan"):
         write_curriculum(planned, tmp_path / "cur", QUIET)
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
-    with pytest.raises(CurriculumError, match="not empty, and not an output of curricle curriculum"):
+    with pytest.raises(CurriculumError, match="not empty, and not made by `curricle curriculum`; choose another output folder"):
         write_curriculum(planned, tmp_path / "full", QUIET)
 
 
@@ -357,11 +358,14 @@ BAD = {
         phase(tokens=10**7, mixture=ONLY_LAW, repeats={"by": "cluster", "table": {2: 2}}),
         r"phase 'one': cell 'Law': 10,000,000 tokens asked, [\d,]+ there with repeats by cluster",
     ),
-    "text that a table looks up": (phase(repeats={"by": "domain", "table": {1: 1}}), "column 'domain' is text, no number"),
-    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give a number, or `by`, a column"),
+    "text that a table looks up": (
+        phase(repeats={"by": "domain", "table": {1: 1}}),
+        "column 'domain' is text; a number is required",
+    ),
+    "a table of no column": (phase(repeats={"table": {1: 1}}), "phases.0.repeats: give either a number, or a column in `by`"),
     "no times": (
         phase(repeats={"by": "cluster", "table": {1: 0}}),
-        "repeats.table.1: Input should be greater than or equal to 1",
+        "repeats.table.1 must be between 1 and 100, not 0",
     ),
     "more than all cells have": (
         phase(tokens=10**9, mixture={**ONLY_LAW, "when_short": "rest"}),
@@ -372,19 +376,22 @@ BAD = {
         phase(select={"method": "top", "score": "qualty"}),
         r"one: no column 'qualty'; did you mean 'quality'\?",
     ),
-    "text as a score": (phase(select={"method": "top", "score": "domain"}), "column 'domain' is text, no number"),
+    "text as a score": (phase(select={"method": "top", "score": "domain"}), "column 'domain' is text; a number is required"),
     "an unknown cell": (
         phase(mixture={"by": "domain", "weights": {"Lwa": 1.0}}),
         r"phase 'one': mixture.weights: no document is in cell 'Lwa'; did you mean 'Law'\?",
     ),
-    "an unknown value": (phase(where={"language": "de"}), r"where.language: no document has 'de' \(there is: en, tr\)"),
+    "an unknown value": (
+        phase(where={"language": "de"}),
+        r"where.language: no document has the value 'de' \(choose from: en, tr\)",
+    ),
     "shares that do not sum to 1": (
         phase(mixture={"by": "domain", "weights": {"Law": 0.5, "Culture": 0.4}}),
-        r"phases.0.mixture: weights sum to 0.9, not 1",
+        r"phases.0.mixture: weights must sum to 1, not 0.9",
     ),
     "null scores": (
         phase(select={"method": "top", "score": "quality", "nulls": "error"}),
-        r"phase 'one': 1,\d+ documents have no quality, and nulls is error",
+        r"phase 'one': 1,\d+ documents have no quality; with nulls: error that is not allowed \(choose drop or last\)",
     ),
     "overlapping held-out sets": (
         phase() | {"heldout": OVERLAPPING},
@@ -396,14 +403,17 @@ BAD = {
     ),
     "two units": (
         phase() | {"tokens": {"count": "bytes", "tokenizer": "x"}},
-        "tokens: give one of count, tokenizer, sentencepiece",
+        "tokens: give exactly one of count, tokenizer and sentencepiece",
     ),
     "a misspelt key": (phase(mixtur={}), r"phases.0.mixtur: unknown key; did you mean 'mixture'\?"),
     "two phases of one name": ({"phases": [TWO[0], TWO[0]]}, "two phases or held-out sets are named 'one'"),
-    "replay of a later phase": (phase(replay={"from": ["two"], "share": 0.1}), "'one' replays 'two', no earlier phase"),
-    "no phases": ({"phases": []}, "phases: Tuple should have at least 1 item"),
-    "fractions as cells": (phase(mixture={"by": "ppl", "proportional": True}), "mixture.by: ppl is no whole number"),
-    "words where numbers are": (phase(where={"overall": ["five"]}), r"the column holds numbers, not \['five'\]"),
+    "replay of a later phase": (
+        phase(replay={"from": ["two"], "share": 0.1}),
+        "'one' replays 'two', which is not an earlier phase",
+    ),
+    "no phases": ({"phases": []}, "phases must not be empty"),
+    "fractions as cells": (phase(mixture={"by": "ppl", "proportional": True}), "mixture.by: ppl is not a whole number"),
+    "words where numbers are": (phase(where={"overall": ["five"]}), r"the column holds numbers, not 'five'"),
 }
 
 
@@ -429,18 +439,18 @@ def copied(outputs, tmp_path) -> Path:
 
 def test_outputs_that_cannot_be_used_are_one_line(outputs, copied, tmp_path):
     plan = load_plan(str(_file(tmp_path, phase())))
-    with pytest.raises(CurriculumError, match="an output is named twice"):
+    with pytest.raises(CurriculumError, match="the same output is named twice"):
         make_curriculum(plan, [outputs[0], outputs[0]], QUIET)
-    with pytest.raises(CurriculumError, match="hold the same document: the outputs overlap"):
+    with pytest.raises(CurriculumError, match="contain the same document; outputs must not overlap"):
         make_curriculum(plan, [outputs[1], copied], QUIET)
     pq.write_table(pq.read_table(copied / "kept/part-0.parquet").slice(1), copied / "kept/part-0.parquet")
-    with pytest.raises(CurriculumError, match="1499 rows, its manifest says 1500"):
+    with pytest.raises(CurriculumError, match="1499 rows, but its manifest says 1500"):
         make_curriculum(plan, [copied], QUIET)
     (copied / "kept/part-0.parquet").write_bytes(b"not Parquet")
     with pytest.raises(CurriculumError, match=r"part-0.parquet: Parquet"):
         make_curriculum(plan, [copied], QUIET)
     (copied / "run.json").write_bytes(orjson.dumps({"finished": False, "failed": {}}))
-    with pytest.raises(OutputError, match="the run is not finished"):
+    with pytest.raises(OutputError, match="this run is not finished"):
         make_curriculum(plan, [copied], QUIET)
 
 

@@ -1,6 +1,7 @@
 """The other formats of a curriculum, read back without the code that wrote them: the same rows in the same order as Parquet."""
 
 import json
+import re
 import struct
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
+from curricle.installation import install_hint
 from curricle.models.cards import file_sha256
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import load_plan
@@ -230,11 +233,11 @@ def _file(folder: Path, content: dict[str, Any]) -> str:
 
 
 BAD = {
-    "token files of bytes": ({"format": "megatron"}, "format megatron holds token ids: give tokens: {tokenizer: ...}"),
+    "token files of bytes": ({"format": "megatron"}, "format megatron holds token ids; give tokens: {tokenizer: ...}"),
     "an eos of bytes": ({"tokens": {"count": "bytes", "eos": EOS}}, "tokens: eos is a token of a tokenizer"),
     "an unknown format": (
         {"format": "arrow"},
-        "format: unknown format 'arrow' (there is: datatrove, jsonl.zst, mds, megatron, parquet)",
+        "format: unknown format 'arrow' (choose from: datatrove, jsonl.zst, mds, megatron, parquet)",
     ),
     "an unknown eos": ({"format": "datatrove", "tokens": {"eos": "</s>"}}, "tokens.eos: the tokenizer has no token '</s>'"),
 }
@@ -261,7 +264,7 @@ def test_a_missing_package_is_named_with_its_extra_before_anything_is_written(
 ):
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     before = sorted(outputs[0].rglob("*"))
-    with pytest.raises(CurriculumError, match=rf"format {kind} needs .*: pip install 'curricle\[{extra}\]'$") as caught:
+    with pytest.raises(CurriculumError, match=rf"format {kind} needs .*: {re.escape(install_hint(extra))}$") as caught:
         make(plan(tokenizer, kind), outputs, tmp_path / "cur")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "cur").exists()

@@ -6,6 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.pipelines.curriculum.cells import make_cells, passing
 from curricle.pipelines.curriculum.documents import Documents, Labels
 from curricle.pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
@@ -15,8 +18,6 @@ from curricle.pipelines.curriculum.order import order_rows, worst_window
 from curricle.pipelines.curriculum.quotas import quotas, spread
 from curricle.pipelines.curriculum.scoring import gumbel, percentile_bins, score, z_scores
 from curricle.schemas.curriculum import Bucket, Condition, Curriculum, Order, Phase, Score, Select
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 MASK = 2**64 - 1
 SCORES = st.one_of(st.none(), st.integers(1, 5).map(float), st.floats(-1e6, 1e6, width=32))
@@ -290,7 +291,7 @@ def test_cells_are_named_by_values_edges_and_percentiles():
     assert [cells.names[code] for code in cells.codes] == ["a/<2", "b/2..5", "c/null", "a/>=5"]
     cells = make_cells(docs, (Bucket(column="score", quantiles=(0.5,)), "token_count"), "")
     assert [cells.names[code] for code in cells.codes] == ["<p50/10", ">=p50/10", "null/10", ">=p50/10"]
-    with pytest.raises(CurriculumError, match=r"mixture.by: score is no whole number: give {column: score, edges"):
+    with pytest.raises(CurriculumError, match=r"mixture.by: score is not a whole number; give {column: score, edges"):
         make_cells(documents([(1.5, 1, 0)]), ("score",), "phase 'one'")
 
 
@@ -337,7 +338,7 @@ def test_replayed_documents_come_from_the_named_phases_and_count_their_appearanc
     ("content", "message"),
     [
         ({"method": "top"}, "method top needs score"),
-        ({"method": "uniform", "score": "x"}, "method uniform has no use for score"),
+        ({"method": "uniform", "score": "x"}, "method uniform does not use score"),
         ({"method": "low", "score": "x", "nulls": "last"}, "nulls: last has no meaning with method low"),
     ],
 )

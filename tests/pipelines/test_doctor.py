@@ -4,6 +4,7 @@ import stat
 
 import pytest
 from click.testing import CliRunner
+
 from curricle.pipelines.cli.doctor import command
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from curricle.pipelines.cli.main import COMMANDS, group
 from curricle.pipelines.output.data_model import data_model
 from curricle.pipelines.plan.stage_table import BUILT_IN, built_in

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
+
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.formats import check_format
 from curricle.pipelines.curriculum.plan_file import load_plan

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
 from curricle.models.catalog import model_folder
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import load_plan
@@ -163,7 +164,7 @@ def test_weights_are_bounded_by_what_is_there(units, trained):
     assert fitted.bound == [False, True, False]
     assert fitted.weights.sum() == pytest.approx(1, abs=1e-12)
     assert fitted.bits_per_byte["fitted"] > fit_weights(trained, FREE, 2).bits_per_byte["fitted"]
-    with pytest.raises(CurriculumError, match=r"^--budget 9,000,000: the units give [0-9,]+ tokens with --max-epochs 2$"):
+    with pytest.raises(CurriculumError, match=r"^--budget 9,000,000: the units have only [0-9,]+ tokens at --max-epochs 2$"):
         bounds(units, 9_000_000, 2)
 
 
@@ -204,9 +205,9 @@ def test_a_plan_includes_the_file_and_its_phase_has_the_weights(trained, folder,
     ("mixture", "file", "line"),
     [
         ({"file": "no.yaml"}, "", r"mixture: .*no\.yaml: No such file or directory$"),
-        ({"file": "mix.yaml", "by": "domain"}, "", "mixture: give file or by, not both$"),
+        ({"file": "mix.yaml", "by": "domain"}, "", "mixture: give either file or by, not both$"),
         ({"file": "mix.yaml"}, "- 1", r"mix\.yaml: a mixture file is a mapping with by and weights$"),
-        ({"file": "mix.yaml"}, "by: domain\nweights: {Law: 0.5}", r"mix\.yaml: weights sum to 0\.5, not 1$"),
+        ({"file": "mix.yaml"}, "by: domain\nweights: {Law: 0.5}", r"mix\.yaml: weights must sum to 1, not 0\.5$"),
         ({"file": "mix.yaml"}, "by: domain\nwieghts: {Law: 1}", r"unknown key; did you mean 'weights'\?$"),
         (
             {"file": "mix.yaml", "when_shrt": "rest"},
@@ -255,15 +256,15 @@ def test_nothing_is_trained_with_check_0(trained):
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ("a: {Law/en: 0.5}", r"a: weights sum to 0\.5, not 1$"),
+        ("a: {Law/en: 0.5}", r"a: weights must sum to 1, not 0\.5$"),
         ("a: {Law/en: 1.5, Culture/en: -0.5}", "a: weights are negative$"),
         ("a: [Law/en]", "a: a candidate is {cell: weight}$"),
         ("a: {Law/en: much}", "a: a candidate is {cell: weight}$"),
-        ("a: {Law/en: .nan}", "a: weights sum to nan, not 1$"),
+        ("a: {Law/en: .nan}", "a: weights must sum to 1, not nan$"),
         ("{}", "no candidates$"),
         ("- a", "candidates are a mapping"),
         ("a: {Lwa/en: 1}", r"a: no document is in cell 'Lwa/en'; did you mean 'Law/en'\?$"),
-        ("a: {Other/en: 1}", r"a: unit 'Other/en' has 12 bytes of text, and 30,000 are needed \(--unit-bytes\)$"),
+        ("a: {Other/en: 1}", r"a: unit 'Other/en' has 12 bytes of text, but 30,000 are needed \(--unit-bytes\)$"),
     ],
 )
 def test_a_wrong_candidate_is_one_line(content, line, units, tmp_path):
@@ -276,7 +277,7 @@ def test_a_wrong_candidate_is_one_line(content, line, units, tmp_path):
 @pytest.mark.parametrize(
     ("target", "config", "error", "line"),
     [
-        ("\n \n", {}, CurriculumError, "no text in the target$"),
+        ("\n \n", {}, CurriculumError, "the target has no text$"),
         ("abba", {"by": ("domian",)}, CurriculumError, r"no column 'domian'; did you mean 'domain'\?$"),
         ("abba", {"unit_bytes": 10**7}, CurriculumError, r"no unit has 10,000,000 bytes .*the largest, '\w+/en', has [0-9,]+$"),
     ],

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from curricle.models.catalog import model_folder
 from curricle.pipelines.plan.fingerprint import model_sha256
 from curricle.pipelines.plan.model_uses import check_models, language_of, model_uses

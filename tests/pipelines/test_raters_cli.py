@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from curricle.models.cards import ModelError, check_files
+
+from curricle.errors import RatingsError
+from curricle.models.cards import check_files
 from curricle.models.raters.ratings import RatingColumns
 from curricle.models.raters.student import FILES
 from curricle.pipelines.cli.raters import command
@@ -101,32 +103,40 @@ def test_two_passes_over_the_same_documents_agree_as_their_description_says(shar
     ("columns", "message"),
     [
         pytest.param({"id": ["1"], "quality_acuracy": [1]}, "no ratings: no column 'quality_overall_score'", id="no-rating"),
-        pytest.param({"id": ["1"], "quality_accuracy": [6]}, "'quality_accuracy' holds 6..6, wanted 1..5", id="not-1-to-5"),
-        pytest.param({"id": ["1"], "quality_accuracy": [1.5]}, "'quality_accuracy' is double, wanted integers", id="fractions"),
+        pytest.param(
+            {"id": ["1"], "quality_accuracy": [6]},
+            "'quality_accuracy' has values from 6 to 6; ratings are 1 to 5",
+            id="not-1-to-5",
+        ),
+        pytest.param(
+            {"id": ["1"], "quality_accuracy": [1.5]},
+            "'quality_accuracy' has type double; integers from 1 to 5 are required",
+            id="fractions",
+        ),
         pytest.param({"id": ["1"], "domain": ["Laws"]}, "'domain' holds 'Laws'; did you mean 'Law'?", id="unknown-domain"),
         pytest.param({"id": ["1", "1"], "quality_accuracy": [1, 2]}, "rows 0 and 1 have the same id", id="an-id-twice"),
-        pytest.param({"id": ["1", None], "quality_accuracy": [1, 2]}, "`id` is null in row 1", id="no-id"),
+        pytest.param({"id": ["1", None], "quality_accuracy": [1, 2]}, "column 'id' is null in row 1", id="no-id"),
         pytest.param({"id": ["77"], "quality_accuracy": [1]}, "no id of", id="no-document-in-common"),
-        pytest.param({"quality_accuracy": [1]}, "neither `id` nor `text` in common", id="nothing-to-join-on"),
-        pytest.param({"id": ["1"], "quality_creativity": [1]}, "no criterion in common", id="no-criterion-in-common"),
+        pytest.param({"quality_accuracy": [1]}, "neither the column id nor text", id="nothing-to-join-on"),
+        pytest.param({"id": ["1"], "quality_creativity": [1]}, "no rating column in common", id="no-criterion-in-common"),
     ],
 )
 def test_a_file_that_cannot_be_compared_is_refused_in_one_line(
     tmp_path: Path, first: Path, columns: dict[str, list[object]], message: str
 ):
     bad = write(tmp_path / "bad.parquet", **columns)
-    with pytest.raises(ModelError, match=r"bad\.parquet|no criterion") as raised:
+    with pytest.raises(RatingsError, match=r"bad\.parquet|no criterion") as raised:
         compare(first, bad, NAMES, NAMES)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_an_unknown_group_and_a_file_that_is_not_parquet_are_refused(tmp_path: Path, first: Path, second: Path):
-    with pytest.raises(ModelError, match=r"no column 'langs'; did you mean 'lang'"):
+    with pytest.raises(RatingsError, match=r"no column 'langs'; did you mean 'lang'"):
         compare(first, second, NAMES, NAMES, ["langs"])
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"no parquet")
-    with pytest.raises(ModelError, match=r"broken\.parquet"):
+    with pytest.raises(RatingsError, match=r"broken\.parquet"):
         compare(first, broken, NAMES, NAMES)
 
 
@@ -172,7 +182,7 @@ def test_distil_prints_what_stands_in_the_models_folder(distilled: tuple[Result,
     result, output = distilled
     figures = (output / "figures.md").read_text().removeprefix("# my-student\n\n")
     assert figures in result.output
-    assert "1 rows without a text or one of the 14 ratings are left out" in result.output
+    assert "1 rows without a text or without one of the 14 ratings were left out" in result.output
     assert "599 rated documents of" in figures
     for name in (*QUALITY_CRITERIA, "domain: accuracy", "teacher \\ student"):
         assert name in figures
@@ -211,7 +221,7 @@ def test_ratings_that_no_student_can_learn_from_are_refused_and_nothing_is_writt
     pytest.importorskip("scipy", reason="scipy (extra train) is not installed")
     file = write(tmp_path / "a.parquet", **{f"quality_{name}": [1, 2, 3] for name in QUALITY_CRITERIA}, **columns)
     result = call("distil", "--ratings", file, "--output", tmp_path / "out" / "s")
-    assert isinstance(result.exception, ModelError)
+    assert isinstance(result.exception, RatingsError)
     assert message in str(result.exception)
     assert [path.name for path in tmp_path.rglob("*")] in (["a.parquet"], ["a.parquet", "out"], ["out", "a.parquet"])
 
@@ -223,4 +233,4 @@ def test_a_missing_criterion_a_pattern_without_files_and_an_existing_output_are_
     nothing = call("distil", "--ratings", tmp_path / "*.json", "--output", tmp_path / "s")
     assert "no file matches" in nothing.output
     there = call("distil", "--ratings", first, "--output", tmp_path)
-    assert "is there already" in there.output
+    assert "already exists" in there.output

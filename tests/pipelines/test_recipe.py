@@ -1,6 +1,7 @@
 import re
 
 import pytest
+
 from curricle.pipelines.plan.recipe import SHIPPED, RecipeError, check_recipe, load_recipe
 from curricle.pipelines.plan.run_plan import output_schemas, place_decisions
 from curricle.schemas.yaml_file import shipped
@@ -18,7 +19,7 @@ REFUSED = {
         {"stages": {"language": {"min_scor": 1}}},
         "min_scor: unknown key; did you mean 'min_score'",
     ),
-    "value out of range": ({"stages": {"language": {"min_score": 2}}}, "less than or equal to 1"),
+    "value out of range": ({"stages": {"language": {"min_score": 2}}}, "must be between 0 and 1, not 2"),
     "unknown language": ({"decide": [{"name": "l", "column": "language", "in": ["englsh"]}]}, "englsh"),
     "two rules of one name": ({"decide": [{"name": "a", "column": "text", "on_null": "reject"}] * 2}, "two rules"),
     "a list of stages": ({"stages": []}, None),
@@ -38,7 +39,9 @@ def test_a_wrong_recipe_is_one_line(content, message):
 
 def test_a_rule_over_a_column_that_nothing_writes_names_the_stage_that_would():
     recipe = check_recipe("x", {"decide": [{"name": "l", "column": "language", "in": ["en"]}]}, "x")
-    with pytest.raises(RecipeError, match="put stage 'language' before it"):
+    with pytest.raises(
+        RecipeError, match=r"put the stage 'language' before it, or add read\.carry: \[language\] if the input has this column"
+    ):
         place_decisions(recipe)
 
 

@@ -1,6 +1,9 @@
 """Language codes: what is accepted, what it becomes, and what the message for the rest says."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from curricle.schemas.languages import (
     CODES,
     LABELS,
@@ -11,8 +14,6 @@ from curricle.schemas.languages import (
     language_name,
     short_code,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def test_the_table_holds_each_of_lid_176s_labels_once_and_no_iso_code_twice():
@@ -80,7 +81,7 @@ def test_an_unknown_code_is_an_error_that_names_the_nearest(code: str, near: str
 
 @pytest.mark.parametrize("code", ["", "xx", "zul", "dz"])
 def test_a_code_near_nothing_is_an_error_without_a_guess(code: str):
-    with pytest.raises(ValueError, match=f"^unknown language code {code!r}: it is none of the language model's 176 codes$"):
+    with pytest.raises(ValueError, match=f"^unknown language code {code!r}; it is not one of the language model's 176 codes$"):
         canonical(code)
 
 
@@ -88,7 +89,7 @@ def test_another_models_codes_stand_for_themselves_and_those_it_lacks_are_refuse
     labels = frozenset({"en", "zul_Latn"})
     assert canonical("zul_Latn", labels) == "zul_Latn"
     assert canonical("eng", labels) == "en"
-    with pytest.raises(ValueError, match="unknown language code 'tr': it is none of the language model's 2 codes"):
+    with pytest.raises(ValueError, match="unknown language code 'tr'; it is not one of the language model's 2 codes"):
         canonical("tr", labels)
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from curricle.schemas.columns import COLUMNS
 from curricle.schemas.rule import Rule
 from curricle.schemas.rule_sets import RuleSetError, expand, fineweb2_languages, rule_sets

@@ -1,9 +1,10 @@
 import codecs
 
 import pytest
-from curricle.stages.charset import decode_html, header_codec, meta_codec, python_codec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from curricle.stages.charset import decode_html, header_codec, meta_codec, python_codec
 
 LABELS = {
     "iso-8859-1 is windows-1252": ("ISO-8859-1", "cp1252"),

@@ -8,14 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.cleaning_columns import CLEAN_LINES
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.stages.clean_lines import STAGE, CleanLinesConfig, SymbolLines, clean_lines
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 GOOD = "This is a line of prose."
 ADVERSARIAL = [
@@ -162,8 +163,8 @@ def test_what_is_off_changes_nothing_and_its_count_is_null():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"c4": False}, "nothing to clean: c4 is false, no symbol_lines, no boilerplate"),
-        ({"boilerplate": ["ok", " "]}, "a blank phrase is in every line"),
+        ({"c4": False}, "nothing to clean; set c4, symbol_lines or boilerplate"),
+        ({"boilerplate": ["ok", " "]}, "a phrase must not be blank: it would match every line"),
         ({"symbol_lines": {"symbols": ""}}, "at least 1 character"),
         ({"symbol_lines": {"symbol": "|"}}, "Extra inputs are not permitted"),
         ({"ftfy": True}, "Extra inputs are not permitted"),

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+
 from curricle.models.cards import ModelError
 from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.execute.run_shard import run_shard
@@ -156,11 +157,11 @@ def test_a_filter_sees_the_columns_and_the_inputs_own_fields_as_metadata():
             {"filter": "RegexFilter"},
             "steps.0: RegexFilter: TypeError: RegexFilter.__init__() missing 1 required positional argument: 'regex_exp'",
         ),
-        ({"filter": "SamplerFilter"}, "steps.0: SamplerFilter draws at random, so that a second run gives another output"),
-        ({"formatter": "PIIFormatter"}, "steps.0: PIIFormatter changes a text by what it saw before: use the stage redact"),
+        ({"filter": "SamplerFilter"}, "steps.0: SamplerFilter draws at random, so a second run would give another output"),
+        ({"formatter": "PIIFormatter"}, "steps.0: PIIFormatter changes a text depending on earlier ones; use the stage redact"),
         ({"filtr": "RegexFilter"}, "steps.0.filtr: unknown key; did you mean 'filter'?"),
         ({"filter": "A", "formatter": "B"}, "steps.0: give either filter or formatter"),
-        ([{"filter": "C4QualityFilter"}] * 2, "two filters write 'datatrove_c4_quality': give each a name"),
+        ([{"filter": "C4QualityFilter"}] * 2, "two filters write the column 'datatrove_c4_quality'; give each a name"),
         ({"version": "0.0.1", "steps": []}, "version: the recipe was made with datatrove 0.0.1"),
     ],
 )
@@ -174,7 +175,7 @@ def test_refused_settings_are_one_line(steps, message):
 
 
 def test_no_step_is_an_error_of_the_plan():
-    with pytest.raises(ModelError, match="datatrove: no step: give filter or formatter, or a list of such"):
+    with pytest.raises(ModelError, match="datatrove: no step; give filter or formatter, or a list of them"):
         make_plan(check_recipe("r", {"stages": {"datatrove": None}}, "r.yaml"), [str(SAMPLE)])
 
 

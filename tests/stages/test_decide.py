@@ -1,10 +1,11 @@
 import pyarrow as pa
 import pytest
-from curricle.schemas.rule import Rule
-from curricle.stages.decide import DecideConfig, decide
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
+from curricle.schemas.rule import Rule
+from curricle.stages.decide import DecideConfig, decide
 
 
 def batch(**columns: object) -> pa.RecordBatch:

@@ -8,6 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DEAD, DOCUMENT, EXTRACT, READ_SCHEMA
@@ -15,8 +18,6 @@ from curricle.schemas.stage import Step
 from curricle.stages.charset import decode_html, python_codec
 from curricle.stages.extract import STAGE, ExtractConfig, binary_kind, extract_text, extract_with
 from curricle.stages.markup import Page
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CONFIG = ExtractConfig()
 PAGE = "<html><head><title> A &amp;\n b </title></head><body><p>Çok güzel – naïve</p><p>two</p></body></html>"

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from pydantic import ValidationError
+
 from curricle.models.cards import ModelError
 from curricle.models.catalog import model_folder
 from curricle.models.language_id import LanguageId
@@ -16,7 +18,6 @@ from curricle.schemas.columns import LANGUAGE
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.stages.language import STAGE, LanguageConfig, load_model, tag_language
-from pydantic import ValidationError
 
 TEXTS = ["Bugün hava çok güzel,\nbirlikte parka gidelim mi?", None, "", " \n", "This is a plain English sentence."]
 

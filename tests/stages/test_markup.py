@@ -1,4 +1,5 @@
 import pytest
+
 from curricle.stages.markup import (
     EXTRACTORS,
     Page,

@@ -11,6 +11,10 @@ import pytest
 import yaml
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from curricle.models.cards import ModelError, file_sha256, write_card
 from curricle.models.catalog import model_folder, starter_models
 from curricle.models.kenlm.card import KenlmCard
@@ -19,9 +23,6 @@ from curricle.schemas.columns import PARAGRAPHS, PERPLEXITY
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.stages.perplexity import STAGE, Models, ParagraphsConfig, PerplexityConfig, load_models, tag_perplexity
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 ARPA = """\\data\\
 ngram 1=5
@@ -151,7 +152,7 @@ def test_left_out_it_is_the_starter_models():
     [
         ({"clean": {"xx": "a"}}, "unknown language code 'xx'"),
         ({"clean": {"en": "a", "eng": "b"}}, "language 'en' is named twice"),
-        ({"clean": "en-clean"}, "valid tuple"),
+        ({"clean": "en-clean"}, "must be a mapping of language codes to models"),
         ({"clean": {"en": 1}}, "valid string"),
         ({"cleen": {}}, "Extra inputs are not permitted"),
     ],
@@ -164,8 +165,8 @@ def test_refused_configurations(fields: dict[str, Any], message: str):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"role": "harmful"}, "is a harmful model, and is named as the clean one for 'en'"),
-        ({"languages": ("tr", "az")}, "is a model of tr, az, and is named for 'en'"),
+        ({"role": "harmful"}, "is a harmful model, but clean for 'en' names it"),
+        ({"languages": ("tr", "az")}, "is a model for tr, az, but clean names it for 'en'"),
     ],
 )
 def test_a_model_of_another_role_or_language_is_refused(tmp_path: Path, fields: dict[str, Any], message: str):
@@ -178,16 +179,16 @@ def test_a_model_of_an_unknown_profile_is_refused(tmp_path: Path):
     name = make_model(tmp_path / "m", -0.2)
     card = tmp_path / "m" / "card.json"
     card.write_text(card.read_text().replace("oscar-harmful", "oscar"))
-    with pytest.raises(ModelError, match="profile: Value error, no profile named 'oscar'"):
+    with pytest.raises(ModelError, match="profile: no profile named 'oscar'"):
         load_models(PerplexityConfig(clean={"en": name}, harmful={}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("harmful", "clean", "message"),
     [
-        ([{}, {}], {}, "are both without a category, and are named for 'en'"),
-        ([{"category": "spam"}, {"category": "spam"}], {}, "are both of the category spam, and are named for 'en'"),
-        ([{"weight": 0.5}], None, "is scored in a mixture with a clean model, and 'en' has none"),
+        ([{}, {}], {}, "are both without a category, and both are named for 'en'"),
+        ([{"category": "spam"}, {"category": "spam"}], {}, "are both of the category spam, and both are named for 'en'"),
+        ([{"weight": 0.5}], None, "is scored together with a clean model, but clean names none for 'en'"),
         ([{"weight": 0.5}], {"profile": "edugp"}, "which has another profile, tokenizer or unit"),
     ],
 )

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
+from pydantic import ValidationError
+
 from curricle.models.cards import ModelError
 from curricle.models.catalog import model_folder
 from curricle.models.raters.backends import StudentConfig
@@ -18,7 +20,6 @@ from curricle.schemas.columns import QUALITY, QUALITY_CRITERIA
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.stages.quality import STAGE, QualityConfig, load_raters, rate_quality
-from pydantic import ValidationError
 
 PROSE = "The river rises in the hills north of the town and flows for ninety miles before it meets the sea. " * 4
 NAMES = [column.name for column in QUALITY]
@@ -173,24 +174,32 @@ def test_no_rater_is_asked_about_a_row_that_is_dead_rejected_rated_or_without_te
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param([{}, {"rater": "dataman"}], "two raters write 'quality_accuracy': give each a prefix", id="same-columns"),
+        pytest.param(
+            [{}, {"rater": "dataman"}], "two raters write the column 'quality_accuracy'; give each a prefix", id="same-columns"
+        ),
         pytest.param(
             {"rater": "endpont", "url": "http://h/v1"}, "no rater 'endpont'; did you mean 'endpoint'", id="misspelt-rater"
         ),
-        pytest.param({**ENDPOINT, "retrys": 1}, "endpoint.retrys: unknown key; did you mean 'retries'", id="misspelt-key"),
-        pytest.param({"rater": "endpoint", "url": "http://h/v1"}, "endpoint.model: Field required", id="missing-key"),
         pytest.param(
-            {**ENDPOINT, "key": "sk-secret"}, "endpoint.key: unknown key; did you mean 'key_env'", id="key-in-the-recipe"
+            {**ENDPOINT, "retrys": 1}, "quality.raters.0.retrys: unknown key; did you mean 'retries'", id="misspelt-key"
         ),
-        pytest.param({**ENDPOINT, "key_env": "sk-secret"}, "key_env is the name of an environment variable", id="key-as-name"),
+        pytest.param({"rater": "endpoint", "url": "http://h/v1"}, "quality.raters.0.model is required", id="missing-key"),
         pytest.param(
-            {"rater": "dataman", "device": "tpu"}, "dataman.device: Input should be 'auto', 'cpu' or 'cuda'", id="device"
+            {**ENDPOINT, "key": "sk-secret"}, "quality.raters.0.key: unknown key; did you mean 'key_env'", id="key-in-the-recipe"
+        ),
+        pytest.param(
+            {**ENDPOINT, "key_env": "sk-secret"}, "key_env must be the name of an environment variable", id="key-as-name"
+        ),
+        pytest.param(
+            {"rater": "dataman", "device": "tpu"},
+            "quality.raters.0.device must be 'auto', 'cpu' or 'cuda', not 'tpu'",
+            id="device",
         ),
         pytest.param({"rater": "classifier", "model": "no/such"}, "no/such: no such folder", id="no-classifier"),
-        pytest.param({"prompt": "x"}, "student.prompt: unknown key", id="key-of-another-rater"),
-        pytest.param([3], "raters.0: Input should be a valid dictionary", id="no-mapping"),
-        pytest.param("student", "valid dictionary", id="text"),
-        pytest.param({"raters": []}, "no rater", id="none"),
+        pytest.param({"prompt": "x"}, "quality.raters.0.prompt: unknown key", id="key-of-another-rater"),
+        pytest.param([3], "quality.raters.0 must be a mapping, not 3", id="no-mapping"),
+        pytest.param("student", "stages.quality must be a mapping, not 'student'", id="text"),
+        pytest.param({"raters": []}, "give at least one rater", id="none"),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line_without_a_key(settings: object, message: str):

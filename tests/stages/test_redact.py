@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.cleaning_columns import REDACT
 from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.stages.redact import EMAILS, IPS, STAGE, RedactConfig, redact
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 ADVERSARIAL = [
     "",
@@ -142,7 +143,7 @@ def test_what_is_switched_off_stays_and_its_count_is_null():
 
 
 def test_refused_settings():
-    with pytest.raises(ValidationError, match="nothing to redact: emails and public_ips are both false"):
+    with pytest.raises(ValidationError, match="nothing to redact; set emails or public_ips"):
         RedactConfig(emails=False, public_ips=False)
 
 

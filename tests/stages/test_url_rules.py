@@ -11,6 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from curricle.models.cards import Card, ModelError, check_files, read_card
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.pipelines.plan.fingerprint import model_hashes
@@ -25,9 +29,6 @@ from curricle.stages.url_rules.blocklist_table import HASHES, EntryTable, hash_e
 from curricle.stages.url_rules.config import UrlRulesConfig
 from curricle.stages.url_rules.lists import list_files
 from curricle.stages.url_rules.tag import STAGE, UrlRules, tag_url_rules
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .registered_domain. property is deprecated")  # read by datatrove
 
@@ -304,7 +305,7 @@ def test_a_million_entries_take_ten_bytes_each_and_are_all_found(tmp_path):
     [
         ({"domains": ["/no/such/list"]}, "url_rules.domains: no file /no/such/list"),
         ({"urls": ["{tmp}"]}, "url_rules.urls: no file named urls below {tmp}"),
-        ({}, "url_rules: no list is given: name files or folders in domains, urls, words, soft_words, subwords"),
+        ({}, "url_rules: no block list is given; name files or folders in domains, urls, words, soft_words, subwords"),
         ({"domains": ["{tmp}/damaged.gz"]}, "url_rules: {tmp}/damaged.gz: Not a gzipped file"),
     ],
 )

@@ -10,8 +10,9 @@ from typing import IO, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from curricle.models.kenlm.ngrams import F32, NgramModel
 
+from curricle.errors import ArpaError as ArpaError
+from curricle.models.kenlm.ngrams import F32, NgramModel
 from curricle.storage.whole_file import whole_file
 
 WRITE_ROWS = 1 << 18

@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from curricle.models.kenlm.ngrams import EOS, SPECIALS, U32
 from numpy.typing import NDArray
+
+from curricle.models.kenlm.ngrams import EOS, SPECIALS, U32
 
 HELD_OUT_OF = 100
 SAMPLE_SENTENCE_CHARS = 1000  # SentencePiece skips sentences over 4,192 bytes

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
+
 from curricle.models.kenlm.ngrams import BOS, EOS, U32
 from curricle.models.kenlm.spill import Spill
 from curricle.models.kenlm.train.counting_kernels import (
@@ -20,7 +22,6 @@ from curricle.models.kenlm.train.counting_kernels import (
     scatter_rows,
     sum_equal_rows,
 )
-from numpy.typing import NDArray
 
 U64 = NDArray[np.uint64]
 RADIX_BITS = 11

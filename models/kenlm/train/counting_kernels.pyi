@@ -1,6 +1,7 @@
 import numpy as np
-from curricle.models.kenlm.ngrams import U32
 from numpy.typing import NDArray
+
+from curricle.models.kenlm.ngrams import U32
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]

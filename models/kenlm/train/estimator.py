@@ -14,6 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
+from curricle.errors import DiscountError as DiscountError
+from curricle.errors import ModelError
 from curricle.models.kenlm.ngrams import BOS, EOS, MAX_ORDER, MIN_ORDER, U32, Discount, Level, NgramModel, check_words
 from curricle.models.kenlm.smoothing import smooth
 from curricle.models.kenlm.spill import Spill
@@ -22,10 +25,6 @@ from curricle.models.kenlm.train.levels import build_levels, prune_levels
 
 FALLBACK = Discount(0.5, 1.0, 1.5, True)  # lmplz's --discount_fallback
 MEMORY_BYTES = 1 << 30
-
-
-class DiscountError(ValueError):
-    """There is no closed-form estimate of an order's discounts: one line with the order and the cause."""
 
 
 def estimate(
@@ -58,7 +57,7 @@ def estimate(
     spill = Spill(spill_folder or Path(tempfile.gettempdir()))
     counts = count_ngrams(sentences, len(surfaces), order, memory_bytes, spill)
     if not counts.tokens:
-        raise ValueError("the corpus is empty: it has no words")
+        raise ModelError("the input has no text to train on: not one word")
     levels, last_length = build_levels(counts.blocks, counts.layout, spill)
     adjusted = [spill.keep(adjusted_counts(level, longer)) for level, longer in zip_longest(levels, levels[1:])]
     discounts = tuple(
@@ -75,9 +74,12 @@ def estimate(
 def check_prune(prune: Sequence[int], order: int) -> list[int]:
     """A threshold for every order; ValueError for thresholds that lmplz rejects and for pruned unigrams."""
     if not MIN_ORDER <= order <= MAX_ORDER:
-        raise ValueError(f"order {order} is not in {MIN_ORDER}..{MAX_ORDER}, the orders that KenLM reads")
+        raise ModelError(f"order must be between {MIN_ORDER} and {MAX_ORDER} (what KenLM can read), not {order}")
     if not prune or len(prune) > order or prune[0] != 0 or min(prune) < 0 or sorted(prune) != list(prune):
-        raise ValueError(f"prune {tuple(prune)} must be 1 to {order} thresholds in increasing order, the first of them 0")
+        raise ModelError(
+            f"prune must be 1 to {order} thresholds that start with 0 and never decrease, such as 0,0,1; "
+            f"not {','.join(map(str, prune))}"
+        )
     return [*prune, *[prune[-1]] * (order - len(prune))]
 
 

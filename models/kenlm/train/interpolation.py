@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from curricle.models.kenlm.train.interpolation_kernels import add_log10, add_shares, scale_by_best
 
 MixtureWeights = npt.NDArray[np.floating[Any]]

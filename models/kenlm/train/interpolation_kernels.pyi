@@ -1,6 +1,7 @@
 import numpy as np
-from curricle.models.kenlm.ngrams import F32
 from numpy.typing import NDArray
+
+from curricle.models.kenlm.ngrams import F32
 
 F64 = NDArray[np.float64]
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
+
 from curricle.models.kenlm.ngrams import U32, Level, context_rows
 from curricle.models.kenlm.smoothing import context_sums
 from curricle.models.kenlm.spill import GrowingArray, Spill
 from curricle.models.kenlm.train.counting import Layout
 from curricle.models.kenlm.train.levels_kernels import add_extensions, grow_levels
-from numpy.typing import NDArray
 
 BLOCK_ROWS = 1 << 19
 

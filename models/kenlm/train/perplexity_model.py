@@ -10,6 +10,9 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import xxhash
+from pydantic import Field
+
+from curricle.errors import ModelError
 from curricle.models.cards import file_sha256, write_card
 from curricle.models.kenlm.binary import probing_sha256, write_probing
 from curricle.models.kenlm.card import WORDS, KenlmCard
@@ -23,11 +26,9 @@ from curricle.models.kenlm.train.arpa import write_arpa
 from curricle.models.kenlm.train.corpus import Numbering, Sample, held_out, split_units
 from curricle.models.kenlm.train.estimator import MEMORY_BYTES, check_prune, estimate
 from curricle.models.kenlm.train.pieces import train_pieces
+from curricle.portable_math import exp10
 from curricle.schemas.categories import Category
 from curricle.schemas.config import Config
-from pydantic import Field
-
-from curricle.portable_math import exp10
 
 PIECES = "sp.model"
 
@@ -79,7 +80,7 @@ def train(
     check_prune(config.prune, config.order)
     profile = profile_named(config.profile)
     if output.exists():
-        raise ValueError(f"{output} already exists")
+        raise ModelError(f"{output} already exists")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as scratch:
         folder = Path(scratch) / "model"

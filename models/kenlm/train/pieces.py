@@ -6,6 +6,8 @@ from pathlib import Path
 
 import sentencepiece
 
+from curricle.errors import ModelError
+
 COVERAGE = 0.9995  # of the characters, as in cc_net (arXiv 1911.00359)
 
 
@@ -31,6 +33,6 @@ def train_pieces(sentences: Iterable[str], path: Path, size: int) -> int:
         )
     except RuntimeError as error:
         cause = str(error).strip().splitlines()[-1]
-        raise ValueError(f"SentencePiece cannot learn {size} pieces from this text: {cause}") from None
+        raise ModelError(f"SentencePiece cannot learn {size:,} pieces from this text: {cause}") from None
     path.write_bytes(writer.getvalue())
     return sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue()).get_piece_size()

@@ -23,7 +23,10 @@ import pyarrow as pa
 import scipy.linalg
 import scipy.sparse as sp
 import xxhash
-from curricle.models.cards import ModelError, file_sha256, write_card
+
+from curricle import portable_math
+from curricle.errors import RatingsError
+from curricle.models.cards import file_sha256, write_card
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
 from curricle.models.raters.features import Features
@@ -31,8 +34,6 @@ from curricle.models.raters.layers import Floats, quantize
 from curricle.models.raters.ngrams import BITS, SLOTS, STARTS
 from curricle.models.raters.student import FILES, HEADS, OUTPUTS, TABLE, StudentCard, kernel_inputs
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
-
-from curricle import portable_math
 
 Rows = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -290,12 +291,14 @@ class Trained:
 
 
 def train(documents: Documents, encoder: Encoder) -> Trained:
-    """Cross-validate, then fit all documents. ModelError for too many documents, or too few groups for the folds."""
+    """Cross-validate, then fit all documents. RatingsError for too many documents, or too few groups for the folds."""
     if len(documents.texts) > MOST_DOCUMENTS:
-        raise ModelError(f"{len(documents.texts):,} documents: at most {MOST_DOCUMENTS:,} fit in memory; take a sample")
+        raise RatingsError(f"{len(documents.texts):,} documents: at most {MOST_DOCUMENTS:,} fit in memory; take a sample")
     groups = len({documents.groups[row] for row in documents.rated})
     if groups < 2 * FOLDS:
-        raise ModelError(f"the rated documents come from {groups} hosts or sources; cross-validation needs at least {2 * FOLDS}")
+        raise RatingsError(
+            f"the rated documents come from {groups} hosts or sources; cross-validation needs at least {2 * FOLDS}"
+        )
     design = make_design(documents, encoder)
     kernel = gram(design)
     predictions = cross_validate(kernel, documents)

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
+
 from curricle.models.raters.agreement import Table, count_pairs
 from curricle.models.raters.layers import top_two
 from curricle.models.raters.train.distil import BLOCKS, Documents, Trained, assign_folds, fit_sharpness
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
-from scipy.stats import rankdata
 
 DRAWS = 200
 

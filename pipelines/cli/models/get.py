@@ -3,19 +3,25 @@
 from pathlib import Path
 
 import click
+
+from curricle.pipelines.cli.usage import language_option
 from curricle.schemas.categories import CATEGORIES
 
 
 @click.command()
 @click.argument("name")
-@click.option("--offline", is_flag=True, help="Open no connection: say what is missing.")
-@click.option("--force", is_flag=True, help="Download it again although it is there.")
+@click.option("--offline", is_flag=True, help="Do not connect to the network; only report what is missing.")
+@click.option("--force", is_flag=True, help="Download the model again even if it is already in the cache.")
 def pull(name: str, offline: bool, force: bool) -> None:
-    """Download the known model NAME into the cache: `models list` names them."""
-    from curricle.models.get.pull import pull as pull_model
-    from curricle.models.get.registry import find_known
+    """Download the model NAME into the cache.
+
+    `curricle models list` shows all known models.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    from curricle.models.get.pull import pull as pull_model
+    from curricle.models.get.registry import find_known
 
     entry = find_known(name)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -37,40 +43,62 @@ def pull(name: str, offline: bool, force: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--name", required=True, help="What recipes call it.")
-@click.option("--language", required=True, help="Code of the language, such as tr.")
-@click.option("--role", required=True, type=click.Choice(["clean", "harmful"]), help="What it was trained on.")
-@click.option("--profile", required=True, help="How its texts were normalised: docs/perplexity.md.")
-@click.option("--sentencepiece", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Its pieces.")
-@click.option("--words", is_flag=True, help="It reads words between white space, not pieces.")
-@click.option("--unit", default="document", show_default=True, type=click.Choice(["document", "line"]), help="Its sentences.")
-@click.option("--category", default="", type=click.Choice(["", *CATEGORIES]), help="Of harmful text: its kind.")
-@click.option("--licence", default="not stated", show_default=True, help="One line for the card.")
-@click.option("--source", default="", help="One line for the card: where it comes from.")
-@click.option("--output", type=click.Path(path_type=Path), help="Model folder to make.  [default: NAME in the cache]")
+@click.option("--name", required=True, help="Name of the model in recipes.")
+@click.option("--language", required=True, help="Language code, such as tr.")
+@click.option(
+    "--role", required=True, type=click.Choice(["clean", "harmful"]), help="Kind of text that the model was trained on."
+)
+@click.option("--profile", required=True, help="How its training text was normalized; docs/perplexity.md lists the profiles.")
+@click.option(
+    "--sentencepiece",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="SentencePiece model that it was trained with.",
+)
+@click.option(
+    "--words", is_flag=True, help="The model was trained on whitespace-separated words instead of SentencePiece pieces."
+)
+@click.option(
+    "--unit",
+    default="document",
+    show_default=True,
+    type=click.Choice(["document", "line"]),
+    help="What the model treats as one sentence.",
+)
+@click.option("--category", default="", type=click.Choice(["", *CATEGORIES]), help="With --role harmful: kind of harmful text.")
+@click.option(
+    "--license",
+    "--licence",
+    "licence",
+    default="not stated",
+    show_default=True,
+    help="License of the model, one line for its card.",
+)
+@click.option("--source", default="", help="Where the model comes from, one line for its card.")
+@click.option("--output", type=click.Path(path_type=Path), help="Model folder to create.  [default: NAME in the cache]")
 def add(file: Path, sentencepiece: Path | None, words: bool, output: Path | None, language: str, **fields: str) -> None:
-    """Make a model folder of a KenLM FILE: binary (probing, trie) or ARPA (plain, .gz)."""
+    """Turn a KenLM FILE into a model folder that recipes can use.
+
+    FILE is a KenLM binary (probing or trie) or an ARPA file (plain or gzip).
+    """
     if words == (sentencepiece is not None):
-        raise click.UsageError("--words or --sentencepiece FILE: one of them")
+        raise click.UsageError("give either --words or --sentencepiece FILE")
     if fields["category"] and fields["role"] != "harmful":
-        raise click.UsageError("--category goes with --role harmful")
+        raise click.UsageError("--category can only be used with --role harmful")
+    from pydantic import ValidationError
+
     from curricle.models.catalog import model_cache, starter_models
     from curricle.models.kenlm.add import AddConfig
     from curricle.models.kenlm.add import add as add_model
     from curricle.models.kenlm.profiles import profile_named
-    from curricle.schemas.config import explain_error
-    from curricle.schemas.languages import canonical
-    from pydantic import ValidationError
+    from curricle.schemas.config import explain_options
 
+    profile_named(fields["profile"])
     try:
-        profile_named(fields["profile"])
-        config = AddConfig.model_validate({**fields, "language": canonical(language)})
+        config = AddConfig.model_validate({**fields, "language": language_option(language)})
     except ValidationError as error:
-        raise click.UsageError(explain_error(error, AddConfig, "add")) from None
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(explain_options(error, AddConfig)) from None
     if output is None and config.name in starter_models():
-        raise click.UsageError(f"--name {config.name}: a starter model has this name")
+        raise click.UsageError(f"--name: {config.name!r} is the name of a starter model; choose another")
     folder = output or model_cache() / config.name
     card = add_model(file, folder, config, sentencepiece, lambda line: click.echo(line, err=True))
     click.echo(f"{folder}: order {card.order}, n-grams {', '.join(f'{count:,}' for count in card.ngrams)}")

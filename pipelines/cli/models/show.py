@@ -1,22 +1,27 @@
 """`curricle models list`, `info` and `verify`."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from curricle.errors import ModelError
+
 if TYPE_CHECKING:
+    from curricle.models.cards import Card
     from curricle.models.get.registry import AnyKnown
 
 
 @click.command("list")
 def list_models() -> None:
-    """Every model's name, state, kind, languages, hash and licence.
+    """List all models: name, state, kind, languages, hash and license.
 
-    States: starter (in the package), pulled and added (in the cache; damaged: its card cannot be read), known (`pull` gets it;
-    {lang} is one of its languages).
+    The states are starter (part of this package), pulled and added (in the cache), damaged (its card cannot be read) and known
+    (`curricle models pull NAME` downloads it; replace {lang} with one of its languages).
     """
     import orjson
+
     from curricle.models.cards import CARD
     from curricle.models.catalog import cached_models, model_folder, starter_models
     from curricle.models.get.registry import known_models, known_names
@@ -49,20 +54,37 @@ def _languages(codes: Sequence[str]) -> str:
 @click.command()
 @click.argument("name")
 def info(name: str) -> None:
-    """All that is known of the model NAME: its card, and where it comes from."""
-    import orjson
-    from curricle.models.cards import CARD, ModelError
+    """Show what is known about the model NAME: its card and where it comes from."""
     from curricle.models.catalog import model_folder
     from curricle.models.get.registry import find_known, known_models
 
     try:
         folder = model_folder(name)
     except ModelError:
-        _print({"name": name, "state": "not here", **_entry(known_models().get(name) or find_known(name))})
+        _print({"name": name, "state": "not downloaded", **_entry(known_models().get(name) or find_known(name))})
         return
-    card = orjson.loads((folder / CARD).read_bytes())
-    files = {file: f"SHA-256 {sha256}, {_bytes((folder / file).stat().st_size)}" for file, sha256 in card.pop("files").items()}
-    _print({"name": name, "folder": folder, **{key: value for key, value in card.items() if key != "name"}, "files": files})
+    card, fields = _read_card(folder)
+    files = {file: f"SHA-256 {sha256}, {_size(folder / file)}" for file, sha256 in card.files.items()}
+    others = {key: value for key, value in fields.items() if key not in ("name", "files")}
+    _print({"name": name, "folder": folder, **others, "files": files})
+
+
+def _read_card(folder: Path) -> "tuple[Card, dict[str, Any]]":
+    """What every kind's card holds, and all fields of this one; ModelError for a damaged card."""
+    from pydantic import ValidationError
+
+    from curricle.models.cards import CARD, Card, read_card_fields
+    from curricle.schemas.config import explain_error
+
+    fields = read_card_fields(folder)
+    try:
+        return Card.model_validate({key: fields[key] for key in Card.model_fields if key in fields}), fields
+    except ValidationError as error:
+        raise ModelError(explain_error(error, Card, str(folder / CARD))) from None
+
+
+def _size(path: Path) -> str:
+    return _bytes(path.stat().st_size) if path.is_file() else "missing"
 
 
 def _entry(entry: "AnyKnown") -> dict[str, Any]:
@@ -78,7 +100,7 @@ def _entry(entry: "AnyKnown") -> dict[str, Any]:
 
 
 def _bytes(size: int | None) -> str:
-    return "size not known" if size is None else f"{size:,} bytes"
+    return "size unknown" if size is None else f"{size:,} bytes"
 
 
 def _print(fields: dict[str, Any]) -> None:
@@ -101,13 +123,14 @@ def _lines(key: str, value: Any) -> Iterator[tuple[str, str]]:
 @click.command()
 @click.argument("name")
 def verify(name: str) -> None:
-    """Check the files of the model NAME (or of a model folder) against its card."""
-    import orjson
-    from curricle.models.cards import CARD, Card, check_files
+    """Check the files of a model against the hashes in its card.
+
+    NAME is the name of a model or the path of a model folder.
+    """
+    from curricle.models.cards import check_files
     from curricle.models.catalog import model_folder
 
     folder = model_folder(name)
-    fields = orjson.loads((folder / CARD).read_bytes())
-    card = Card.model_validate({key: fields[key] for key in Card.model_fields})
+    card, _ = _read_card(folder)
     check_files(folder, card)
     click.echo(f"{folder}: {len(card.files)} files, all hashes match")

@@ -1,14 +1,16 @@
 """`curricle raters`."""
 
 import click
+
 from curricle.pipelines.cli.raters.agree import agree
 from curricle.pipelines.cli.raters.distil import distil
 from curricle.pipelines.cli.raters.rate import rate
+from curricle.pipelines.cli.usage import Commands
 
 
-@click.group()
+@click.group(cls=Commands)
 def command() -> None:
-    """Label documents with a rater, distil a rater into a CPU student, compare raters."""
+    """Rate a sample of documents, compare two raters, and distill ratings into a small CPU model."""
 
 
 for _member in (rate, distil, agree):

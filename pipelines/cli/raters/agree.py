@@ -10,11 +10,11 @@ _FILE = click.Path(path_type=Path, exists=True)
 @click.command()
 @click.argument("first", type=_FILE)
 @click.argument("second", type=_FILE)
-@click.option("--by", default="", help="Columns of FIRST, with commas: figures for each of their values too.")
-@click.option("--prefix", default="quality_", show_default=True, help="Of FIRST's rating columns.")
-@click.option("--second-prefix", help="Of SECOND's.  [default: that of FIRST]")
-@click.option("--domain-column", default="domain", show_default=True, help="FIRST's.")
-@click.option("--second-domain-column", help="SECOND's.  [default: that of FIRST]")
+@click.option("--by", default="", help="Columns of FIRST, separated by commas: also show the figures for each of their values.")
+@click.option("--prefix", default="quality_", show_default=True, help="Prefix of the rating columns in FIRST.")
+@click.option("--second-prefix", help="Prefix of the rating columns in SECOND.  [default: same as in FIRST]")
+@click.option("--domain-column", default="domain", show_default=True, help="Name of the domain column in FIRST.")
+@click.option("--second-domain-column", help="Name of the domain column in SECOND.  [default: same as in FIRST]")
 def agree(
     first: Path,
     second: Path,
@@ -24,9 +24,13 @@ def agree(
     domain_column: str,
     second_domain_column: str | None,
 ) -> None:
-    """Agreement of two raters, from Parquet files (or folders) of their ratings, joined on `id`, else on `text`.
+    """Measure how well two raters agree.
 
-    Per criterion: exact, within one, quadratic-weighted kappa and Spearman, with 95 % bootstrap intervals.
+    FIRST and SECOND are Parquet files, or folders of them, with the ratings of the same documents. Rows are matched by the
+    column id, or by text if there is no id.
+
+    For each criterion: share of equal ratings, share within one, quadratic-weighted kappa and Spearman's correlation, each with
+    a 95% bootstrap interval.
     """
     from curricle.models.raters.ratings import RatingColumns
     from curricle.pipelines.ratings.agreement import agreement_table, compare

@@ -5,20 +5,36 @@ from typing import Any
 
 import click
 
+from curricle.errors import EndpointError
+from curricle.pipelines.cli.run import inputs
+
 
 @click.command()
-@click.option("--input", "inputs", multiple=True, required=True, help="File, folder, glob or URL; repeatable.")
+@inputs
 @click.option(
-    "--rater",
-    required=True,
-    help="student, dataman, classifier, endpoint, a student's folder, or MODULE:CLASS of a rater of your own.",
+    "--rater", required=True, help="student, dataman, classifier, endpoint, the folder of a student, or MODULE:CLASS of your own."
 )
-@click.option("--set", "settings", multiple=True, help="KEY=YAML of the rater, such as url=http://host:8000/v1; repeatable.")
-@click.option("--sample", "size", type=click.IntRange(1), required=True, help="Documents to rate.")
-@click.option("--stratify", default="", help="Columns, such as domain,language: as many documents of each value.")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Of the sample.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder to write; a run that was stopped goes on.")
-@click.option("--dry-run", is_flag=True, help="Show the sample and its cost; ask and write nothing.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the rater, such as url=http://host:8000/v1. Can be given several times.",
+)
+@click.option("--sample", "size", type=click.IntRange(1), required=True, help="Number of documents to rate.")
+@click.option(
+    "--stratify",
+    default="",
+    help="Columns, separated by commas, such as domain,language: take equally many documents for each of their values.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True, help="Seed of the sample.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder to write to. A run that was stopped continues where it was.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show the sample and its cost; rate and write nothing.")
 def rate(
     inputs: tuple[str, ...],
     rater: str,
@@ -29,8 +45,7 @@ def rate(
     output: Path,
     dry_run: bool,
 ) -> None:
-    """Rate a random sample of the inputs' documents, such as OUT/kept, with any rater."""
-    from curricle.models.raters.endpoint import EndpointError
+    """Rate a random sample of documents, such as those in OUT/kept."""
     from curricle.pipelines.inputs.sample import draw
     from curricle.pipelines.ratings.rating import estimate
     from curricle.pipelines.ratings.rating import rate as rate_sample
@@ -41,7 +56,7 @@ def rate(
     names = [name.strip() for name in stratify.split(",") if name.strip()]
     sample = draw(inputs, size, names, seed)
     cost = estimate(sample["text"].combine_chunks(), config)
-    click.echo(f"documents   {cost.documents:,}" + (f" (asked for {size:,})" if cost.documents < size else ""))
+    click.echo(f"documents   {cost.documents:,}" + (f" ({size:,} requested)" if cost.documents < size else ""))
     click.echo(f"characters  {cost.characters:,}")
     if cost.tokens_in:
         click.echo(f"tokens      about {cost.tokens_in:,} in (bytes / 4, prompt included), {cost.tokens_out:,} out")
@@ -55,17 +70,18 @@ def rate(
     try:
         statuses = rate_sample(sample, config, output, lambda line: click.echo(line, err=True))
     except EndpointError as error:
-        raise click.ClickException(f"{error}; the same command goes on from here") from None
+        raise EndpointError(f"{error}; run the same command again to continue") from None
     click.echo(f"{output}: " + ", ".join(f"{count:,} {status}" for status, count in statuses.most_common()))
 
 
 def _config(rater: str, settings: tuple[str, ...]) -> Any:
     """The rater's configuration; RecipeError, one line, where it cannot be."""
+    from pydantic import ValidationError
+
     from curricle.models.raters.backends import kind_of, with_kind
     from curricle.pipelines.plan.recipe import RecipeError, put_setting
     from curricle.schemas.config import explain_error
     from curricle.schemas.extensions import look_in
-    from pydantic import ValidationError
 
     values: dict[str, Any] = {"rater": rater}
     for setting in settings:

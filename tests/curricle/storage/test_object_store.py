@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pytest
+
 from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.cli.main import main
 

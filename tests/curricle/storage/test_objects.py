@@ -83,7 +83,7 @@ def test_a_killed_upload_is_no_object_and_the_next_run_sweeps_it(store, output, 
     assert process.wait(60) == -signal.SIGKILL
     assert (store.objects("out"), store.uploads()) == ({}, ["out/kept/x"])
     assert list(output.leftovers()) == [
-        f"{store.url}/out/kept/x: an unfinished upload, left over from a run that was killed; the next run removes it"
+        f"{store.url}/out/kept/x: an unfinished upload of a run that was killed; the next run removes it"
     ]
     with output.hold():
         assert store.uploads() == []
@@ -91,7 +91,7 @@ def test_a_killed_upload_is_no_object_and_the_next_run_sweeps_it(store, output, 
 
 def test_a_folder_of_something_else_is_refused(store, output):
     store.put("out/mine.txt", b"x")
-    with pytest.raises(StoreError, match="not empty, and not an output of curricle"), output.hold():
+    with pytest.raises(StoreError, match="not empty, and not made by curricle; choose another output folder"), output.hold():
         pass
     assert set(store.objects("out")) == {"mine.txt"}
 
@@ -107,7 +107,7 @@ def test_a_run_that_was_killed_before_it_wrote_anything_goes_on(store, output):
 
 
 def test_a_second_run_on_this_machine_is_refused(output):
-    with output.hold(), pytest.raises(StoreError, match="another run is writing here"), output.hold():
+    with output.hold(), pytest.raises(StoreError, match="another run is writing to this folder"), output.hold():
         pass
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from curricle.pipelines.engines.rounds import MAX_FRUITLESS_JOBS, CommitWatch, Rounds, Stopped
 from curricle.pipelines.execute import attempt_log
 from curricle.pipelines.execute.events import Finished

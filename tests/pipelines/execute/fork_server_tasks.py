@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+
 from curricle.pipelines.execute.events import Progressed, ReportProgress
 from curricle.pipelines.execute.fork_server import run_tasks
 

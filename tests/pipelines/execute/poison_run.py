@@ -13,6 +13,7 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
+
 from curricle.pipelines.engines.job import Engine
 from curricle.pipelines.engines.launcher import beam_launcher
 from curricle.pipelines.execute.local import local_launcher

@@ -166,5 +166,5 @@ def test_two_runs_at_once_into_one_output_are_refused(inputs, tmp_path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, _, err = finish(inputs, tmp_path / "out")
     assert code == 2
-    assert "another run is writing here" in err
+    assert "another run is writing to this folder" in err
     assert finish(inputs, tmp_path / "out")[0] == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from curricle.pipelines.execute.events import Failed, Finished, Progressed, Retried, Started
 from curricle.pipelines.execute.fork_server import run_tasks
 

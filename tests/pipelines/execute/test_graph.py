@@ -7,6 +7,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners import pipeline_context
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
+
 from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.engines.fused import GraphError, fused_stages, plan_pipeline
 from curricle.pipelines.execute.graph import build

@@ -3,9 +3,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from rich.console import Console
+
 from curricle.pipelines.execute.events import Failed, Finished, Progressed, Retried, Started
 from curricle.pipelines.execute.progress_display import Counts, RunState, duration, problem, show_progress, summary
-from rich.console import Console
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
+
 from curricle.pipelines.cli.demo import SAMPLE
 
 

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+
 from curricle.pipelines.execute.run_stage import RunKernel
 from curricle.pipelines.execute.shard_failure import ShardError
 from curricle.schemas.shards import Envelope, Shard, seal

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 import pyarrow as pa
 import pytest
+
 from curricle.pipelines.execute.commit import WriteShards
 from curricle.pipelines.execute.read_shards import ReadShard
 from curricle.pipelines.execute.run_shard import local_options

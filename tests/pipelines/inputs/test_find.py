@@ -9,6 +9,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from curricle.installation import install_hint
 from curricle.pipelines.inputs.find import InputError, InputFile, find_inputs, plan_shards
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.shard import read_shard
@@ -93,29 +95,29 @@ def test_the_kept_folder_of_a_run_is_an_input_and_the_whole_output_is_not(folder
     write(folder / "out/kept/part-x.parquet", (folder / "part.parquet").read_bytes())
     write(folder / "out/_manifest/x.json", b"{}")
     assert sources("out/kept") == ["out/kept/part-x.parquet"]
-    assert refused("out") == "out: the output of a run; name its kept/ folder to read the documents that it kept"
+    assert refused("out") == "out: this is the output of a run; to read the documents it kept, name out/kept"
 
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        pytest.param("none.jsonl", "none.jsonl: no such file", id="missing"),
-        pytest.param("in/*.parquet", "in/*.parquet: no such file", id="empty-glob"),
-        pytest.param("", "an input is an empty string", id="nothing"),
+        pytest.param("none.jsonl", "none.jsonl: no such file or folder", id="missing"),
+        pytest.param("in/*.parquet", "in/*.parquet: no file matches this pattern", id="empty-glob"),
+        pytest.param("", "the name of an input must not be empty", id="nothing"),
         pytest.param(
             "in/README.md",
-            "in/README.md: not a known kind of file (WARC, JSON lines, Parquet, .txt): it begins with b'# no input'",
+            "in/README.md: unknown format (known: WARC, JSON lines, Parquet, .txt): it begins with '# no input'",
             id="other",
         ),
-        pytest.param("wrong.jsonl", "wrong.jsonl: not what its name says: the content is gzip", id="wrong-name"),
+        pytest.param("wrong.jsonl", "wrong.jsonl: the content does not match the name: it is gzip", id="wrong-name"),
         pytest.param(
-            "s3://bucket/x", "s3://bucket/x: s3:// needs a package that is not installed: pip install 'curricle[s3]'", id="s3"
+            "s3://bucket/x", f"s3://bucket/x: s3:// needs a package that is not installed: {install_hint('s3')}", id="s3"
         ),
         pytest.param(
-            "gs://bucket/x", "gs://bucket/x: gs:// needs a package that is not installed: pip install 'curricle[gcs]'", id="gs"
+            "gs://bucket/x", f"gs://bucket/x: gs:// needs a package that is not installed: {install_hint('gcs')}", id="gs"
         ),
         pytest.param("none://x", "none://x: Protocol not known: none", id="scheme"),
-        pytest.param("memory://none/x.jsonl", "memory://none/x.jsonl: no such file", id="remote-missing"),
+        pytest.param("memory://none/x.jsonl", "memory://none/x.jsonl: no such file or folder", id="remote-missing"),
         pytest.param("/dev/null", "/dev/null: not a regular file", id="device"),
         pytest.param("x" * 5000, "x" * 5000 + ": File name too long", id="long-name"),
     ],
@@ -129,7 +131,7 @@ def test_what_cannot_be_read_is_refused_with_one_line(folder: Path, pattern: str
 
 def test_a_folder_without_inputs_is_refused(folder: Path) -> None:
     (folder / "empty").mkdir()
-    assert refused("empty").startswith("empty: no file of a known kind in this folder (.warc, ")
+    assert refused("empty").startswith("empty: no input files in this folder (looked for .warc, ")
 
 
 def test_an_unreadable_file_is_refused(folder: Path) -> None:
@@ -151,8 +153,10 @@ def test_a_broken_link_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        pytest.param(b"PAR1 cut", "x.parquet: not readable as Parquet: ", id="no-footer"),
-        pytest.param(b"text", "x.parquet: not what its name says: no Parquet, it begins with b'text'", id="no-parquet"),
+        pytest.param(b"PAR1 cut", "x.parquet: damaged, or not a Parquet file: ", id="no-footer"),
+        pytest.param(
+            b"text", "x.parquet: the content does not match the name: it is not Parquet, but begins with 'text'", id="no-parquet"
+        ),
     ],
 )
 def test_a_damaged_footer_is_refused(folder: Path, data: bytes, message: str) -> None:
@@ -162,7 +166,7 @@ def test_a_damaged_footer_is_refused(folder: Path, data: bytes, message: str) ->
 
 def test_a_parquet_file_without_the_text_column_is_refused(folder: Path) -> None:
     pq.write_table(pa.table({"content": ["a"], "n": [1]}), folder / "x.parquet")
-    assert refused("x.parquet") == "x.parquet: no column 'text' (there is: content, n)"
+    assert refused("x.parquet") == "x.parquet: no column 'text' (choose from: content, n)"
     assert len(plan_shards(find_inputs(["x.parquet"]), ReadConfig(text_column="content"))) == 1
 
 

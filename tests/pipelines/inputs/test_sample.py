@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from curricle.models.catalog import model_folder
-from curricle.models.language_id import load
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+
+from curricle.models.catalog import model_folder
+from curricle.models.language_id import load
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "pipelines" / "sample"

@@ -5,11 +5,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from curricle.pipelines.output.write import SPLITS, ShardWriter, Sink, manifest_path
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT
 from curricle.schemas.shards import Envelope, Shard
-
 from curricle.storage.local import LocalOutput
 
 SHARD = Shard(name="a.jsonl-1", source="a.jsonl", url="/a.jsonl", format="jsonl", size=9)

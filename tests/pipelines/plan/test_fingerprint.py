@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+
 from curricle.models.cards import Card, write_card
 from curricle.models.raters.classifier import ClassifierConfig
 from curricle.models.raters.endpoint import EndpointConfig
@@ -122,7 +123,9 @@ def test_a_worker_with_another_version_of_a_package_is_refused():
     ("before", "now", "said"),
     [
         pytest.param({"recipe": "1"}, {"recipe": "2"}, "another recipe", id="recipe"),
-        pytest.param({"code": "1", "model m": "1"}, {"code": "2", "model m": "2"}, "another code, model m", id="code and model"),
+        pytest.param(
+            {"code": "1", "model m": "1"}, {"code": "2", "model m": "2"}, "another code and another model m", id="code and model"
+        ),
         pytest.param(
             {"recipe": "1", "package a": "1", "package b": "1"},
             {"recipe": "2", "package a": "2", "package c": "1"},

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from curricle.pipelines.thresholds.methods import Labels, Scored
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from curricle.stages.heuristics import dolma_lines, ngrams, segments, whitespace_ngrams, whitespace_words, words
 from curricle.stages.heuristics.dolma_lines import measure_dolma
 from curricle.stages.heuristics.lexicon import lexicon, stop_tables

@@ -6,13 +6,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.stages.heuristics import segments
 from curricle.stages.heuristics.characters import TERMINAL
 from curricle.stages.heuristics.measures import count_lines, scratch_for
 from curricle.stages.heuristics.texts import text_groups
 from curricle.stages.heuristics.unicode_tables import tables
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")

@@ -7,6 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.pipelines.execute.run_stage import RunStage
 from curricle.schemas.heuristic_columns import DATATROVE
 from curricle.schemas.rule import Rule
@@ -15,8 +18,6 @@ from curricle.schemas.stage import Step
 from curricle.stages.decide import DecideConfig, decide
 from curricle.stages.heuristics.config import HeuristicsConfig
 from curricle.stages.heuristics.tag import STAGE, Measure, load_kernels, tag_heuristics
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ENGLISH = HeuristicsConfig(language="en")
 SETS = ("gopher_quality", "gopher_repetition", "c4", "fineweb")

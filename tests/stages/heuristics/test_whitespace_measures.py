@@ -8,15 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from curricle.schemas.heuristic_columns import DATATROVE, DOLMA, NEMO
 from curricle.schemas.rule import Rule
 from curricle.schemas.rule_sets import expand
 from curricle.stages.decide import DecideConfig, decide
 from curricle.stages.heuristics.config import HeuristicsConfig
 from curricle.stages.heuristics.tag import load_kernels, tag_heuristics
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 BOTH = HeuristicsConfig(variants=("nemo-curator", "dolma"))
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}

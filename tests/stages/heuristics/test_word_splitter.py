@@ -5,14 +5,15 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.stages.heuristics.characters import ALPHA, PUNCTUATION, SYMBOL, TERMINAL
 from curricle.stages.heuristics.lexicon import hash_bytes, lexicon
 from curricle.stages.heuristics.measures import scratch_for, split
 from curricle.stages.heuristics.texts import SPARE, WORD, Texts, text_groups
 from curricle.stages.heuristics.unicode_tables import tables
 from curricle.stages.heuristics.word_splitter import split_words
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 NOT_SYMBOL, HAS_ALPHA, IS_PUNCTUATION, IS_STOP = 1, 2, 4, 8
 

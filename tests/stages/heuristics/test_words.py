@@ -6,14 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from curricle.schemas.rule_sets import fineweb2_stop_words
 from curricle.stages.heuristics.lexicon import STOP_WORDS, stop_tables
 from curricle.stages.heuristics.measures import scratch_for, split
 from curricle.stages.heuristics.ngrams import SIZES, count_ngrams
 from curricle.stages.heuristics.texts import text_groups
 from curricle.stages.heuristics.words import MEASURES, count_sentences, count_words
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 NOT_SYMBOL, HAS_ALPHA, IS_PUNCTUATION, IS_STOP = 1, 2, 4, 8
 

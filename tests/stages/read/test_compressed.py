@@ -7,6 +7,7 @@ import random
 import zlib
 
 import pytest
+
 from curricle.stages.read.compressed import DamagedMember, Gzip, MemberError, Piece, compression_of, decode
 from curricle.stages.read.files import Window
 

@@ -1,10 +1,11 @@
 """What a recipe may say under `read`, and how a wrong setting is refused."""
 
 import pytest
+from pydantic import ValidationError
+
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import COLUMNS, READ_SCHEMA
 from curricle.stages.read.config import ReadConfig
-from pydantic import ValidationError
 
 
 def test_the_defaults_write_the_read_schema() -> None:
@@ -21,8 +22,8 @@ def test_carried_columns_come_last_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param({"carry": ["langage"]}, "'langage' is not a column that a stage writes; did you mean 'language'", id="typo"),
-        pytest.param({"carry": ["text"]}, "'text' is not a column that a stage writes", id="a-reader's-own"),
+        pytest.param({"carry": ["langage"]}, "'langage'; did you mean 'language'", id="typo"),
+        pytest.param({"carry": ["text"]}, "'text'", id="a-reader's-own"),
         pytest.param({"carry": ["domain", "domain"]}, "a column is named twice", id="twice"),
         pytest.param({"batch_bytes": 0}, "greater than or equal to 1", id="no-batch"),
         pytest.param({"batch_rows": 0}, "greater than or equal to 1", id="no-rows"),

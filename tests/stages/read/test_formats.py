@@ -4,6 +4,7 @@ import gzip
 
 import pytest
 import zstandard
+
 from curricle.stages.read.formats import format_of
 
 WARC = b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"
@@ -69,35 +70,39 @@ def test_damage_at_the_start_is_left_to_the_reader(name: str, head: bytes, expec
 @pytest.mark.parametrize(
     ("name", "head", "message"),
     [
-        ("x.jsonl", WARC, "not what its name says: the content is WARC"),
-        ("x.jsonl", PARQUET, "not what its name says: the content is Parquet"),
-        ("x.warc", JSONL, "not what its name says: the content is JSON lines"),
-        ("x.parquet", JSONL, "not what its name says: the content is JSON lines"),
-        ("x.parquet", b"PK\3\4", "not what its name says: the content is a zip archive"),
-        ("x.parquet", b"data", "not what its name says: no Parquet, it begins with b'data'"),
-        ("x.warc.gz", WARC, "not what its name says: the content is not compressed"),
-        ("x.warc", gz(WARC), "not what its name says: the content is gzip"),
-        ("x.jsonl.gz", zstd(JSONL), "not what its name says: the content is zstd"),
-        ("x.jsonl.gz", gz(WARC), "not what its name says: the content is WARC"),
-        ("x.jsonl.gz", gz(gz(JSONL)), "not what its name says: the content is compressed twice"),
-        ("x.jsonl.gz", b"\x1f\x8b", "not what its name says: the content is not compressed"),
-        ("x.warc.gz", gz(b"a" * 300), "not what its name says: no WARC, it begins with b'aaaaaaaaaaaaaaaa'"),
-        ("x.jsonl", b"plain text\n", "not what its name says: no JSON lines, it begins with b'plain text\\n'"),
-        ("x.jsonl", b'[\n{"text":"a"}]', "not what its name says: the content is one JSON array, not JSON lines"),
-        ("x.jsonl", b'[{"text":"a"}]', "not what its name says: the content is one JSON array, not JSON lines"),
+        ("x.jsonl", WARC, "the content does not match the name: it is WARC"),
+        ("x.jsonl", PARQUET, "the content does not match the name: it is Parquet"),
+        ("x.warc", JSONL, "the content does not match the name: it is JSON lines"),
+        ("x.parquet", JSONL, "the content does not match the name: it is JSON lines"),
+        ("x.parquet", b"PK\3\4", "the content does not match the name: it is a zip archive"),
+        ("x.parquet", b"data", "the content does not match the name: it is not Parquet, but begins with 'data'"),
+        ("x.warc.gz", WARC, "the content does not match the name: it is not compressed"),
+        ("x.warc", gz(WARC), "the content does not match the name: it is gzip"),
+        ("x.jsonl.gz", zstd(JSONL), "the content does not match the name: it is zstd"),
+        ("x.jsonl.gz", gz(WARC), "the content does not match the name: it is WARC"),
+        ("x.jsonl.gz", gz(gz(JSONL)), "the content does not match the name: it is compressed twice"),
+        ("x.jsonl.gz", b"\x1f\x8b", "the content does not match the name: it is not compressed"),
+        ("x.warc.gz", gz(b"a" * 300), "the content does not match the name: it is not WARC, but begins with 'aaaaaaaaaaaaaaaa'"),
+        (
+            "x.jsonl",
+            b"plain text\n",
+            "the content does not match the name: it is not JSON lines, but begins with 'plain text\\n'",
+        ),
+        ("x.jsonl", b'[\n{"text":"a"}]', "the content does not match the name: it is one JSON array, not JSON lines"),
+        ("x.jsonl", b'[{"text":"a"}]', "the content does not match the name: it is one JSON array, not JSON lines"),
         (
             "x.jsonl",
             b'{\n "text":"a"}',
-            "not what its name says: the content is one JSON document over several lines, not JSON lines",
+            "the content does not match the name: it is one JSON document over several lines, not JSON lines",
         ),
-        ("x.jsonl", b"<!DOCTYPE html>{", "not what its name says: the content is HTML or XML"),
-        ("x.jsonl", "{}".encode("utf-16"), "not what its name says: the content is UTF-16 text"),
-        ("x.jsonl.gz", gz(b"\0" * 257 + b"ustar"), "not what its name says: the content is a tar archive"),
-        ("x.doc", b"plain", "not a known kind of file (WARC, JSON lines, Parquet, .txt): it begins with b'plain'"),
-        ("x.txt", b"BZh9", "not what its name says: the content is bzip2"),
-        ("x.txt", gz(b"plain"), "not what its name says: the content is gzip"),
-        ("x.bz2", b"BZh9", "not a known kind of file (WARC, JSON lines, Parquet, .txt): bzip2"),
-        ("x.doc", b"", "the file is empty and its name does not say what it is"),
+        ("x.jsonl", b"<!DOCTYPE html>{", "the content does not match the name: it is HTML or XML"),
+        ("x.jsonl", "{}".encode("utf-16"), "the content does not match the name: it is UTF-16 text"),
+        ("x.jsonl.gz", gz(b"\0" * 257 + b"ustar"), "the content does not match the name: it is a tar archive"),
+        ("x.doc", b"plain", "unknown format (known: WARC, JSON lines, Parquet, .txt): it begins with 'plain'"),
+        ("x.txt", b"BZh9", "the content does not match the name: it is bzip2"),
+        ("x.txt", gz(b"plain"), "the content does not match the name: it is gzip"),
+        ("x.bz2", b"BZh9", "unknown format (known: WARC, JSON lines, Parquet, .txt): it is bzip2"),
+        ("x.doc", b"", "the file is empty, and its name does not tell its format"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused(name: str, head: bytes, message: str) -> None:

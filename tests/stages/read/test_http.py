@@ -6,8 +6,9 @@ import zlib
 
 import pytest
 import zstandard
-from curricle.stages.read.http import decode_body, is_html, parse_response
 from fastwarc.stream_io import BrotliWriter
+
+from curricle.stages.read.http import decode_body, is_html, parse_response
 
 BODY = b"<html>" + b"hello " * 100
 LIMIT = 1 << 20

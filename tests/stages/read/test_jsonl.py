@@ -7,13 +7,14 @@ from pathlib import Path
 import orjson
 import pytest
 import zstandard
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read import lines
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.jsonl import read_jsonl
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> tuple[list[dict], list[str]]:

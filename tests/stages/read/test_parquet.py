@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.parquet import check_columns, read_parquet
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> tuple[list[dict], list[str]]:
@@ -337,12 +338,12 @@ def test_a_file_of_our_own_is_any_file_without_carry(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("schema", "config", "message"),
     [
-        pytest.param({"a": pa.string(), "b": pa.int8()}, {}, "no column 'text' (there is: a, b)", id="missing"),
-        pytest.param({"text": pa.int64()}, {}, "column 'text' is int64, not text", id="no-text"),
+        pytest.param({"a": pa.string(), "b": pa.int8()}, {}, "no column 'text' (choose from: a, b)", id="missing"),
+        pytest.param({"text": pa.int64()}, {}, "column 'text' has type int64; text is required", id="no-text"),
         pytest.param(
             {"text": pa.string(), "language": pa.int8()},
             {"carry": ("language",)},
-            "column 'language' is int8, not string: it cannot be carried",
+            "column 'language' has type int8; only string can be carried",
             id="carried-type",
         ),
     ],

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
+
 from curricle.pipelines.execute.read_shards import ReadShard
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, unseal

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.text import read_text
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> list[dict]:

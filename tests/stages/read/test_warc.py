@@ -7,14 +7,15 @@ from pathlib import Path
 import orjson
 import pytest
 import zstandard
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.compressed import Gzip, Zstd
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.warc import read_warc
-from fastwarc.warc import ArchiveIterator, WarcRecordType
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 
 HTML = b"<html><p>%s</p></html>"
 
