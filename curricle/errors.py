@@ -16,6 +16,7 @@ CurricleError
   ├─ RunnerError           a runner or flag that cannot be used, or an engine that lacks something
   ├─ GraphError            a Beam graph that would pickle batches or shuffle texts
   ├─ ForeignCodeError      a worker that has another version of curricle
+  ├─ RunFailedError        shards of a run that failed, from the Python API
   ├─ StoreError            a disk or an object store that failed
   │    └─ SpillError       a temporary file that could not be written or read
   └─ EndpointError         a rater's server that does not answer
@@ -99,6 +100,10 @@ class GraphError(CurricleError, ValueError):
 
 class ForeignCodeError(CurricleError, RuntimeError):
     """A worker imports other modules than the process that planned the run."""
+
+
+class RunFailedError(CurricleError, RuntimeError):
+    """Shards of a run that failed. The others are committed; the same run again tries the failed ones once more."""
 
 
 class StoreError(CurricleError, OSError):

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("schemas", "models", "stages", "pipelines")
 
 FLOORS = (
-    ("curricle.storage", "curricle.portable_math", "curricle.c_math"),
+    ("curricle.errors", "curricle.installation", "curricle.storage", "curricle.portable_math", "curricle.c_math"),
     ("curricle.schemas",),
     ("curricle.models",),
     ("curricle.stages",),
@@ -52,6 +52,9 @@ SOURCES = {
     if not path.is_symlink()
 }
 
+KERNELS = {module_name(path) for folder in ("curricle", *FOLDERS) for path in (ROOT / folder).rglob("*.pyx")}
+"""Compiled modules. Of this project they import only each other's declarations."""
+
 
 @cache
 def imported_names(module: str) -> frozenset[str]:
@@ -71,7 +74,7 @@ def imported_modules(module: str) -> frozenset[str]:
     """The modules of this project among them."""
     found = set()
     for name in imported_names(module):
-        while name not in SOURCES and name.startswith("curricle."):
+        while name not in SOURCES.keys() | KERNELS and name.startswith("curricle."):
             name = name.rpartition(".")[0]
         found |= {name} & SOURCES.keys()
     return frozenset(found - {module})

@@ -19,15 +19,28 @@ def load_plan(name: str) -> Curriculum:
     path = yaml_file.find(name, "plan", SHIPPED, CurriculumError)
     keys = ", ".join(Curriculum.model_fields)
     content = yaml_file.read_mapping(path, name, f"a plan is a mapping with the keys {keys}", CurriculumError)
-    look_in(path.parent, Path())
-    phases = content.get("phases")
-    for number, phase in enumerate(phases if isinstance(phases, list) else []):
-        if isinstance(phase, dict) and isinstance(phase.get("mixture"), dict) and "file" in phase["mixture"]:
-            phase["mixture"] = _included(phase["mixture"], path.parent, f"{name}.phases.{number}.mixture")
+    return check_plan(content, name, path.parent)
+
+
+def check_plan(content: dict[str, Any], name: str, folder: Path = Path()) -> Curriculum:
+    """Plain values to a plan; `name` begins every message, and paths of mixture files start in `folder`. CurriculumError."""
+    look_in(folder, Path())
+    content, phases = dict(content), content.get("phases")
+    if isinstance(phases, list):
+        content["phases"] = [
+            _with_mixture(phase, folder, f"{name}.phases.{number}.mixture") for number, phase in enumerate(phases)
+        ]
     try:
         return Curriculum.model_validate(content)
     except ValidationError as error:
         raise CurriculumError(explain_error(error, Curriculum, name)) from None
+
+
+def _with_mixture(phase: Any, folder: Path, at: str) -> Any:
+    """The phase with the mixture that it names put in, if it names one."""
+    if isinstance(phase, dict) and isinstance(phase.get("mixture"), dict) and "file" in phase["mixture"]:
+        return phase | {"mixture": _included(phase["mixture"], folder, at)}
+    return phase
 
 
 def _included(mixture: dict[str, Any], folder: Path, at: str) -> dict[str, Any]:

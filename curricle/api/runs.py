@@ -1,0 +1,101 @@
+"""Planning and running a recipe from Python."""
+
+import os
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from curricle.api.outputs import Output
+from curricle.errors import RunFailedError
+from curricle.pipelines.execute.local import local_launcher
+from curricle.pipelines.execute.run import run as run_plan
+from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe, put_setting
+from curricle.pipelines.plan.run_plan import Plan, make_plan
+from curricle.schemas.extensions import look_in
+from curricle.storage.output import parse_output
+
+RecipeLike = str | Path | Mapping[str, Any]
+"""The name of a shipped recipe, the path of a recipe file, or a recipe's content."""
+
+Settings = Mapping[str, Any]
+"""Changes to a recipe by dotted key: `{"stages.language.min_score": 0.5, "stages.quality": False}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """What a run will do; nothing has been started."""
+
+    recipe: Mapping[str, Any]
+    """The recipe with all defaults."""
+    steps: tuple[str, ...]
+    """Names of the stages in order; `decide` where rules are judged."""
+    schemas: Mapping[str, pa.Schema]
+    """Columns of the files in `kept`, `rejected` and `dead`."""
+    shards: int
+    """Units of commit: input files, ranges of large files."""
+    input_bytes: int
+    """Size of the inputs in storage."""
+    fingerprint: str
+    """Hash of everything that decides the output except the inputs: recipe, models and code."""
+
+
+def resolve_recipe(recipe: RecipeLike, settings: Settings) -> Recipe:
+    """The checked recipe; RecipeError, one line, for a mistake in it or in `settings`."""
+    changes = [f"{key}={orjson.dumps(value).decode()}" for key, value in settings.items()]
+    if not isinstance(recipe, Mapping):
+        return load_recipe(str(recipe), changes)
+    content = deepcopy(dict(recipe))
+    for change in changes:
+        put_setting(content, change)
+    look_in(Path())
+    return check_recipe("recipe", content, "recipe")
+
+
+def plan(recipe: RecipeLike, inputs: str | Path | Sequence[str | Path], *, settings: Settings | None = None) -> RunPlan:
+    """Check a recipe and find its inputs and models, without starting anything.
+
+    `inputs` are files, folders, globs or URLs. Raises RecipeError, InputError or ModelError, each one line.
+    """
+    made = _plan(recipe, inputs, settings or {})
+    return RunPlan(
+        recipe=made.recipe.resolved(),
+        steps=tuple(step.name for step in made.steps),
+        schemas=made.schemas,
+        shards=len(made.shards),
+        input_bytes=sum(shard.size for shard in made.shards),
+        fingerprint=made.fingerprint,
+    )
+
+
+def run(
+    recipe: RecipeLike,
+    inputs: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    settings: Settings | None = None,
+    workers: int | None = None,
+    progress: bool = False,
+) -> Output:
+    """Run a recipe over `inputs` into the folder `output`, in `workers` processes (default: one for each core).
+
+    A run that was stopped continues where it was; a finished one returns at once. Raises RunFailedError if shards failed (what
+    is committed stays), OutputError where the folder holds something else, and what `plan` raises. A script needs no
+    `if __name__ == "__main__"`: workers do not import it.
+    """
+    made = _plan(recipe, inputs, settings or {})
+    path = parse_output(str(output))
+    result = run_plan(made, path, local_launcher(workers or os.cpu_count() or 1), quiet=not progress)
+    if result.failed:
+        causes = "; ".join(f"{source}: {cause}" for source, cause in list(result.failed.items())[:3])
+        raise RunFailedError(f"{len(result.failed)} of {len(made.shards)} shards failed: {causes}")
+    return Output(path)
+
+
+def _plan(recipe: RecipeLike, inputs: str | Path | Sequence[str | Path], settings: Settings) -> Plan:
+    patterns = [inputs] if isinstance(inputs, str | Path) else inputs
+    return make_plan(resolve_recipe(recipe, settings), [str(pattern) for pattern in patterns])
