@@ -156,7 +156,7 @@ class Valley(Config):
 
 
 class Labels(Config):
-    """A sweep over labelled documents: chosen on half of the hosts, reported on the other half."""
+    """A sweep over labeled documents: chosen on half of the hosts, reported on the other half."""
 
     column: str
     label: str = Field(min_length=1)
@@ -229,7 +229,7 @@ class Labels(Config):
             figures["auc"] = _rounded(*auc)
             found.warnings.append(
                 f"no threshold: AUC {auc[0]:.3f} is under 0.5: positives do not lie {'under' if sign > 0 else 'over'} negatives; "
-                "the model or its tokeniser does not fit this language, or --keep is the wrong way round"
+                "the model or its tokenizer does not fit this language, or --keep is the wrong way round"
             )
             return found
         if auc[1] < 0.5:

@@ -523,7 +523,7 @@ def test_pull_list_info_and_verify_of_a_classifier(server, tmp_path, cache):
     environment = catalogue(tmp_path, server)
     server.files["/tiny.bin"] = Served(tiny_classifier(tmp_path))
     code, out, err = curricle(environment, "pull", "tiny")
-    assert (code, out) == (0, f"{cache / 'tiny'}: ready; licence: CC0\n"), err
+    assert (code, out) == (0, f"{cache / 'tiny'}: ready; license: CC0\n"), err
     assert "written into the card: none is published" in err
     assert known_codes(cache / "tiny") == {"en", "zul_Latn"}
     assert read_card(cache / "tiny", LanguageIdCard).languages == ("eng_Latn", "zul_Latn")
