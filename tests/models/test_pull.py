@@ -26,7 +26,7 @@ from curricle.models.cards import CARD, ModelError, check_files, read_card
 from curricle.models.catalog import STARTER, cached_models, model_cache, model_folder
 from curricle.models.get.download import Retry, download
 from curricle.models.get.pull import pull
-from curricle.models.get.registry import CATALOGUE, KnownKenlm, find_known, known_models, known_names, read_catalogue
+from curricle.models.get.registry import CATALOG, KnownKenlm, find_known, known_models, known_names, read_catalog
 from curricle.models.kenlm.card import KenlmCard
 from curricle.models.kenlm.model import load, verify
 from curricle.models.kenlm.profiles import PROFILES, normalize
@@ -172,7 +172,7 @@ def kenlm_entry(url: str, **fields: Any) -> KnownKenlm:
 
 
 def test_the_shipped_catalogue_is_sound():
-    entries = read_catalogue(CATALOGUE)
+    entries = read_catalog(CATALOG)
     assert len({entry.name for entry in entries}) == len(entries)
     names = known_names()
     assert len(set(names)) == len(names) == 3 + 48 + 24 + 176 + 5
