@@ -13,7 +13,7 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.draw import draw_phases, hold_out
 from curricle.pipelines.curriculum.kernels import CHUNK, keyed
 from curricle.pipelines.curriculum.order import order_rows
@@ -56,7 +56,7 @@ def simulate(count: int) -> Documents:
     hashes = np.empty(count, np.uint64)
     for start in range(0, count, CHUNK):
         hashes[start : start + CHUNK] = keyed(np.arange(start, min(start + CHUNK, count), dtype=np.uint64), np.uint64(1))
-    labels = {"domain": Labels(codes["domain"], DOMAINS), "language": Labels(codes["language"], ("de", "en", "tr"))}
+    labels = {"domain": TextColumn(codes["domain"], DOMAINS), "language": TextColumn(codes["language"], ("de", "en", "tr"))}
     numbers = {"ppl": arrays["ppl"], "quality": arrays["quality"]}
     return Documents(hashes, keyed(hashes, np.uint64(2)), arrays["tokens"], arrays["tokens"], numbers, labels)
 

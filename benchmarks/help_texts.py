@@ -21,7 +21,7 @@ WEB = "ordinary web pages"
 
 CURATED = {
     "en": {
-        "encyclopaedia": ("wikitext-2-valid",),
+        "encyclopedia": ("wikitext-2-valid",),
         "news": ("MasakhaNEWS-dev",),
         "medicine": ("PubMedQA",),
         "finance": ("TAT-QA-dev",),

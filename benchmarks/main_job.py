@@ -188,7 +188,7 @@ def machine() -> str:
     information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     names = [line.partition(":")[2].strip() for line in information.splitlines() if line.startswith("model name")]
     cores = f"{len(names) or os.cpu_count()} cores of {(names or ['an unnamed processor'])[0]}"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("apache-beam", "pyarrow", "datatrove", "numba", "sentencepiece"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("apache-beam", "pyarrow", "datatrove", "sentencepiece"))
     return (
         f"`make bench`, {time.strftime('%Y-%m-%d')}: {cores}, "
         f"{platform.system()}, Python {platform.python_version()}, {packages}. One worker or process each, single runs."

@@ -1,1 +1,1 @@
-"""Load and predict, without Beam. May import schemas."""
+"""Models: load and predict, without Beam. May import schemas."""

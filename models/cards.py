@@ -15,23 +15,23 @@ CARD = "card.json"
 
 
 class Card(Config):
-    """What every model's card holds; each kind adds its own fields in a subclass."""
+    """The fields of every model's card; subclasses add the fields of their kind."""
 
     name: str
     kind: Literal["language-id", "perplexity", "rater", "url-rules"]
     version: str
     licence: str  # one line
-    source: str  # one line: what it was trained on or where it was taken from
-    languages: tuple[str, ...]  # codes that it knows; ("*",) where the model's labels say
+    source: str  # one line: what it was trained on, or where it comes from
+    languages: tuple[str, ...]  # codes that it knows; ("*",): those of the model's labels
     files: dict[str, str]  # file name in the folder -> SHA-256, hex
 
     @cached_property
     def sha256(self) -> str:
-        """One hash for the whole model: over its files' names and hashes, sorted."""
+        """One hash for the whole model, of the sorted names and hashes of its files."""
         return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
 
 
-C = TypeVar("C", bound=Card)
+CardKind = TypeVar("CardKind", bound=Card)
 
 
 def file_sha256(path: Path) -> str:
@@ -53,7 +53,7 @@ def read_card_fields(folder: Path) -> dict[str, Any]:
     return fields
 
 
-def read_card(folder: Path, kind: type[C]) -> C:
+def read_card(folder: Path, kind: type[CardKind]) -> CardKind:
     """The card in `folder`; ModelError if there is none or it is not a `kind`. Hashes are not checked here."""
     try:
         return kind.model_validate_json((folder / CARD).read_bytes())
@@ -69,7 +69,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def check_files(folder: Path, card: Card) -> None:
-    """ModelError naming the first file that is missing or whose SHA-256 is not the card's."""
+    """Raise ModelError for the first file that is missing or whose SHA-256 differs from the card's."""
     for name, expected in card.files.items():
         path = folder / name
         if not path.is_file():

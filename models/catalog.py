@@ -1,4 +1,4 @@
-"""Where models lie: starter models in the package, others in the user's cache or in a folder named by path."""
+"""Finds models: starter models in the package, others in the user's cache or in a folder given by path."""
 
 import os
 from difflib import get_close_matches
@@ -18,12 +18,12 @@ def cache_folder() -> Path:
 
 
 def model_cache() -> Path:
-    """Where pulled and added models lie, a folder each."""
+    """The folder of pulled and added models, which has a folder for each."""
     return cache_folder() / "models"
 
 
 def cached_models() -> list[str]:
-    """Names of the models in the cache, sorted; folders that are being made begin with a dot."""
+    """Names of the models in the cache, sorted. Unfinished folders begin with a dot and are skipped."""
     return sorted(card.parent.name for card in model_cache().glob(f"[!.]*/{CARD}"))
 
 
@@ -33,7 +33,7 @@ def starter_models() -> list[str]:
 
 
 def model_of_kind(name: str, kind: str) -> Path:
-    """`model_folder`, for a model of this kind only; ModelError for another one."""
+    """`model_folder` for a model of this kind; ModelError for other kinds."""
     folder = model_folder(name)
     found = read_card_fields(folder).get("kind")
     if found != kind:
@@ -44,7 +44,7 @@ def model_of_kind(name: str, kind: str) -> Path:
 def model_folder(name: str) -> Path:
     """Folder of a model: a path (it has a separator or starts with '.'), a starter model's name, or one in the cache.
 
-    Raises ModelError, with the nearest name, where there is none.
+    Raises ModelError, with the nearest name, if there is none.
     """
     if "/" in name or os.sep in name or name.startswith("."):
         folder = Path(name).expanduser().absolute()

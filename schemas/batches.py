@@ -1,6 +1,6 @@
-"""What is done to record batches everywhere: append, replace (text too), select rows and scatter results back, mark rows as dead.
+"""Functions on record batches: append and replace columns, replace the text, select rows, spread results, mark dead letters.
 
-All functions keep the batch's schema metadata (it carries the shard's envelope, see `schemas.shards`) and the number and
+All functions keep the batch's schema metadata (which holds the shard's envelope, see `schemas.shards`) and the number and
 order of rows.
 """
 
@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def append_columns(batch: pa.RecordBatch, columns: Sequence[Column], values: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    """Append `columns` in order; a column that is already there is replaced where it stands.
+    """Append `columns` in order; an existing column is replaced at its position.
 
     Raises ValueError if the names in `values` are not exactly those of `columns` or a length is wrong, and
     `pa.ArrowInvalid` if a value does not fit its type.
@@ -36,12 +36,12 @@ def append_columns(batch: pa.RecordBatch, columns: Sequence[Column], values: Map
 
 
 def text_chars(text: pa.Array) -> pa.Array:
-    """Code points (int32) of each text without white space at its ends; null where the text is."""
+    """Number of code points (int32) of each text without white space at its ends; null for a null text."""
     return pc.utf8_length(pc.utf8_trim_whitespace(text))
 
 
 def replace_text(batch: pa.RecordBatch, text: pa.Array) -> pa.RecordBatch:
-    """Put `text` (string, one per row) in place of the column `text`; `text_chars` follows where there is one."""
+    """Replace the column `text` with `text` (string, one per row), and update `text_chars` if it exists."""
     for name, values in (("text", text), ("text_chars", text_chars(text))):
         at = batch.schema.get_field_index(name)
         if at >= 0:
@@ -55,7 +55,7 @@ def null_columns(columns: Sequence[Column], rows: int) -> dict[str, pa.Array]:
 
 
 def living_rows(batch: pa.RecordBatch) -> Mask:
-    """True where the row is neither dead nor already rejected; shape (rows,)."""
+    """True if the row is neither a dead letter nor already rejected; shape (rows,)."""
     alive = np.ones(batch.num_rows, dtype=bool)
     for name in ("dead_reason", "reject_reason"):
         if name in batch.schema.names:
@@ -74,7 +74,7 @@ def scatter(values: pa.Array, mask: Mask) -> pa.Array:
 def mark_dead(batch: pa.RecordBatch, reasons: pa.Array, stage: str, first_bytes: pa.Array) -> pa.RecordBatch:
     """Mark the rows whose entry in `reasons` (string, one per row) is not null as dead letters of `stage`.
 
-    Their `text` and payload become null; rows that are dead already stay as they are. `first_bytes` is binary, one per row.
+    Their `text` and payload become null; rows that are already dead letters stay unchanged. `first_bytes` is binary, one per row.
     """
     dying = pc.and_(reasons.is_valid(), batch.column("dead_reason").is_null())
     if not pc.any(dying).as_py():

@@ -1,9 +1,9 @@
-"""What a harmful model may be a model of: one list for cards, columns and commands."""
+"""The categories of harmful text, for cards, columns and commands."""
 
 from typing import Literal, get_args
 
 Category = Literal["", "adult", "spam", "hate"]
-"""Empty: a clean model, or one of several kinds of harmful text."""
+"""Empty for a clean model, or a model of several kinds of harmful text."""
 
 CATEGORIES: tuple[Category, ...] = get_args(Category)[1:]
-"""Each has its own columns in the perplexity stage."""
+"""The perplexity stage has columns for each of them."""

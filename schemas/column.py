@@ -1,4 +1,4 @@
-"""What a column is."""
+"""The definition of a column."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One output column: what it holds, and what a null in it says."""
+    """One output column: its content, and what null means."""
 
     name: str
     dtype: pa.DataType
@@ -17,7 +17,7 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The Arrow field (always nullable: a dead row carries nulls)."""
+        """The Arrow field (always nullable, because the row of a dead letter has nulls)."""
         return pa.field(self.name, self.dtype)
 
 

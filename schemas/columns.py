@@ -24,7 +24,7 @@ QUALITY_CRITERIA = (
     "sensitivity",
     "overall_score",
 )
-"""DataMan's 14 criteria in its output order (arXiv 2502.19363); integers 1..5, higher is better for all."""
+"""DataMan's 14 criteria in the order of its output (arXiv 2502.19363): integers 1..5, higher is better for all."""
 
 DOMAINS = (
     "Medicine",
@@ -99,50 +99,54 @@ FORMATS = (
     "Tutorial",
     "User Review",
 )
-"""WebOrganizer's 24 formats (the same)."""
+"""WebOrganizer's 24 formats (from the same paper)."""
 
 DOCUMENT = (
     Column(name="id", dtype=pa.string(), doc="32 hex digits: XXH3-128 of `source` and `source_offset`; unique in a run"),
-    Column(name="source", dtype=pa.string(), doc="the input file as named on the command line"),
+    Column(name="source", dtype=pa.string(), doc="the input file as you named it"),
     Column(
         name="source_offset",
         dtype=pa.int64(),
-        doc="where the record starts: byte of the decompressed JSONL, byte of the WARC file as stored (records inside one "
-        "compressed member count up from the member's byte), row of the Parquet file",
+        doc="where the record starts: byte of the decompressed JSONL, byte of the stored WARC file (further records inside one "
+        "compressed member get the next numbers), row of the Parquet file",
     ),
-    Column(name="source_id", dtype=pa.string(), doc="the input's own identifier, may repeat", null="the input has none"),
+    Column(
+        name="source_id", dtype=pa.string(), doc="the input's own identifier; may occur more than once", null="the input has none"
+    ),
     Column(name="url", dtype=pa.string(), doc="address of the page", null="the input has none"),
-    Column(name="date", dtype=pa.string(), doc="crawl date as the input gives it", null="the input has none"),
+    Column(name="date", dtype=pa.string(), doc="crawl date, as in the input", null="the input has none"),
     Column(
         name="metadata",
         dtype=pa.string(),
-        doc="the input's other fields as one JSON object",
+        doc="all other fields of the input, as one JSON object",
         null="the input has no other fields",
     ),
-    Column(name="text", dtype=pa.string(), doc="the document", null="dead row, or HTML that is not yet extracted"),
+    Column(name="text", dtype=pa.string(), doc="the document", null="dead letter, or HTML that is not extracted yet"),
 )
-"""What every reader gives, before any stage."""
+"""The columns that every reader gives, before any stage."""
 
 PAYLOAD = (
-    Column(name="payload", dtype=pa.binary(), doc="HTTP body as stored", null="the input gives text, not HTML"),
-    Column(name="payload_type", dtype=pa.string(), doc="HTTP Content-Type header", null="no such header, or no HTML"),
+    Column(
+        name="payload", dtype=pa.binary(), doc="body of the HTTP response, as stored", null="the input contains text, not HTML"
+    ),
+    Column(name="payload_type", dtype=pa.string(), doc="HTTP Content-Type header", null="no such header, or not HTML"),
 )
-"""Given by readers of HTML and taken away by the `extract` stage; never written to a file."""
+"""Given by readers of HTML and removed by the `extract` stage; never written to a file."""
 
 DEAD = (
-    Column(name="dead_stage", dtype=pa.string(), doc="the step that could not go on with this record", null="the row lives"),
-    Column(name="dead_reason", dtype=pa.string(), doc="one line: what is wrong with the record", null="the row lives"),
-    Column(name="dead_bytes", dtype=pa.binary(), doc="first bytes (at most 200) of the record", null="the row lives"),
+    Column(name="dead_stage", dtype=pa.string(), doc="the step that could not process this record", null="not a dead letter"),
+    Column(name="dead_reason", dtype=pa.string(), doc="what is wrong with the record, in one line", null="not a dead letter"),
+    Column(name="dead_bytes", dtype=pa.binary(), doc="the first bytes (at most 200) of the record", null="not a dead letter"),
 )
-"""A damaged record travels as a row with these set and `text` null; the sink writes it to dead/."""
+"""Set in the row of a damaged record, whose `text` is null; such rows are written to dead/."""
 
 EXTRACT = (
-    Column(name="title", dtype=pa.string(), doc="the page's <title>", null="no title, or the input is text"),
+    Column(name="title", dtype=pa.string(), doc="`<title>` of the page", null="no title, or the input is text"),
     Column(
         name="text_chars",
         dtype=pa.int32(),
-        doc="Unicode code points of `text` without white space at its ends",
-        null="dead row",
+        doc="number of Unicode code points of `text`, without white space at its ends",
+        null="dead letter",
     ),
 )
 
@@ -150,13 +154,13 @@ LANGUAGE = (
     Column(
         name="language",
         dtype=pa.string(),
-        doc="code as lid.176 gives it (`en`; docs/language.md); `und`: score under `min_score`, or a blank text",
+        doc="language code as lid.176 gives it (`en`; docs/language.md); `und`: a score below `min_score`, or a blank text",
         null="no text",
     ),
     Column(
         name="language_score",
         dtype=pa.float32(),
-        doc="probability of the best label, 0..1; 0 where the model knows nothing in the text (blank, digits only)",
+        doc="probability of the language, 0..1; 0 if the model knows nothing in the text (blank, only digits)",
         null="no text",
     ),
 )
@@ -165,26 +169,26 @@ PERPLEXITY = (
     Column(
         name="ppl_clean",
         dtype=pa.float64(),
-        doc="perplexity per token under the clean-trained model, 10 ** (-log10 p / tokens)",
+        doc="perplexity for each token under the model of clean text, 10 ** (-log10 p / tokens)",
         null="no text, or no clean model for the language",
     ),
     Column(
         name="ppl_harmful",
         dtype=pa.float64(),
-        doc="the same under the harmful-trained model (the lowest, where the language has several): low means harmful-like",
+        doc="perplexity under the model of harmful text (the lowest, if the language has several); low means harmful-like",
         null="no text, or no harmful model for the language",
     ),
     Column(
         name="ppl_logratio",
         dtype=pa.float64(),
-        doc="log10(ppl_harmful) - log10(ppl_clean): low means harmful-like",
+        doc="log10(ppl_harmful) - log10(ppl_clean); low means harmful-like",
         null="one of the two is null",
     ),
     *(
         Column(
             name=f"ppl_logratio_{category}",
             dtype=pa.float64(),
-            doc=f"the same of the model trained on {kind}",
+            doc=f"`ppl_logratio` for the model trained on {kind}",
             null="no text, or the language lacks a clean model or one of this category",
         )
         for category, kind in zip(CATEGORIES, ("adult pages", "spam and scam", "hateful posts"), strict=True)
@@ -192,13 +196,13 @@ PERPLEXITY = (
     Column(
         name="ppl_tokens",
         dtype=pa.int32(),
-        doc="tokens scored by the clean model (else the harmful one), sentence ends included",
+        doc="number of tokens scored by the clean model (or, without one, the harmful model), including sentence ends",
         null="no model scored the row",
     ),
     Column(
         name="ppl_oov_ratio",
         dtype=pa.float32(),
-        doc="share of those tokens (sentence ends left out) that the model does not know, 0..1",
+        doc="share of these tokens, without sentence ends, that the model does not know, 0..1",
         null="no model scored the row, or no token",
     ),
 )
@@ -207,20 +211,20 @@ PARAGRAPHS = (
     Column(
         name="ppl_logratio_mean",
         dtype=pa.float64(),
-        doc="mean over the paragraphs of their `ppl_logratio`, weighted by bytes",
+        doc="mean of the paragraphs' `ppl_logratio`, weighted by bytes",
         null="no paragraph has one",
     ),
     Column(
         name="ppl_logratio_worst",
         dtype=pa.float64(),
-        doc="mean `ppl_logratio` of the `worst` paragraphs with the lowest: one bad paragraph in a clean page shows",
+        doc="mean `ppl_logratio` of the `worst` lowest paragraphs, which shows one bad paragraph in a clean page",
         null="no paragraph has one",
     ),
     *(
         Column(
             name=f"ppl_logratio_{category}_worst",
             dtype=pa.float64(),
-            doc=f"the same of `ppl_logratio_{category}`",
+            doc=f"mean `ppl_logratio_{category}` of the `worst` lowest paragraphs",
             null="no paragraph has one",
         )
         for category in CATEGORIES
@@ -230,12 +234,12 @@ PARAGRAPHS = (
 
 
 def criteria_columns(prefix: str) -> tuple[Column, ...]:
-    """The 14 ratings that every rater under DataMan's criteria gives."""
+    """The 14 ratings of a rater that uses DataMan's criteria."""
     return tuple(
         Column(
             name=f"{prefix}_{name}",
             dtype=pa.int8(),
-            doc=f"DataMan criterion {number}, 1..5, higher is better",
+            doc=f"DataMan's criterion {number}, 1..5, higher is better",
             null="not rated",
         )
         for number, name in enumerate(QUALITY_CRITERIA, 1)
@@ -247,41 +251,44 @@ def status_column(prefix: str) -> Column:
     return Column(
         name=f"{prefix}_status",
         dtype=pa.string(),
-        doc="`ok`; `out_of_domain`: rated by the student although unlike what it was trained on, or a blank text that no "
-        "language model was asked about; a language model's failures (all ratings null): `parse_error`: the reply is not of "
-        "the form, `truncated`: cut off before its end, `refused`: declined, `timeout`: no answer to repeated requests",
+        doc="`ok`; `out_of_domain`: rated by the student although it differs from the training data, or a blank text that no "
+        "language model was asked about. Failures of a language model (all ratings null): `parse_error`: the reply does not "
+        "have the required form; `truncated`: the reply is incomplete; `refused`: the model declined; `timeout`: no answer "
+        "after all attempts",
         null="the row was dead or already rejected",
     )
 
 
 def student_columns(prefix: str) -> tuple[Column, ...]:
-    """What the student writes."""
+    """The columns that the student writes."""
     raw = Column(
         name=f"{prefix}_overall_raw",
         dtype=pa.float32(),
-        doc="the rater's uncut overall score, for ranking; about 1..5",
+        doc="the overall score before rounding, about 1..5; for ranking",
         null="not rated",
     )
     return (*criteria_columns(prefix), raw, status_column(prefix))
 
 
 def reply_columns(prefix: str) -> tuple[Column, ...]:
-    """What a language model that answers DataMan's form writes: `rater: dataman`, `rater: endpoint`."""
+    """The columns of a language model that fills in DataMan's form: `rater: dataman`, `rater: endpoint`."""
     return (
         *criteria_columns(prefix),
         Column(name=f"{prefix}_domain", dtype=pa.string(), doc="one of DataMan's 15 domains, by name", null="not rated"),
         status_column(prefix),
-        Column(name=f"{prefix}_raw", dtype=pa.string(), doc="the model's reply as it came, or why there is none", null="rated"),
+        Column(
+            name=f"{prefix}_raw", dtype=pa.string(), doc="the unchanged reply of the model, or why there is none", null="rated"
+        ),
     )
 
 
 def classifier_column(prefix: str, name: str) -> Column:
-    """What a sequence classifier writes for one of its labels."""
+    """The column that a sequence classifier writes for one of its labels."""
     return Column(
         name=f"{prefix}_{name}",
         dtype=pa.float32(),
-        doc="of `rater: classifier`: probability of a label, 0..1, or a regressor's raw value; one column for each label",
-        null="blank or no text, dead or already rejected",
+        doc="probability of a label, 0..1, or the raw value of a regressor; one column for each label",
+        null="blank or no text, or the row was dead or already rejected",
     )
 
 
@@ -294,7 +301,7 @@ DOMAIN = (
         name="domain",
         dtype=pa.string(),
         doc="one of DataMan's 15 domains, by name",
-        null="not tagged: no text, dead or already rejected",
+        null="not tagged: no text, or the row was dead or already rejected",
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
     Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged"),
@@ -302,11 +309,11 @@ DOMAIN = (
 )
 
 TOPIC = (
-    Column(name="topic", dtype=pa.string(), doc="`tags: [topic]`: one of WebOrganizer's 24 topics", null="not tagged"),
+    Column(name="topic", dtype=pa.string(), doc="one of WebOrganizer's 24 topics; with `tags: [topic]`", null="not tagged"),
     Column(name="topic_score", dtype=pa.float32(), doc="probability of `topic`, 0..1", null="not tagged"),
 )
 FORMAT = (
-    Column(name="format", dtype=pa.string(), doc="`tags: [format]`: one of WebOrganizer's 24 formats", null="not tagged"),
+    Column(name="format", dtype=pa.string(), doc="one of WebOrganizer's 24 formats; with `tags: [format]`", null="not tagged"),
     Column(name="format_score", dtype=pa.float32(), doc="probability of `format`, 0..1", null="not tagged"),
 )
 
@@ -315,14 +322,14 @@ DECISION = (
     Column(
         name="reject_value",
         dtype=pa.string(),
-        doc="the value that failed it, as text",
+        doc="the value that failed this rule, as text",
         null="no rule failed, or the value was null",
     ),
     Column(
         name="failed_rules",
         dtype=pa.list_(pa.field("element", pa.string())),
         doc="names of all rules that the row fails",
-        null="dead row",
+        null="dead letter",
     ),
 )
 
@@ -345,10 +352,10 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "domain": (*DOMAIN, *TOPIC, *FORMAT),
     "decision": DECISION,
 }
-"""All groups by the name of what writes them."""
+"""All groups, by the name of the stage or step that writes them."""
 
 COLUMNS: dict[str, Column] = {column.name: column for group in GROUPS.values() for column in group}
-"""All fixed columns by name."""
+"""All fixed columns, by name."""
 
 READ_SCHEMA = schema_of((*DOCUMENT, *PAYLOAD, *DEAD))
-"""What a reader's batches look like."""
+"""The schema of a reader's batches."""

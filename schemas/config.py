@@ -1,4 +1,4 @@
-"""The base of every configuration: frozen, keyword-only, unknown keys rejected; and its errors in plain sentences."""
+"""The base class of all configurations (frozen, keyword-only, unknown keys rejected), and its errors in plain sentences."""
 
 import json
 import re
@@ -35,10 +35,10 @@ BOUNDS = {
     "less_than": ("less than", "lt"),
     "less_than_equal": ("at most", "le"),
 }
-"""Pydantic's name of an error, in words, and the key of the limit in its context."""
+"""Pydantic's name of an error: the words for it, and the key of the limit in its context."""
 
-MOST_CHOICES = 24  # listed in a message
-SHOWN_CHARS = 80  # of a wrong value, in a message
+MOST_CHOICES = 24  # in a message
+SHOWN_CHARS = 80  # characters of a wrong value in a message
 
 
 class Config(BaseModel):
@@ -48,7 +48,7 @@ class Config(BaseModel):
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or the choices where none is similar and they are few."""
+    """`; did you mean 'x'?`, or a short list of choices if none is similar."""
     known = sorted(choices)
     if near := get_close_matches(name, known, n=1):
         return f"; did you mean {near[0]!r}?"
@@ -56,9 +56,9 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 
 def explain_error(error: ValidationError, kind: Any, where: str, key: str = "") -> str:
-    """One sentence about the first thing that is wrong: `where: key: what`, with the nearest known key for an unknown one.
+    """One sentence about the first error: `where: key: what`, with the nearest known key for an unknown one.
 
-    `kind`: what was validated, a configuration or a type made of such; `where`: a file or an option; `key`: of the values in it.
+    `kind`: the type that was validated; `where`: a file or an option; `key`: the key of the values in it.
     """
     path, message = _explained(error, kind)
     name = ".".join([key, *path] if key else path)
@@ -66,7 +66,7 @@ def explain_error(error: ValidationError, kind: Any, where: str, key: str = "") 
 
 
 def explain_options(error: ValidationError, kind: Any, names: Mapping[str, str] | None = None) -> str:
-    """`explain_error` for values of command line options: `--option: what`; `names`: of the options that are called otherwise."""
+    """`explain_error` for command-line options: `--option: what`. `names`: names of options that differ from their fields."""
     path, message = _explained(error, kind)
     return _joined(f"--{(names or {}).get(path[0], path[0]).replace('_', '-')}", message) if path else message
 
@@ -78,7 +78,7 @@ def _joined(name: str, message: str) -> str:
 def _explained(error: ValidationError, kind: Any) -> tuple[list[str], str]:
     """Path of keys, and the sentence."""
     errors = error.errors()
-    # A typo is why another key is missing; of a union the member that fits best is the one whose own values were looked at.
+    # A typo explains a missing key; the member of a union that fits best is the one whose own values were checked.
     typos = [one for one in errors if one["type"] == "extra_forbidden"]
     deeper = [one for one in errors if not one["type"].endswith("_type") and _starts_like(kind, one, errors[0])]
     first = (typos or deeper or errors)[0]
@@ -128,7 +128,7 @@ def _sentence(first: ErrorDetails, same: list[ErrorDetails], metadata: list[Any]
 
 
 def _allowed(pattern: str) -> str:
-    """What a pattern that is one set of characters, perhaps with another one for the first, lets through; empty for others."""
+    """The characters that a pattern allows, in words; empty unless it is one set of characters, or two with one for the first."""
     found = re.fullmatch(r"\^(\[[^\]]+\])?\[([^\]]+)\][*+]\$", pattern)
     if found is None:
         return ""
@@ -145,7 +145,7 @@ def _bound(kind: str, context: Mapping[str, Any]) -> str:
 
 
 def _range(metadata: list[Any]) -> str:
-    """`between 0 and 1`, from a field's constraints; empty where they bound one side only."""
+    """`between 0 and 1`, from a field's constraints; empty if they limit only one side."""
     low = next((one for one in metadata if isinstance(one, Ge | Gt)), None)
     high = next((one for one in metadata if isinstance(one, Le | Lt)), None)
     if low is None or high is None:
@@ -162,14 +162,14 @@ def _number(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML has it, cut if it is long."""
+    """A value as in YAML, shortened if it is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str).removesuffix(".0")
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "..."
 
 
 def _walk(kind: Any, location: Iterable[int | str]) -> tuple[list[str], Any, list[Any]]:
-    """The keys on the way to `location` inside a `kind`, without pydantic's names of a union's members; the type and constraints
-    that are found there.
+    """The keys on the path to `location` inside a `kind`, without pydantic's names for members of a union, and the type and
+    constraints at that location.
     """
     annotation = kind
     metadata: list[Any] = []
@@ -180,7 +180,7 @@ def _walk(kind: Any, location: Iterable[int | str]) -> tuple[list[str], Any, lis
         if len(members) > 1:
             annotation, metadata = _member(members, part), []
             continue
-        if part == "[key]":  # the key itself is wrong, and stands before this
+        if part == "[key]":  # the key itself is wrong, and is in the path already
             continue
         path.append(str(part))
         if config := _config_of(annotation):
@@ -193,7 +193,7 @@ def _walk(kind: Any, location: Iterable[int | str]) -> tuple[list[str], Any, lis
 
 
 def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
-    """Without Annotated and a lone `| None`, whose constraints are added."""
+    """The type without Annotated and `| None`, and the constraints, including those of Annotated."""
     while True:
         if get_origin(annotation) is Annotated:
             inner, *more = get_args(annotation)
@@ -207,7 +207,7 @@ def _bare(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
 
 
 def _members(annotation: Any) -> list[Any]:
-    """Of a union, without None."""
+    """The members of a union, without None."""
     if get_origin(annotation) not in (Union, UnionType):
         return []
     return [one for one in get_args(annotation) if one is not type(None)]

@@ -1,6 +1,6 @@
-"""Objects from outside this package, by name: `module:attribute`, or an entry point that an installed package declares.
+"""Finds objects from outside this package by name: `module:attribute`, or an entry point of an installed package.
 
-Stages, raters and curriculum formats are found here. The hash of their sources belongs to what an output was made by.
+Used for stages, raters and curriculum formats. The hash of their sources is part of an output's fingerprint.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ from curricle.schemas.config import did_you_mean
 
 OURS = "curricle"
 CODE = (".py", ".pyx", ".pxd", ".h", ".so", ".pyd")
-"""Suffixes of the files of a package that are hashed: sources and compiled modules."""
+"""Suffixes of the files that are hashed: sources and compiled modules."""
 
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 def look_in(*folders: Path) -> None:
-    """Let the modules in these folders be imported; those of installed packages come first."""
+    """Make the modules in these folders importable; installed packages come first."""
     for folder in folders:
         if (path := str(folder.absolute())) not in sys.path:
             sys.path.append(path)
@@ -58,12 +58,12 @@ def find_extension(name: str, group: str) -> Any:
 
 
 def module_of(name: str, group: str) -> str:
-    """The module that `module:attribute`, or the entry point `name` of `group`, names; nothing is imported."""
+    """The module of `module:attribute`, or of the entry point `name` of `group`, without importing it."""
     return _located(name, group)[0]
 
 
 def _located(name: str, group: str) -> tuple[str, str, str]:
-    """Module, attribute, and how a message about them begins."""
+    """Module, attribute, and the beginning of a message about them."""
     if ":" in name:
         if not is_reference(name):
             raise ExtensionError(f"{name!r}: write MODULE:NAME, such as my_package.casino:STAGE")
@@ -91,9 +91,9 @@ def _imported(module: str, said: str) -> ModuleType:
 
 
 def code_hashes(modules: Iterable[str]) -> dict[str, str]:
-    """Package -> hash of its code, for the packages that these modules belong to; this package is left out.
+    """Hash of the code of each package that these modules belong to, by package; this package is left out.
 
-    A module that belongs to no package counts as its own file. What it imports from elsewhere does not count.
+    For a module outside any package, its own file is hashed. What it imports from elsewhere is not hashed.
     """
     hashes = {}
     for module in sorted(set(modules)):
@@ -107,7 +107,7 @@ def code_hashes(modules: Iterable[str]) -> dict[str, str]:
 
 
 def _code_of(module: str) -> tuple[str, dict[str, Path]]:
-    """The outermost package around `module` that has an `__init__`, or the module itself; and its files by relative path."""
+    """The outermost package around `module` that has an `__init__`, or the module itself, and its files by relative path."""
     parts = module.split(".")
     for length in range(1, len(parts) + 1):
         name = ".".join(parts[:length])

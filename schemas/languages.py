@@ -1,8 +1,8 @@
 """Language codes: lid.176's own labels, ISO 639-1 (`en`), ISO 639-3 (`eng`) and FLORES-200 style (`eng_Latn`).
 
-The `language` column holds lid.176's labels: ISO 639-1 where the language has such a code, else ISO 639-3, with the names of
-Wikipedia's editions in a few cases (`als` is Alemannic, not Albanian; `bh` Bihari; `no` Bokmål; `eml`; `nah`). Everything that
-takes a code from a user calls `canonical`, so a code that no document can carry is an error at start.
+The `language` column has lid.176's labels: ISO 639-1 if the language has such a code, else ISO 639-3, with the names of
+Wikipedia's editions in a few cases (`als` is Alemannic, not Albanian; `bh` Bihari; `no` Bokmål; `eml`; `nah`). All code that
+takes a language code from a user calls `canonical`, so that an impossible code is an error at the start.
 
 Sources: the labels are lid.176's; ISO 639-3 codes and English names are those of ISO 639-3 (SIL) and CLDR; scripts are CLDR's
 likely subtags, FLORES-200's and GlotLID's labels.
@@ -21,7 +21,7 @@ class Language:
     """One language that lid.176 knows."""
 
     label: str  # lid.176's label, the code in the `language` column
-    iso3: str  # ISO 639-3 (the macrolanguage's code where it is one)
+    iso3: str  # ISO 639-3 (for a macrolanguage, its own code)
     name: str  # English
     scripts: tuple[str, ...]  # ISO 15924, the usual one first
     others: tuple[str, ...] = ()  # further codes: standard member of a macrolanguage, withdrawn codes

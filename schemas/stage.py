@@ -1,4 +1,4 @@
-"""What a stage is: the object that every stage's file ends with, in this package and outside it."""
+"""The definition of a stage: the object at the end of every stage's file, in this package and outside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,26 +35,26 @@ class Stage:
     models: Callable[[Any], tuple[Path, ...]] | None = None
     """Returns the folders, from the settings, whose files decide values. Their hashes are part of the run's fingerprint."""
     packages: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ()
-    """Modules of other projects that decide values, or a function of the settings. Their versions are part of it too."""
+    """Modules of other projects that decide values, or a function of the settings. Their versions are part of the fingerprint."""
     skips_rejected: bool = False
-    """True for a slow stage that computes only rows that are not rejected yet: a decision is placed before it."""
+    """True for a slow stage that processes only rows that are not rejected yet. A decision is placed before it."""
     preload: tuple[str, ...] = ()
-    """Modules that are imported once, before workers are forked, besides the kernel's own."""
+    """Modules to import once, before workers are forked, in addition to the kernel's own."""
     on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()
-    """Columns that only some settings write, each group with the advice that a missing column gets."""
+    """Columns that only some settings write, in groups, each with the advice to give if one is missing."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A stage as one recipe uses it: under a name of the recipe's own and with its settings."""
+    """A stage as a recipe uses it: under the recipe's name for it, with settings."""
 
     name: str
     stage: Stage
     config: Config
     use: str | None = None
-    """How the recipe names the stage, where that is not the step's own name."""
+    """The recipe's `use`, if it differs from the name of the step."""
     module: str | None = None
-    """The module that provides the stage, where it comes from outside this package."""
+    """The module that provides a stage from outside this package."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -75,10 +75,10 @@ class Step:
         return packages(self.config) if callable(packages) else packages
 
     def models(self) -> tuple[Path, ...]:
-        """Folders whose contents decide values; ModelError, one line, where one is missing."""
+        """Folders whose contents decide values; ModelError, one line, if one is missing."""
         return self.stage.models(self.config) if self.stage.models else ()
 
     def settings(self) -> Any:
-        """What a recipe says about it, defaults included, as plain values."""
+        """Its settings as plain values, defaults included, as in a recipe."""
         values = self.config.model_dump(mode="json")
         return values if self.use is None else {"use": self.use} | values

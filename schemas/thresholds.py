@@ -1,4 +1,4 @@
-"""A thresholds file: rules that were calibrated on scores of certain models, and those models. `decide: [{use: ./FILE.yaml}]`."""
+"""A thresholds file: rules calibrated on the scores of some models, and these models. `decide: [{use: ./FILE.yaml}]`."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -19,20 +19,20 @@ class ModelUse(Config):
 
 
 class Thresholds(Config):
-    """What `curricle models calibrate` writes."""
+    """The content of a file that `curricle models calibrate` writes."""
 
     name: str
     column: str
     method: Literal["quantiles", "valley", "labels"]
-    command: str  # that made the file
+    command: str  # the command that made the file
     runs: tuple[dict[str, Any], ...]  # the outputs read: folder, fingerprint, documents
-    models: dict[str, ModelUse]  # by place in a recipe, such as `perplexity.clean.en`: the rules hold for these alone
-    figures: dict[str, dict[str, Any]]  # by language: documents, thresholds, what they do; [value, low, high] of a 95 % interval
+    models: dict[str, ModelUse]  # by key in a recipe, such as `perplexity.clean.en`; the rules are valid only for these
+    figures: dict[str, dict[str, Any]]  # by language: documents, thresholds, results; [value, low, high] with a 95 % interval
     rules: tuple[Rule, ...]
 
 
 def read_thresholds(path: Path) -> Thresholds:
-    """The file, checked whole; ThresholdsError."""
+    """Read and check the file; ThresholdsError if it is wrong."""
     shape = "not a thresholds file as `curricle models calibrate` writes it"
     content = read_mapping(path, str(path), shape, ThresholdsError)
     if "rules" not in content:

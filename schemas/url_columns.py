@@ -9,7 +9,7 @@ URL_RULES = (
     Column(
         name="url_rule",
         dtype=pa.string(),
-        doc="kind and list that block it: `domain:adult`, `url:adult`, `word:NAME`, `soft_word:NAME`, `subword:NAME`",
+        doc="kind and list that block the URL: `domain:adult`, `url:adult`, `word:NAME`, `soft_word:NAME`, `subword:NAME`",
         null="not blocked, or no URL",
     ),
     Column(

@@ -1,4 +1,4 @@
-"""YAML that a user writes: recipes, plans, thresholds, settings. Every error is one line that begins with the file."""
+"""Reads YAML that a user writes: recipes, plans, thresholds. Every error is one line that begins with the file."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """Plain values; ValueError, one line with the place, for text that is not YAML or has a key twice."""
+    """Plain values; ValueError, one line with line and column, for text that is not YAML or has a key twice."""
     try:
         return yaml.load(text, _Loader)
     except yaml.constructor.ConstructorError as error:

@@ -1,1 +1,1 @@
-"""Models that are fetched: the registry of known ones, downloads, the Hugging Face hub."""
+"""Downloads models: the catalog of known models, downloads over HTTP, the Hugging Face hub."""

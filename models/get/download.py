@@ -1,7 +1,7 @@
-"""One file over HTTP(S): resumed where it was cut off, checked, whole or not there.
+"""Downloads one file over HTTP(S): resumed after an interruption, checked, and complete or absent.
 
-The bytes so far lie in FILE.part, and beside it in FILE.part.json the server's validator (RFC 9110, section 13.1.5) and length:
-a file that changed on the server, or a server that sends no ranges or no validator, is begun again.
+The bytes so far are in FILE.part. FILE.part.json has the server's validator (RFC 9110, section 13.1.5) and the length. The
+download starts again if the file changed on the server, or if the server sends no ranges or no validator.
 """
 
 import errno
@@ -20,26 +20,26 @@ from curricle.models.cards import ModelError, file_sha256
 from curricle.schemas.config import Config
 
 Progress = Callable[[str, int, int | None], None]
-"""Told file name, bytes so far and bytes in all (None: not known)."""
+"""Called with file name, bytes so far and total bytes (None if unknown)."""
 
 BLOCK = 1 << 20
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Retry(Config):
-    """After a failure: `attempts` in a row that bring nothing, waiting `pause_s` seconds, twice as long each time."""
+    """Give up after `attempts` in a row without a new byte; pauses start at `pause_s` seconds and double each time."""
 
     attempts: int = 5
     pause_s: float = 1.0
-    timeout_s: float = 30.0  # without a byte
+    timeout_s: float = 30.0  # seconds without a byte
 
 
 class _CutError(Exception):
-    """Worth another attempt."""
+    """A failure after which another attempt may succeed."""
 
 
 class _Part:
-    """What is there of a file."""
+    """The part of a file that has been downloaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}.part")
@@ -50,7 +50,7 @@ class _Part:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def about(self) -> tuple[str, int | None, str]:
-        """Validator (empty: none), length, and Last-Modified, as the server gave them."""
+        """Validator (empty if there is none), length and Last-Modified, as sent by the server."""
         try:
             fields = json.loads(self._about.read_text())
             return fields["validator"], fields["length"], fields["modified"]
@@ -79,10 +79,10 @@ def download(
     progress: Progress = lambda *_: None,
     retry: Retry | None = None,
 ) -> str:
-    """Get `url` into `path`; the day when the server's file was last changed (empty: not told).
+    """Download `url` to `path`. Returns the day when the server's file was last changed (empty if unknown).
 
-    Raises ModelError, one line, for a refusal (404), a server that keeps failing, a full disk (these two keep what is there for
-    the next call), and another size or SHA-256 than given, which deletes what was downloaded.
+    Raises ModelError, one line, if the server refuses (404), keeps failing, or the disk is full; in the last two cases the bytes
+    so far are kept for the next call. With another size or SHA-256 than expected, it raises ModelError and deletes the download.
     """
     retry = retry or Retry()
     part = _Part(path)
@@ -115,7 +115,7 @@ def _kept(part: _Part) -> str:
 
 
 def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout: float) -> None:
-    """One request. Raises _CutError where another may bring the rest, ModelError where it will not."""
+    """Send one request. Raises _CutError if another one may bring the rest, ModelError if not."""
     start = part.size
     validator, length, _ = part.about()
     if start and validator and (length is None or start < length):
@@ -129,7 +129,7 @@ def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout:
             _copy(answer, part, url, progress)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416:  # the range is not there although the file is the same: nothing that can be explained
+        if error.code == 416:  # the range does not exist although the file is the same: unexplained, so start again
             part.drop()
         if error.code in TRANSIENT | {416}:
             raise _CutError(f"HTTP {error.code} {error.reason}") from None
@@ -139,7 +139,7 @@ def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout:
 
 
 def _begin(url: str, answer: http.client.HTTPResponse, part: _Part, start: int, size: int | None) -> None:
-    """Make `part` ready for the answer's body, which was asked for from `start` on."""
+    """Prepare `part` for the body of the answer, which was requested from byte `start` on."""
     if answer.status == 206 and (answer.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
         _check_room(part, answer.length or 0)
         return
@@ -164,7 +164,7 @@ def _check_room(part: _Part, needed: int) -> None:
 def _copy(answer: http.client.HTTPResponse, part: _Part, url: str, progress: Progress) -> None:
     length = part.about()[1]
     with part.path.open("ab") as file:
-        while block := answer.read1(BLOCK):  # what has come, so that it is kept if no more does
+        while block := answer.read1(BLOCK):  # written at once, so that it is kept if nothing follows
             file.write(block)
             file.flush()
             progress(url.rsplit("/", 1)[-1], file.tell(), length)

@@ -1,6 +1,6 @@
-"""Files from the Hugging Face hub, by `huggingface_hub` (extra `hub`), which heeds HF_ENDPOINT, HF_TOKEN and HF_HOME.
+"""Downloads files from the Hugging Face hub with `huggingface_hub` (extra `hub`), which obeys HF_ENDPOINT, HF_TOKEN and HF_HOME.
 
-They come into its own cache, where other programs find them too, and are hard-linked (on another disk: copied) from there.
+Files go to its own cache, where other programs find them too, and are hard-linked from there (copied, if on another disk).
 """
 
 import contextlib
@@ -17,10 +17,10 @@ from curricle.models.get.registry import AnyKnown
 
 
 def fetch(entry: AnyKnown, folder: Path, *, offline: bool, force: bool) -> str:
-    """Put the files of `entry` that come from the hub (all of the repository where it names none) into `folder`.
+    """Put the files of `entry` that come from the hub into `folder`; if it names none, all files of the repository.
 
-    Returns the commit they are of. Files in the hub's large storage are checked against the SHA-256 that it gives them. Raises
-    ModelError, one line: no such file, no right to it, no connection, not in the cache when offline.
+    Returns their commit. Files in the hub's large storage are checked against the SHA-256 that the hub states. Raises ModelError,
+    one line, if a file does not exist or is not accessible, or if there is no connection and it is not in the cache.
     """
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read at import; release 2.4 asks for a list of agents even with local_files_only
@@ -58,11 +58,11 @@ def fetch(entry: AnyKnown, folder: Path, *, offline: bool, force: bool) -> str:
         for sha256 in filter(None, (expected, blob.name if re.fullmatch("[0-9a-f]{64}", blob.name) else "")):
             if (found := file_sha256(blob)) != sha256:
                 raise ModelError(f"{entry.hub}: {name}: SHA-256 is {found}, expected {sha256}; {blob} is damaged: delete it")
-        _place(blob, folder / name)
+        _link(blob, folder / name)
     return _commit(next(iter(cached.values()))) if cached else ""
 
 
-def _place(blob: Path, target: Path) -> None:
+def _link(blob: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     try:
@@ -72,7 +72,7 @@ def _place(blob: Path, target: Path) -> None:
 
 
 def _commit(path: Path) -> str:
-    """The hub's cache keeps a file under .../snapshots/COMMIT/."""
+    """The commit of a file in the hub's cache, which is under .../snapshots/COMMIT/."""
     parts = path.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
 

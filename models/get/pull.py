@@ -1,4 +1,4 @@
-"""Gets a known model into the cache: downloaded, checked, with its card, moved in whole, once for all processes."""
+"""Downloads a known model into the cache: checks it, writes its card, and moves it in complete, once for all processes."""
 
 import contextlib
 import fcntl
@@ -24,10 +24,10 @@ def pull(
     say: Say = lambda _: None,
     retry: Retry | None = None,
 ) -> Path:
-    """The folder of `entry` in the cache, downloaded where it is not there (or `force`d).
+    """The folder of `entry` in the cache, downloaded if it does not exist yet (or with `force`).
 
-    `offline` (also HF_HUB_OFFLINE) opens no connection: what is missing is an error. What was downloaded before a failure is kept
-    for the next call, unless it is wrong. `say` is told what a user should know. Raises ModelError, one line.
+    With `offline` (or HF_HUB_OFFLINE), no connection is opened and missing files are an error. After a failure, correct files are
+    kept for the next call. `say` is called with messages for the user. Raises ModelError, one line.
     """
     offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
     folder = model_cache() / entry.name
@@ -44,7 +44,7 @@ def pull(
                 version = _fetch(entry, scratch, offline, force, progress, retry)
             except ModelError:
                 with contextlib.suppress(OSError):
-                    scratch.rmdir()  # where nothing was downloaded
+                    scratch.rmdir()  # if nothing was downloaded
                 raise
             try:
                 _finish(entry, scratch, version, say)
@@ -70,7 +70,7 @@ def _alone(folder: Path, say: Say) -> Iterator[None]:
 
 
 def _fetch(entry: AnyKnown, scratch: Path, offline: bool, force: bool, progress: Progress, retry: Retry | None) -> str:
-    """All files; their version: the hub's commit, or the day of the youngest file."""
+    """Download all files. Returns their version: the hub's commit, or the date of the newest file."""
     urls = {name: file for name, file in entry.files.items() if file.url and not (scratch / name).is_file()}
     if offline and urls:
         missing = ", ".join(file.url for file in urls.values())
@@ -87,7 +87,7 @@ def _fetch(entry: AnyKnown, scratch: Path, offline: bool, force: bool, progress:
 
 
 def _finish(entry: AnyKnown, scratch: Path, version: str, say: Say) -> None:
-    """Write the card of what was downloaded, and see that it loads."""
+    """Write the card of the downloaded model, and check that the model loads."""
     files = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
     hashes = {name: file_sha256(scratch / name) for name in files if name != CARD}
     where = f"https://huggingface.co/{entry.hub}" if entry.hub else ", ".join(file.url for file in entry.files.values())

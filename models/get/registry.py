@@ -1,7 +1,7 @@
-"""Models of others that `curricle models pull` can get: the catalogue `known.yaml`, and what its entries say.
+"""The catalog of models that `curricle models pull` can download, from `registry.yaml`.
 
-$CURRICLE_KNOWN_MODELS may name one more file of the same form: a mirror's addresses, or an organisation's own models. Its entries
-win. Nothing here opens a connection or loads a model library.
+$CURRICLE_KNOWN_MODELS can name one more file in the same format, with the addresses of a mirror or an organization's own models.
+Its entries take precedence. Nothing here opens a connection or loads a model library.
 """
 
 import os
@@ -21,21 +21,21 @@ from curricle.schemas.config import Config, explain_error
 from curricle.schemas.languages import LABELS, canonical
 from curricle.schemas.yaml_file import parse_yaml
 
-CATALOGUE = Path(__file__).with_name("registry.yaml")
+CATALOG = Path(__file__).with_name("registry.yaml")
 MODEL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""What a model in the cache may be called: it is a folder's name."""
+"""Pattern of the names of models in the cache, which are names of folders."""
 
 LANG = "{lang}"
 ANY = ("any",)
 
 
 def _codes(value: object) -> object:
-    """`any`, or codes, separated by white space: in a YAML list, `no` would be false."""
+    """`any`, or codes separated by white space. In a YAML list, `no` would be false."""
     return value.split() if isinstance(value, str) else value
 
 
 class KnownFile(Config):
-    """Where one file comes from: a URL, or a path in the entry's hub repository."""
+    """The origin of one file: a URL, or a path in the entry's hub repository."""
 
     url: str = ""
     path: str = ""
@@ -44,16 +44,16 @@ class KnownFile(Config):
 
 
 class Known(Config):
-    """What holds for every kind."""
+    """The fields of every kind of model."""
 
     name: str = Field(pattern=rf"^({MODEL_NAME}|[a-z0-9.-]*\{LANG}[a-z0-9.-]*)$")
     licence: str
     source: str
-    languages: tuple[str, ...] = ("*",)  # ("*",): the model's labels say
-    per_language: Annotated[tuple[str, ...], BeforeValidator(_codes)] = ()  # one model for each; ANY: not known which
+    languages: tuple[str, ...] = ("*",)  # ("*",): those of the model's labels
+    per_language: Annotated[tuple[str, ...], BeforeValidator(_codes)] = ()  # one model for each; ANY: unknown which ones exist
     hub: str = Field(default="", pattern=r"^([\w.-]+/[\w.-]+)?$")  # repository on the Hugging Face hub
     revision: str = "main"
-    files: dict[str, KnownFile] = Field(default_factory=dict)  # name here -> where from; none: all of the hub repository
+    files: dict[str, KnownFile] = Field(default_factory=dict)  # by name in the model folder; empty: all of the hub repository
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -71,7 +71,7 @@ class Known(Config):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Languages that `of` takes."""
+        """Languages that `of` accepts."""
         return LABELS if self.per_language == ANY else self.per_language
 
     def of(self, language: str) -> Self:
@@ -109,8 +109,8 @@ Entries = list[Annotated[AnyKnown, Field(discriminator="kind")]]
 _ENTRIES: TypeAdapter[Entries] = TypeAdapter(Entries)
 
 
-def read_catalogue(path: Path) -> list[AnyKnown]:
-    """The entries in a file; ModelError, one line, where it is not such a file."""
+def read_catalog(path: Path) -> list[AnyKnown]:
+    """The entries in a file; ModelError, one line, if the file is wrong."""
     try:
         return _ENTRIES.validate_python(parse_yaml(path.read_text("utf-8")))
     except OSError as error:
@@ -122,13 +122,13 @@ def read_catalogue(path: Path) -> list[AnyKnown]:
 
 
 def known_models() -> dict[str, AnyKnown]:
-    """All entries by name; those for several languages under the name with {lang}."""
+    """All entries by name; entries for several languages have {lang} in their name."""
     return _known_models(os.environ.get("CURRICLE_KNOWN_MODELS", ""))
 
 
 @cache
 def _known_models(own: str) -> dict[str, AnyKnown]:
-    entries = [*read_catalogue(CATALOGUE), *(read_catalogue(Path(own)) if own else [])]
+    entries = [*read_catalog(CATALOG), *(read_catalog(Path(own)) if own else [])]
     return {entry.name: entry for entry in entries}
 
 
@@ -139,7 +139,7 @@ def known_names() -> list[str]:
 
 
 def find_known(name: str) -> AnyKnown:
-    """The entry called `name`, of its language; ModelError with the languages, or the nearest name, where there is none."""
+    """The entry called `name`, for its language; otherwise ModelError with the available languages or the nearest name."""
     entries = known_models()
     if name in entries and not entries[name].per_language:
         return entries[name]

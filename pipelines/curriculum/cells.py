@@ -1,4 +1,4 @@
-"""Which cell of a mixture each document is in, and which documents a condition lets through."""
+"""Finds the cell of a mixture that each document belongs to, and the documents that meet a condition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.errors import CurriculumError
-from curricle.pipelines.curriculum.kernels import CHUNK, Bools, Codes, Numbers, quantiles
+from curricle.pipelines.curriculum.kernels import CHUNK, BoolArray, CellCodes, FloatArray, quantiles
 from curricle.schemas.config import did_you_mean
 from curricle.schemas.curriculum import TOKEN_COUNT, Bucket, Condition
 
@@ -19,12 +19,12 @@ MOST_CELLS = np.iinfo(np.int16).max
 class Cells:
     """Position in `names` of each document's cell, int16 (n,); `names` joins the values of the columns by `/`."""
 
-    codes: Codes
+    codes: CellCodes
     names: tuple[str, ...]
 
 
-def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bools:
-    """Documents for which every condition holds, bool (n,); CurriculumError for a value that a text column never has."""
+def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> BoolArray:
+    """The documents that meet every condition, bool (n,); CurriculumError for a value that a text column never has."""
     passed = np.ones(documents.tokens.size, np.bool_)
     for name, condition in where.items():
         if name in documents.labels and condition.values_in is not None:
@@ -37,7 +37,7 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
             wanted = {str(value) for value in condition.values_in}
             passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
             continue
-        values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # no copy for a mere comparison
+        values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # avoids a copy
         if condition.values_in is not None:
             try:
                 passed &= np.isin(values, np.array(condition.values_in, np.result_type(values, np.float32)))
@@ -53,7 +53,7 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
 
 
 def make_cells(documents: Documents, by: Sequence[str | Bucket], at: str) -> Cells:
-    """The cells of a mixture; without columns there is one, `all`."""
+    """The cells of a mixture; without columns there is a single one, `all`."""
     parts = [_bucketed(documents, part) if isinstance(part, Bucket) else _values(documents, part, at) for part in by]
     if not parts:
         return Cells(np.zeros(documents.tokens.size, np.int16), ("all",))
@@ -70,7 +70,7 @@ def make_cells(documents: Documents, by: Sequence[str | Bucket], at: str) -> Cel
     return Cells(ranks[codes], tuple(name for name, one in zip(names, there, strict=True) if one))
 
 
-def _values(documents: Documents, name: str, at: str) -> Labels:
+def _values(documents: Documents, name: str, at: str) -> TextColumn:
     if name in documents.labels:
         return documents.labels[name]
     values = documents.number(name)
@@ -79,21 +79,21 @@ def _values(documents: Documents, name: str, at: str) -> Labels:
     known = np.unique(values[~np.isnan(values)])
     codes = np.concatenate([np.searchsorted(known, part).astype(np.int32) for part in _chunks(values)])
     names = [str(int(value)) for value in known]
-    return Labels(codes, (*names, "null") if np.isnan(values).any() else tuple(names))
+    return TextColumn(codes, (*names, "null") if np.isnan(values).any() else tuple(names))
 
 
-def _bucketed(documents: Documents, bucket: Bucket) -> Labels:
+def _bucketed(documents: Documents, bucket: Bucket) -> TextColumn:
     values = documents.number(bucket.column)
     edges = list(bucket.edges) or quantiles(values, documents.tokens, documents.id_hash, list(bucket.quantiles))
     shown = [f"{edge:g}" for edge in bucket.edges] or [f"p{100 * share:g}" for share in bucket.quantiles]
     codes = np.empty(values.size, np.int32)
     for start in range(0, values.size, CHUNK):
         part = values[start : start + CHUNK]
-        place = np.searchsorted(np.array(edges, values.dtype), part, side="right")
-        codes[start : start + CHUNK] = np.where(np.isnan(part), len(edges) + 1, place)
+        cell = np.searchsorted(np.array(edges, values.dtype), part, side="right")
+        codes[start : start + CHUNK] = np.where(np.isnan(part), len(edges) + 1, cell)
     between = [f"{low}..{high}" for low, high in pairwise(shown)]
-    return Labels(codes, (f"<{shown[0]}", *between, f">={shown[-1]}", "null"))
+    return TextColumn(codes, (f"<{shown[0]}", *between, f">={shown[-1]}", "null"))
 
 
-def _chunks(values: Numbers) -> list[Numbers]:
+def _chunks(values: FloatArray) -> list[FloatArray]:
     return [values[start : start + CHUNK] for start in range(0, values.size, CHUNK)]

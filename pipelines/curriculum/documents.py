@@ -1,4 +1,4 @@
-"""The documents of finished outputs as arrays: measures of the text and the columns that a plan names."""
+"""The documents of finished outputs as arrays: measures of their texts, and the columns that a plan names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ import pyarrow.parquet as pq
 
 from curricle.errors import one_line
 from curricle.pipelines.curriculum.errors import CurriculumError
-from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers
+from curricle.pipelines.curriculum.kernels import FloatArray, HashArray, IntArray
 from curricle.pipelines.curriculum.measure import MEASURES
 from curricle.pipelines.output.manifest import finished_run, read_manifests
 from curricle.schemas.config import did_you_mean
 from curricle.schemas.curriculum import TOKEN_COUNT
 
 ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_origin", pa.string()), ("repeat", pa.int32())])
-"""What a curriculum's rows have besides the input's columns."""
+"""Columns that a curriculum adds to those of the input."""
 
 
 @dataclass(frozen=True)
-class Labels:
-    """A column of text: int8 to int32 (n,), by their number, positions in the sorted `names`; the name of a null is `null`."""
+class TextColumn:
+    """A column of text: positions in the sorted `names`, int8 to int32 (n,), as their number requires. Null is named `null`."""
 
     codes: npt.NDArray[np.signedinteger[Any]]
     names: tuple[str, ...]
@@ -33,16 +33,16 @@ class Labels:
 
 @dataclass(frozen=True)
 class Documents:
-    """One place for each document in every array, shape (n,), file after file; NaN is a number's null."""
+    """Arrays with one entry for each document, shape (n,), file after file; NaN stands for null in numbers."""
 
-    id_hash: Hashes
-    text_hash: Hashes  # empty once the held-out sets are known
+    id_hash: HashArray
+    text_hash: HashArray  # empty once the held-out sets are known
     text_bytes: npt.NDArray[np.uint32]
     tokens: npt.NDArray[np.uint32]
-    numbers: dict[str, Numbers]  # float32 where the column fits in it, else float64
-    labels: dict[str, Labels]
+    numbers: dict[str, FloatArray]  # float32 where the column fits in it, else float64
+    labels: dict[str, TextColumn]
 
-    def number(self, name: str) -> Numbers:
+    def number(self, name: str) -> FloatArray:
         """A numeric column, or the token count; CurriculumError for a column of text."""
         if name == TOKEN_COUNT:
             return self.tokens.astype(np.float64)
@@ -63,15 +63,15 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Sources:
-    """Finished outputs: their files, and the columns of all (null where an output lacks one)."""
+    """Finished outputs: their files, and the union of their columns (null if an output lacks one)."""
 
     runs: tuple[dict[str, Any], ...]  # output, fingerprint, documents
     files: tuple[SourceFile, ...]
     schema: pa.Schema
 
     @property
-    def starts(self) -> Ints:
-        """Place of each file's first document, and the number of all: int64 (files + 1,)."""
+    def starts(self) -> IntArray:
+        """Index of each file's first document, then the number of all documents: int64 (files + 1,)."""
         return np.cumsum([0, *(file.rows for file in self.files)])
 
     @property
@@ -81,7 +81,7 @@ class Sources:
 
 
 def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
-    """The kept files of finished runs; CurriculumError or OutputError: none, named twice, unfinished, a column missing."""
+    """The kept files of finished runs; CurriculumError or OutputError for a missing or repeated run or a missing column."""
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise CurriculumError("the same output is named twice")
     runs, files, schemas = [], [], []
@@ -117,17 +117,17 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
 
 
 def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[Path]) -> Documents:
-    """Everything that a plan needs to know, file by file; CurriculumError where two outputs hold the same document."""
+    """Read what a plan needs, file by file; CurriculumError if two outputs contain the same document."""
     count = int(sources.starts[-1])
     arrays = {name: np.empty(count, kind) for name, (kind, *_) in (MEASURES.fields or {}).items()}
     for file, path, start in zip(sources.files, measures, sources.starts[:-1], strict=True):
         rows = np.load(path)
         for name, array in arrays.items():
             array[start : start + file.rows] = rows[name]
-    _refuse_twice(sources, arrays["id_hash"])
+    _reject_duplicates(sources, arrays["id_hash"])
     kinds = {name: sources.schema.field(name).type for name in columns}
     numbers = {name: np.empty(count, kind) for name in columns if (kind := _number(kinds[name])) is not None}
-    labels = {name: _LabelReader(count) for name in columns if name not in numbers}
+    labels = {name: _TextColumnReader(count) for name in columns if name not in numbers}
     for name in labels:
         if not (pa.types.is_string(kinds[name]) or pa.types.is_dictionary(kinds[name])):
             raise CurriculumError(f"column {name!r} has type {kinds[name]}; a plan can use text and numbers only")
@@ -145,12 +145,12 @@ def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[
     return Documents(**arrays, numbers=numbers, labels={name: reader.labels() for name, reader in labels.items()})
 
 
-def _refuse_twice(sources: Sources, id_hash: Hashes) -> None:
+def _reject_duplicates(sources: Sources, id_hash: HashArray) -> None:
     in_order = np.sort(id_hash)
     twice = in_order[1:][in_order[1:] == in_order[:-1]]
     if twice.size:
-        places = np.flatnonzero(id_hash == twice[0])[:2]
-        one, two = (sources.files[int(np.searchsorted(sources.starts, place, side="right")) - 1].path for place in places)
+        rows = np.flatnonzero(id_hash == twice[0])[:2]
+        one, two = (sources.files[int(np.searchsorted(sources.starts, row, side="right")) - 1].path for row in rows)
         raise CurriculumError(f"{one} and {two} contain the same document; outputs must not overlap")
 
 
@@ -160,8 +160,8 @@ def _number(kind: pa.DataType) -> type[np.floating[Any]] | None:
     return np.float64 if pa.types.is_integer(kind) or pa.types.is_float64(kind) else None
 
 
-class _LabelReader:
-    """Collects a text column; names are numbered as they come, and sorted at the end."""
+class _TextColumnReader:
+    """Collects a text column; names are numbered in the order of appearance and sorted at the end."""
 
     def __init__(self, count: int) -> None:
         self.codes = np.empty(count, np.int32)
@@ -177,10 +177,10 @@ class _LabelReader:
         positions = pc.fill_null(encoded.indices, len(known)).to_numpy(zero_copy_only=False)
         self.codes[start : start + len(values)] = np.array([*known, null], np.int32)[positions]
 
-    def labels(self) -> Labels:
+    def labels(self) -> TextColumn:
         names = sorted(self.numbered)
         ranks = np.empty(len(names), np.int32)
         for rank, name in enumerate(names):
             ranks[self.numbered[name]] = rank
         np.take(ranks, self.codes, out=self.codes, mode="clip")
-        return Labels(self.codes.astype(np.min_scalar_type(-len(names))), tuple(names))
+        return TextColumn(self.codes.astype(np.min_scalar_type(-len(names))), tuple(names))

@@ -1,4 +1,4 @@
-"""Held-out sets and phases: which documents, how often. From ids, cells, scores and token counts alone."""
+"""Chooses the documents of held-out sets and phases, and how often each appears, from ids, cells, scores and token counts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,58 +9,69 @@ import numpy.typing as npt
 from curricle.pipelines.curriculum.cells import Cells, make_cells, passing
 from curricle.pipelines.curriculum.documents import Documents
 from curricle.pipelines.curriculum.errors import CurriculumError
-from curricle.pipelines.curriculum.kernels import CHUNK, NO_SCORE, Bools, Hashes, Ints, Ranking, keyed, salt, take, totals
+from curricle.pipelines.curriculum.kernels import (
+    CHUNK,
+    NO_SCORE,
+    BoolArray,
+    HashArray,
+    IntArray,
+    Ranking,
+    keyed,
+    salt,
+    take,
+    totals,
+)
 from curricle.pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from curricle.pipelines.curriculum.scoring import choose
 from curricle.schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
 
-UNUSED, POOLED = -1, 100  # in `Use.origin`, beside the numbers of phases
+UNUSED, POOLED = -1, 100  # values of `DocumentUse.origin`, in addition to the numbers of phases
 
 
 @dataclass
-class Use:
-    """What the phases so far have done with each document, shape (n,)."""
+class DocumentUse:
+    """How the phases so far have used each document, shape (n,)."""
 
     origin: npt.NDArray[np.int8]  # phase that drew it
     appearances: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """A phase's documents with their repeats, in no order yet; shape (rows,)."""
+class PhaseRows:
+    """The rows of a phase, repeats included, before or after they are put in order; shape (rows,)."""
 
-    document: Ints
+    document: IntArray
     repeat: npt.NDArray[np.int32]  # earlier appearances in the curriculum
     origin: npt.NDArray[np.int8]
-    cell: Ints  # position in the mixture's cells; the number of cells for a replayed document
+    cell: IntArray  # position in the mixture's cells; the number of cells for a replayed document
 
 
 @dataclass(frozen=True)
-class Draw:
-    """A phase as drawn: what was asked of each cell, what is there, and what was taken."""
+class DrawnPhase:
+    """A phase with its documents: what was asked of each cell, what is available, and what was taken."""
 
     phase: Phase
     names: tuple[str, ...]
-    share: Shares  # asked, of the tokens that are not replayed
-    quota: Ints  # tokens asked
-    there: Ints  # tokens that may be drawn, each document once, or as often as its table says
-    met: Ints  # tokens taken, repeats included
-    documents: Ints  # distinct ones taken
+    share: Shares  # asked for, of the tokens that are not replayed
+    quota: IntArray  # tokens asked for
+    there: IntArray  # tokens that may be drawn: each document once, or as often as the table says
+    met: IntArray  # tokens taken, repeats included
+    documents: IntArray  # number of different documents taken
     replay_quota: int
     replay_met: int
-    nulls: int  # documents that could have been drawn, but for a score
-    rows: Rows
+    nulls: int  # documents that could not be drawn because they have no score
+    rows: PhaseRows
     problems: tuple[str, ...] = field(default=())  # why the plan cannot be met: one line each
 
 
 def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
     """Position in `plan.heldout` of each held-out document, else -1, int8 (n,).
 
-    Every document whose text is that of a held-out one is held out with it, whatever its columns; a text that two sets would
-    take through different documents goes to the first. CurriculumError where one document matches the `where` of two sets.
+    All documents with the text of a held-out one are held out with it, whatever their columns. A text that two sets would take
+    through different documents goes to the first. CurriculumError if a document matches the `where` of two sets.
     """
     held = np.full(documents.tokens.size, UNUSED, np.int8)
-    matching: list[tuple[HeldOut, Bools]] = []
+    matching: list[tuple[HeldOut, BoolArray]] = []
     for number, part in enumerate(plan.heldout):
         matches = passing(documents, part.where, f"heldout {part.name!r}")
         for other, others in matching:
@@ -74,8 +85,8 @@ def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
     return held
 
 
-def _sampled(hashes: Hashes, key: np.uint64, share: float) -> Bools:
-    """Whether the keyed hash is under the share of all its values, bool (n,)."""
+def _sampled(hashes: HashArray, key: np.uint64, share: float) -> BoolArray:
+    """True for this share of the hashes, chosen by their hash under the key, bool (n,)."""
     under = np.empty(hashes.size, np.bool_)
     for start in range(0, hashes.size, CHUNK):
         part = slice(start, start + CHUNK)
@@ -83,15 +94,15 @@ def _sampled(hashes: Hashes, key: np.uint64, share: float) -> Bools:
     return under
 
 
-def draw_phases(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8]) -> Iterator[Draw]:
-    """Each phase in turn. CurriculumError for a cell, column or value that is not there; what falls short is in `problems`."""
-    use = Use(np.full(held.size, UNUSED, np.int8), np.zeros(held.size, np.uint8))
+def draw_phases(documents: Documents, plan: Curriculum, held: npt.NDArray[np.int8]) -> Iterator[DrawnPhase]:
+    """Each phase in turn. CurriculumError for an unknown cell, column or value; what falls short is in `problems`."""
+    use = DocumentUse(np.full(held.size, UNUSED, np.int8), np.zeros(held.size, np.uint8))
     living = (held == UNUSED) & (documents.tokens > 0)
     for number, phase in enumerate(plan.phases):
         yield _draw(documents, plan, number, phase, living, use)
 
 
-def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, living: Bools, use: Use) -> Draw:
+def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, living: BoolArray, use: DocumentUse) -> DrawnPhase:
     at = f"phase {phase.name!r}"
     cells = make_cells(documents, phase.mixture.by, at)
     size, tokens = len(cells.names), documents.tokens
@@ -119,13 +130,13 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     np.add.at(met, cells.codes[fresh], taken * copies[fresh])
     replay_met = int(tokens[replayed].sum(dtype=np.int64))
     problems += replay_problems
-    return Draw(
+    return DrawnPhase(
         phase, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
     )  # fmt: skip
 
 
 def _times(documents: Documents, repeats: Repeats) -> npt.NDArray[np.uint8] | None:
-    """How often each document appears if it is drawn, by the table, uint8 (n,); None without a table."""
+    """How often each document appears if it is drawn, by the table, uint8 (n,); None if there is no table."""
     if repeats.by is None:
         return None
     values = documents.number(repeats.by)
@@ -134,13 +145,13 @@ def _times(documents: Documents, repeats: Repeats) -> npt.NDArray[np.uint8] | No
     found = np.empty(values.size, np.uint8)
     for start in range(0, values.size, CHUNK):
         part = values[start : start + CHUNK]
-        place = np.searchsorted(np.array(keys, np.float64), part, side="right")
-        found[start : start + CHUNK] = times[np.where(np.isnan(part), 0, place)]
+        row = np.searchsorted(np.array(keys, np.float64), part, side="right")
+        found[start : start + CHUNK] = times[np.where(np.isnan(part), 0, row)]
     return found
 
 
-def _quota(phase: Phase, budget: int, share: Shares, there: Ints, cells: Cells, at: str) -> tuple[Ints, list[str]]:
-    """Tokens by cell, and what falls short: a line for each cell under `error`, one for the phase under `rest`."""
+def _quota(phase: Phase, budget: int, share: Shares, there: IntArray, cells: Cells, at: str) -> tuple[IntArray, list[str]]:
+    """Tokens by cell, and what falls short: one line for each cell with `error`, one for the phase with `rest`."""
     most, quota = there * phase.repeats.most, quotas(budget, share)
     if phase.mixture.when_short == "rest":
         quota = spread(budget, share, most)
@@ -154,8 +165,10 @@ def _quota(phase: Phase, budget: int, share: Shares, there: Ints, cells: Cells, 
     return quota, problems
 
 
-def _replay(documents: Documents, plan: Curriculum, number: int, living: Bools, use: Use, quota: int) -> tuple[Ints, list[str]]:
-    """Documents that come again, each once, uniformly; those of the pool that no phase had drawn are now used."""
+def _replay(
+    documents: Documents, plan: Curriculum, number: int, living: BoolArray, use: DocumentUse, quota: int
+) -> tuple[IntArray, list[str]]:
+    """The documents to replay, drawn uniformly, each once. Those of the pool that no phase had drawn count as used now."""
     phase = plan.phases[number]
     if phase.replay is None:
         return np.empty(0, np.int64), []
@@ -175,12 +188,14 @@ def _replay(documents: Documents, plan: Curriculum, number: int, living: Bools, 
     return chosen, [short] if quota > there else []
 
 
-def _rows(fresh: Ints, copies: npt.NDArray[np.uint8], cells: Cells, replayed: Ints, size: int, use: Use) -> Rows:
-    """One row an appearance; counts the appearances."""
+def _rows(
+    fresh: IntArray, copies: npt.NDArray[np.uint8], cells: Cells, replayed: IntArray, size: int, use: DocumentUse
+) -> PhaseRows:
+    """One row for each appearance; also updates the number of appearances."""
     document = np.repeat(fresh, copies)
     first = np.repeat(np.cumsum(copies, dtype=np.int64) - copies, copies)
     repeat = (np.arange(document.size) - first).astype(np.int32)
-    rows = Rows(
+    rows = PhaseRows(
         document=np.concatenate([document, replayed]),
         repeat=np.concatenate([repeat, use.appearances[replayed].astype(np.int32)]),
         origin=use.origin[np.concatenate([document, replayed])],
@@ -192,5 +207,5 @@ def _rows(fresh: Ints, copies: npt.NDArray[np.uint8], cells: Cells, replayed: In
 
 
 def origin_names(plan: Curriculum) -> dict[int, str]:
-    """What `phase_origin` says for each value of `Rows.origin`."""
+    """Value of the column `phase_origin` for each value of `PhaseRows.origin`."""
     return {number: phase.name for number, phase in enumerate(plan.phases)} | {POOLED: POOL}

@@ -1,3 +1,3 @@
-"""What a user did wrong with a curriculum."""
+"""The error of this room, under the name that its modules import it by."""
 
 from curricle.errors import CurriculumError as CurriculumError

@@ -1,4 +1,4 @@
-"""The formats of an output file: one function each, which writes the rows in their order to files that begin with `stem`.
+"""The formats of output files. Each has one function that writes the rows, in order, to files whose names begin with `stem`.
 
 A format from outside this package is named by `module:NAME`, or by an entry point.
 """
@@ -26,11 +26,11 @@ from curricle.schemas.curriculum import FORMAT_GROUP, TOKEN_COUNT, Tokens
 from curricle.schemas.extensions import ExtensionError, code_hashes, find_extension, module_of
 
 Entry = dict[str, Any]
-"""What the index of a folder says about a file; empty where the format has no such index, or the file no rows."""
+"""A file's entry in the index of its folder; empty if the format has no such index or the file has no rows."""
 
 
 def no_index(entries: list[Entry]) -> None:
-    """For a format whose folders have no index."""
+    """For formats whose folders have no index."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Format:
 
     endings: tuple[str, ...]
     write: Callable[[pa.Table, Path, Tokens], Entry]
-    module: str | None = None  # that must be there
-    packages: str = ""  # that must be installed
-    extra: str = ""  # of curricle, that installs them
+    module: str | None = None  # must be importable
+    packages: str = ""  # must be installed
+    extra: str = ""  # extra of curricle that installs them
     index: Callable[[list[Entry]], tuple[str, bytes] | None] = no_index  # of a folder, from what `write` returned for its files
 
 
 def find_format(name: str) -> Format:
-    """The format of this name, at `module:NAME` or of an entry point; CurriculumError, one line."""
+    """The format with this name, at `module:NAME`, or of an entry point; CurriculumError if there is none."""
     if name in FORMATS:
         return FORMATS[name]
     try:
@@ -66,7 +66,7 @@ def outside_code(name: str) -> dict[str, str]:
 
 
 def check_format(name: str) -> None:
-    """CurriculumError, one line, where the format or the package that writes it is missing."""
+    """Raise CurriculumError if the format, or the package that writes it, is missing."""
     found = find_format(name)
     if found.module and find_spec(found.module) is None:
         raise CurriculumError(f"format {name} needs {found.packages}: {install_hint(found.extra)}")
@@ -80,7 +80,7 @@ def write_parquet(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
 
 
 def write_jsonl(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
-    """A JSON object a row, all in one zstd frame."""
+    """One JSON object for each row, all in one zstd frame."""
     with Path(f"{stem}.jsonl.zst").open("wb") as file, zstandard.ZstdCompressor(level=3).stream_writer(file) as writer:
         for batch in rows.to_batches(BATCH):
             for row in batch.to_pylist():
@@ -112,7 +112,7 @@ def write_mds(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
 
 
 def write_megatron(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
-    """Megatron-LM's `.bin` of ids (uint16, or int32 where an id needs it) and `.idx`, by datatrove's writer."""
+    """Megatron-LM's `.bin` of ids (uint16, or int32 if an id needs it) and `.idx`, by datatrove's writer."""
     from datatrove.pipeline.tokens.megatron_tokenizer import MegatronTokenizedFile
 
     writer = MegatronTokenizedFile(str(stem.parent), stem.name, token_size=token_bytes(tokens))
@@ -137,7 +137,7 @@ def write_datatrove(rows: pa.Table, stem: Path, tokens: Tokens) -> Entry:
 
 
 def token_bytes(tokens: Tokens) -> int:
-    """2 where every id of the vocabulary is under 65,536, else 4."""
+    """2 if every id of the vocabulary is below 65,536, else 4."""
     return 2 if load_encoder(tokens).largest_id <= np.iinfo(np.uint16).max else 4
 
 
@@ -152,7 +152,7 @@ def _ids(rows: pa.Table, tokens: Tokens) -> Iterator[list[int]]:
 
 
 def mds_index(entries: list[Entry]) -> tuple[str, bytes] | None:
-    """Name and content of the file that makes one data set of a folder's shards; None for a folder without rows."""
+    """Name and content of the file that joins a folder's shards into one data set; None for a folder without rows."""
     if not any(entries):
         return None
     return "index.json", orjson.dumps({"version": 2, "shards": [entry for entry in entries if entry]}, option=orjson.OPT_INDENT_2)
@@ -166,4 +166,4 @@ FORMATS = {
     "megatron": Format((".bin", ".idx"), write_megatron, *TOKEN_FILES),
     "datatrove": Format((".ds", ".ds.index", ".ds.metadata"), write_datatrove, *TOKEN_FILES),
 }
-"""By the plan's `format`."""
+"""The formats of this package, by the plan's `format`."""

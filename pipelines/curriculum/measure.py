@@ -1,4 +1,4 @@
-"""One look at each document's text: its hash, bytes and tokens; kept beside the output, so that a new plan reads no text."""
+"""The first pass: hash, bytes and tokens of each text, stored in the output folder, so that the next plan reads no text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ BATCH = 4096  # documents read at once
 
 @dataclass(frozen=True)
 class MeasureTask:
-    """A kept file, and where the measures of its documents go."""
+    """A kept file, and the file for the measures of its documents."""
 
     path: Path
     measures: Path
@@ -35,7 +35,7 @@ class MeasureTask:
 
     @property
     def size(self) -> int:
-        """Its bytes in storage."""
+        """Its size in bytes."""
         return self.path.stat().st_size
 
     @property
@@ -53,7 +53,7 @@ class MeasureTask:
 
 
 def measure_file(task: MeasureTask, report: ReportProgress) -> None:
-    """Write one row of MEASURES for each row of the file, as .npy, whole or not at all."""
+    """Write one row of MEASURES for each row of the file, as .npy, completely or not at all."""
     count, _ = load_counter(task.tokens)
     parts = [np.empty(0, MEASURES)]
     with pq.ParquetFile(task.path) as file:

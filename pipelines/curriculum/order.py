@@ -3,12 +3,12 @@
 import numpy as np
 
 from curricle.pipelines.curriculum.documents import Documents
-from curricle.pipelines.curriculum.draw import Rows
-from curricle.pipelines.curriculum.kernels import Hashes, Ints, Numbers, keyed, ordered, salt
+from curricle.pipelines.curriculum.draw import PhaseRows
+from curricle.pipelines.curriculum.kernels import FloatArray, HashArray, IntArray, keyed, ordered, salt
 from curricle.schemas.curriculum import Phase
 
 
-def order_rows(documents: Documents, phase: Phase, seed: int, rows: Rows) -> Ints:
+def order_rows(documents: Documents, phase: Phase, seed: int, rows: PhaseRows) -> IntArray:
     """Positions in `rows` in the phase's order, int64 (rows,); independent of the order of the documents."""
     chance = _chance(documents, phase, seed, rows)
     if phase.order.method == "sorted" and phase.order.by:
@@ -19,13 +19,13 @@ def order_rows(documents: Documents, phase: Phase, seed: int, rows: Rows) -> Int
     return np.argsort(chance, kind="stable")
 
 
-def _chance(documents: Documents, phase: Phase, seed: int, rows: Rows) -> Hashes:
+def _chance(documents: Documents, phase: Phase, seed: int, rows: PhaseRows) -> HashArray:
     ids = keyed(documents.id_hash[rows.document], salt(seed, phase.name, "order"))
     return keyed(ids + rows.repeat.astype(np.uint64), np.uint64(0))
 
 
-def _progress(documents: Documents, rows: Rows, chance: Hashes) -> Numbers:
-    """How much of its cell lies before the middle of each row, 0..1: merged by it, the cells run out together."""
+def _progress(documents: Documents, rows: PhaseRows, chance: HashArray) -> FloatArray:
+    """The share of its cell that comes before the middle of each row, 0..1. Sorted by it, all cells run out together."""
     tokens = documents.tokens[rows.document].astype(np.int64)
     shuffled = np.lexsort((chance, rows.cell))
     cell, ends = rows.cell[shuffled], np.cumsum(tokens[shuffled])
@@ -36,12 +36,12 @@ def _progress(documents: Documents, rows: Rows, chance: Hashes) -> Numbers:
     return progress
 
 
-def worst_window(tokens: Ints, cell: Ints, window: int) -> float:
-    """The largest difference, in share of tokens, between a cell's part of the whole and of any stretch of documents that just
-    reaches `window` tokens; 0 for a phase that is shorter. `tokens`, `cell`: in the phase's order, shape (rows,).
+def worst_window(tokens: IntArray, cell: IntArray, window: int) -> float:
+    """The largest difference between a cell's share of all tokens and its share of any run of documents that just reaches
+    `window` tokens; 0 for a shorter phase. `tokens` and `cell` are in the phase's order, shape (rows,).
     """
     ends = np.concatenate([[0], np.cumsum(tokens, dtype=np.int64)])
-    starts = np.searchsorted(ends, ends[-1] - window, side="right")  # a stretch may start before this row
+    starts = np.searchsorted(ends, ends[-1] - window, side="right")  # a run may start before this row
     stops = np.searchsorted(ends, ends[:starts] + window, side="left")
     worst = 0.0
     for one in np.unique(cell) if starts else ():

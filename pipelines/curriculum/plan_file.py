@@ -1,4 +1,4 @@
-"""A plan's YAML, with the mixtures that it names, checked whole."""
+"""Reads and checks a plan's YAML, with the mixture files that it names."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).parents[1] / "plans"
 
 
 def load_plan(name: str) -> Curriculum:
-    """The plan at a path or of a shipped name; CurriculumError, one line with file and entry."""
+    """The plan at a path, or a shipped plan by name; CurriculumError, one line with file and key."""
     path = yaml_file.find(name, "plan", SHIPPED, CurriculumError)
     keys = ", ".join(Curriculum.model_fields)
     content = yaml_file.read_mapping(path, name, f"a plan is a mapping with the keys {keys}", CurriculumError)
@@ -44,7 +44,7 @@ def _with_mixture(phase: Any, folder: Path, at: str) -> Any:
 
 
 def _included(mixture: dict[str, Any], folder: Path, at: str) -> dict[str, Any]:
-    """The mixture with `by` and `weights` of the file it names, whose path is relative to the plan's folder."""
+    """The mixture, with `by` and `weights` from the file that it names (path relative to the plan's folder)."""
     for key in ("by", "weights", "proportional"):
         if key in mixture:
             raise CurriculumError(f"{at}: give either file or {key}, not both")

@@ -3,37 +3,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Bytes = npt.NDArray[np.uint8]
-Codes = npt.NDArray[np.int16]
-Hashes = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
-Values = npt.NDArray[np.floating[Any]]  # float32 or float64
-Weights = npt.NDArray[np.uint8 | np.uint32 | np.int64]
+ByteArray = npt.NDArray[np.uint8]
+CellCodes = npt.NDArray[np.int16]
+HashArray = npt.NDArray[np.uint64]
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.floating[Any]]  # float32 or float64
+TokenWeights = npt.NDArray[np.uint8 | np.uint32 | np.int64]
 
-def keyed(hashes: Hashes, key: int, out: Hashes) -> None: ...
-def totals(cell: Codes, among: Bytes, weight: Weights, sums: Ints) -> None: ...
-def places_of(values: Values, descending: bool, out: Hashes) -> None: ...
+def keyed(hashes: HashArray, key: int, out: HashArray) -> None: ...
+def totals(cell: CellCodes, among: ByteArray, weight: TokenWeights, sums: IntArray) -> None: ...
+def sort_keys(values: FloatArray, descending: bool, out: HashArray) -> None: ...
 def find_bounds(
-    cell: Codes,
-    among: Bytes,
-    values: Values,
+    cell: CellCodes,
+    among: ByteArray,
+    values: FloatArray,
     descending: bool,
-    id_hash: Hashes,
+    id_hash: HashArray,
     key: int,
-    weight: Weights,
-    quota: Ints,
-    bound: Hashes,
-    closed: Bytes,
+    weight: TokenWeights,
+    quota: IntArray,
+    bound: HashArray,
+    closed: ByteArray,
 ) -> None: ...
 def within(
-    cell: Codes,
-    among: Bytes,
-    values: Values,
+    cell: CellCodes,
+    among: ByteArray,
+    values: FloatArray,
     descending: bool,
-    id_hash: Hashes,
+    id_hash: HashArray,
     key: int,
-    bound: Hashes,
-    closed: Bytes,
+    bound: HashArray,
+    closed: ByteArray,
     state: npt.NDArray[np.int8],
-    taken: Bytes,
+    taken: ByteArray,
 ) -> None: ...

@@ -1,6 +1,6 @@
-"""Kernels of the selection for `pipelines.curriculum.kernels`: each is compiled once for every type of its columns.
+"""Kernels of the selection for `pipelines.curriculum.kernels`, each compiled once for every type of its columns.
 
-A place is a uint64 that sorts as the value does. Sums of weights are int64.
+A sort key is a uint64 that sorts as the value does. Sums of weights are int64.
 """
 
 from libc.math cimport isnan
@@ -23,11 +23,11 @@ cdef enum State:  # of a cell
     ALL_TAKEN
 
 cdef enum:
-    DIGITS = 8  # bytes of a place, the most significant first
+    DIGITS = 8  # bytes of a sort key, the most significant first
     RADIX = 256
 
 cdef uint64_t SIGN_BIT = <uint64_t>1 << 63
-cdef uint64_t LAST_PLACE = <uint64_t>-1
+cdef uint64_t LAST_KEY = <uint64_t>-1
 
 
 cdef inline uint64_t mix(uint64_t bits) noexcept nogil:
@@ -37,19 +37,19 @@ cdef inline uint64_t mix(uint64_t bits) noexcept nogil:
     return bits ^ (bits >> 31)
 
 
-cdef inline uint64_t place_of(Value value, bint descending) noexcept nogil:
-    """The place of a number: NaN comes last in either order, and -0 and 0 have the same place."""
+cdef inline uint64_t sort_key(Value value, bint descending) noexcept nogil:
+    """The sort key of a number: NaN comes last in either order, and -0 and 0 have the same key."""
     cdef double number = value
     cdef uint64_t bits
     if isnan(number):
-        return LAST_PLACE
+        return LAST_KEY
     number = (-number if descending else number) + 0.0  # turns -0 into 0
     memcpy(&bits, &number, sizeof(bits))
     return ~bits if bits & SIGN_BIT else bits | SIGN_BIT
 
 
 def keyed(const uint64_t[::1] hashes, uint64_t key, uint64_t[::1] out):
-    """Fill `out` (n,) with the hash of every hash under a key."""
+    """Fill `out` (n,) with the hash of each hash under a key."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(hashes.shape[0]):
@@ -67,12 +67,12 @@ def totals(const int16_t[::1] cell, const uint8_t[::1] among, const Weight[::1] 
                 sums[cell[i]] += weight[i]
 
 
-def places_of(const Value[::1] values, bint descending, uint64_t[::1] out):
-    """Fill `out` (n,) with the place of every value."""
+def sort_keys(const Value[::1] values, bint descending, uint64_t[::1] out):
+    """Fill `out` (n,) with the sort key of each value."""
     cdef Py_ssize_t i
     with nogil:
         for i in range(values.shape[0]):
-            out[i] = place_of(values[i], descending)
+            out[i] = sort_key(values[i], descending)
 
 
 cdef struct Ranking:
@@ -83,13 +83,13 @@ cdef struct Ranking:
 
 
 cdef inline uint64_t rank(const Ranking* ranking, const Value[::1] values, Py_ssize_t row) noexcept nogil:
-    """The place of a row, by its value or by the keyed hash of its id."""
+    """The sort key of a row, from its value or from the keyed hash of its id."""
     if ranking.by_value:
-        return place_of(values[row], ranking.descending)
+        return sort_key(values[row], ranking.descending)
     return mix(ranking.id_hash[row] ^ ranking.key)
 
 
-cdef struct Search:  # for the place where each cell meets its quota
+cdef struct Search:  # for the row where each cell meets its quota
     Py_ssize_t size  # rows that share the digits found so far
     uint32_t* rows  # NULL: all rows
     int64_t* rest  # by cell: the part of its quota that is not met yet
@@ -125,7 +125,7 @@ def find_bounds(
     uint64_t[:, ::1] bound,
     uint8_t[::1] closed,
 ):
-    """Fill `bound` (cells, 2) with the place, by value and by hash, where each cell meets its quota.
+    """Fill `bound` (cells, 2) with the sort keys (value, hash) of the row where each cell meets its quota.
 
     A quota is positive and at most the cell's total, or 0 for a cell that is left out. `closed` (cells,) is 1 where the row at the
     bound brings the sum nearer to the quota. Without `values` only the hashes count.
@@ -205,7 +205,7 @@ def within(
     `state` (cells,) is 0 to take no row of a cell, 1 to go by the bound, 2 to take all.
     """
     cdef Py_ssize_t i, c
-    cdef uint64_t place
+    cdef uint64_t key_of_row
     cdef bint by_value = values.shape[0] > 0
     with nogil:
         for i in range(cell.shape[0]):
@@ -215,9 +215,9 @@ def within(
                 if state[c] == ALL_TAKEN:
                     taken[i] = 1
                 elif state[c] == SEARCHED:
-                    place = place_of(values[i], descending) if by_value else bound[c, 0]
-                    if place != bound[c, 0]:
-                        taken[i] = place < bound[c, 0]
+                    key_of_row = sort_key(values[i], descending) if by_value else bound[c, 0]
+                    if key_of_row != bound[c, 0]:
+                        taken[i] = key_of_row < bound[c, 0]
                     else:
-                        place = mix(id_hash[i] ^ key)
-                        taken[i] = place < bound[c, 1] or (place == bound[c, 1] and closed[c])
+                        key_of_row = mix(id_hash[i] ^ key)
+                        taken[i] = key_of_row < bound[c, 1] or (key_of_row == bound[c, 1] and closed[c])

@@ -1,4 +1,4 @@
-"""What was asked and what was met: as a table for a person, as plain values for phase.json and curriculum.json."""
+"""What was asked and what was met: as a table for the terminal, and as plain values for phase.json and curriculum.json."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,53 +7,53 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from curricle.pipelines.curriculum.destinations import OutputFolder
 from curricle.pipelines.curriculum.documents import Documents
-from curricle.pipelines.curriculum.draw import Draw
+from curricle.pipelines.curriculum.draw import DrawnPhase
 from curricle.pipelines.curriculum.order import worst_window
-from curricle.pipelines.curriculum.place import Part
 from curricle.schemas.curriculum import Curriculum
 
-WIDTH = 110  # of the table: a file or a pipe has no width of its own
+WIDTH = 110  # of the table, if the output is a file or a pipe
 
 
-def phase_record(documents: Documents, draw: Draw, part: Part) -> dict[str, Any]:
-    """Budget, mixture, replay, repeats and order of a phase, asked and met."""
-    fresh, repeats = int(draw.met.sum()), draw.phase.repeats
+def phase_record(documents: Documents, drawn: DrawnPhase, folder: OutputFolder) -> dict[str, Any]:
+    """Budget, mixture, replay, repeats and order of a phase, as asked and as met."""
+    fresh, repeats = int(drawn.met.sum()), drawn.phase.repeats
     cells = {
         name: {
-            "share_asked": round(float(draw.share[cell]), 6),
-            "share_met": round(int(draw.met[cell]) / max(1, fresh), 6),
-            "tokens_asked": int(draw.quota[cell]),
-            "tokens_met": int(draw.met[cell]),
-            "tokens_there": int(draw.there[cell]),
-            "documents": int(draw.documents[cell]),
-            "epochs": round(int(draw.quota[cell]) / int(draw.there[cell]), 4) if draw.there[cell] else None,
+            "share_asked": round(float(drawn.share[cell]), 6),
+            "share_met": round(int(drawn.met[cell]) / max(1, fresh), 6),
+            "tokens_asked": int(drawn.quota[cell]),
+            "tokens_met": int(drawn.met[cell]),
+            "tokens_there": int(drawn.there[cell]),
+            "documents": int(drawn.documents[cell]),
+            "epochs": round(int(drawn.quota[cell]) / int(drawn.there[cell]), 4) if drawn.there[cell] else None,
         }
-        for cell, name in enumerate(draw.names)
-        if draw.quota[cell] or draw.met[cell]
+        for cell, name in enumerate(drawn.names)
+        if drawn.quota[cell] or drawn.met[cell]
     }
     record: dict[str, Any] = {
-        "phase": draw.phase.name,
-        "tokens_asked": draw.phase.tokens,
-        "tokens_met": fresh + draw.replay_met,
-        "rows": int(part.rows.document.size),
-        "documents": int(np.unique(part.rows.document).size),
+        "phase": drawn.phase.name,
+        "tokens_asked": drawn.phase.tokens,
+        "tokens_met": fresh + drawn.replay_met,
+        "rows": int(folder.rows.document.size),
+        "documents": int(np.unique(folder.rows.document).size),
         "repeats_allowed": max(repeats.table.values(), default=repeats.most),
         "repeats_by": repeats.by,
-        "rows_repeated": int(np.count_nonzero(part.rows.repeat)),
-        "without_score": draw.nulls,
-        "replay": {"tokens_asked": draw.replay_quota, "tokens_met": draw.replay_met} if draw.phase.replay else None,
+        "rows_repeated": int(np.count_nonzero(folder.rows.repeat)),
+        "without_score": drawn.nulls,
+        "replay": {"tokens_asked": drawn.replay_quota, "tokens_met": drawn.replay_met} if drawn.phase.replay else None,
         "cells": cells,
-        "order": draw.phase.order.model_dump(exclude_none=True),
+        "order": drawn.phase.order.model_dump(exclude_none=True),
     }
-    if window := draw.phase.order.window:
-        worst = worst_window(documents.tokens[part.rows.document].astype(np.int64), part.rows.cell, window)
-        record["order"] |= {"worst_difference": round(worst, 4), "within_tolerance": worst <= draw.phase.order.tolerance}
+    if window := drawn.phase.order.window:
+        worst = worst_window(documents.tokens[folder.rows.document].astype(np.int64), folder.rows.cell, window)
+        record["order"] |= {"worst_difference": round(worst, 4), "within_tolerance": worst <= drawn.phase.order.tolerance}
     return record
 
 
 def print_report(plan: Curriculum, records: Sequence[dict[str, Any]], heldout: dict[str, int], problems: Sequence[str]) -> None:
-    """Tokens by phase and cell, how often each is read, and every line that a user should know; to stdout."""
+    """Print tokens and repeats by phase and cell, and all notes and problems."""
     console = Console(highlight=False, soft_wrap=True)
     console.width = max(console.width, WIDTH)
     table = Table(title=f"tokens: {_unit(plan)}", title_justify="left")

@@ -1,4 +1,4 @@
-"""`curricle curriculum`: plan from scores, then move the texts; the folder is taken, continued or refused."""
+"""`curricle curriculum`: plan from scores, then move the texts. The output folder is created, continued or rejected."""
 
 import fcntl
 import hashlib
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import orjson
 
+from curricle.pipelines.curriculum.destinations import Destinations, OutputFile, OutputFolder, make_destinations, make_folders
 from curricle.pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
-from curricle.pipelines.curriculum.draw import Draw, draw_phases, hold_out, origin_names
+from curricle.pipelines.curriculum.draw import DrawnPhase, draw_phases, hold_out, origin_names
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.formats import check_format, find_format, outside_code
 from curricle.pipelines.curriculum.measure import MeasureTask, measure_file
-from curricle.pipelines.curriculum.place import OutputFile, Part, Places, make_parts, make_places
 from curricle.pipelines.curriculum.report import phase_record
 from curricle.pipelines.curriculum.tokens import load_counter, located
 from curricle.pipelines.curriculum.workers import Workers
@@ -38,7 +38,7 @@ class Planned:
     plan: Curriculum
     sources: Sources
     documents: Documents
-    parts: list[Part]
+    folders: list[OutputFolder]
     records: list[dict[str, Any]]  # of the phases
     heldout: dict[str, int]  # documents
     problems: list[str]
@@ -47,7 +47,7 @@ class Planned:
 
 
 def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
-    """Pass 1. CurriculumError for whatever is not there; what falls short is in `problems`."""
+    """The first pass. CurriculumError if something does not exist; what falls short is in `problems`."""
     check_format(plan.format)
     sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers)
     made_by = {
@@ -60,12 +60,12 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
     plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
     held = hold_out(documents, plan)
     documents = replace(documents, text_hash=documents.text_hash[:0].copy())
-    draws: list[Draw] = list(draw_phases(documents, plan, held))
-    parts = make_parts(documents, plan, held, draws)
-    records = [phase_record(documents, draw, part) for draw, part in zip(draws, parts[len(plan.heldout) :], strict=True)]
-    heldout = {part.name: int(part.rows.document.size) for part in parts[: len(plan.heldout)]}
-    problems = [problem for draw in draws for problem in draw.problems]
-    return Planned(plan, sources, documents, parts, records, heldout, problems, plan_hash, made_by)
+    phases: list[DrawnPhase] = list(draw_phases(documents, plan, held))
+    folders = make_folders(documents, plan, held, phases)
+    records = [phase_record(documents, *pair) for pair in zip(phases, folders[len(plan.heldout) :], strict=True)]
+    heldout = {folder.name: int(folder.rows.document.size) for folder in folders[: len(plan.heldout)]}
+    problems = [problem for phase in phases for problem in phase.problems]
+    return Planned(plan, sources, documents, folders, records, heldout, problems, plan_hash, made_by)
 
 
 def read_outputs(outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers) -> tuple[Sources, Documents]:
@@ -77,7 +77,7 @@ def read_outputs(outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens
 
 
 def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:
-    """Where the measures of each file lie, beside its output if that can be written; those that are missing are made."""
+    """Paths of the measures of each file: in its output folder, or in `scratch` if that is read-only. Missing ones are made."""
     paths = []
     for file in sources.files:
         folder = file.output / "_measures" if os.access(file.output, os.W_OK) else scratch
@@ -89,7 +89,7 @@ def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, w
 
 
 def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
-    """Pass 2 into `output`; False if it is there already. CurriculumError, and nothing written, if the plan cannot be met."""
+    """The second pass, into `output`; False if it already exists. CurriculumError, and nothing is written, if it falls short."""
     if planned.problems:
         more = f" (and {len(planned.problems) - 1} more: see --dry-run)" if len(planned.problems) > 1 else ""
         raise CurriculumError(planned.problems[0] + more)
@@ -97,8 +97,8 @@ def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
     with _output_folder(output, planned.plan_hash) as (work, finished):
         if finished:
             return False
-        files, places = make_places(planned.documents, planned.parts, planned.plan.shard_bytes)
-        fragments = _route(planned, places, work, workers)
+        files, destinations = make_destinations(planned.documents, planned.folders, planned.plan.shard_bytes)
+        fragments = _route(planned, destinations, work, workers)
         tasks = _assemble_tasks(planned, files, fragments, output, work)
         workers.run(tasks, assemble)
         _finish(planned, tasks, output)
@@ -108,7 +108,7 @@ def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
 
 @contextmanager
 def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
-    """The folder for work in progress, and whether this very curriculum is finished; CurriculumError if another is there."""
+    """The folder for work in progress, and whether this curriculum is finished; CurriculumError if it holds another one."""
     work = output / "_work"
     mark = work / "plan"
     try:
@@ -140,21 +140,21 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
         raise CurriculumError(f"{output}: {error.strerror or error}") from None
 
 
-def _route(planned: Planned, places: Places, work: Path, workers: Workers) -> list[Path]:
-    """The fragment files of all input files that give a row."""
+def _route(planned: Planned, destinations: Destinations, work: Path, workers: Workers) -> list[Path]:
+    """The fragment files of all input files that contribute a row."""
     tasks = []
-    names, origins = tuple(part.name for part in planned.parts), origin_names(planned.plan)
+    names, origins = tuple(folder.name for folder in planned.folders), origin_names(planned.plan)
     for number, (file, start) in enumerate(zip(planned.sources.files, planned.sources.starts.tolist(), strict=False)):
-        low, high = np.searchsorted(places["document"], [start, start + file.rows])
+        low, high = np.searchsorted(destinations["document"], [start, start + file.rows])
         if low == high:
             continue
         task = RouteTask(
             file.path, work / f"fragments-{number:06}.arrow", int(high - low), planned.sources.schema, names, origins
         )
         if not task.commit.exists():
-            own = places[low:high].copy()
+            own = destinations[low:high].copy()
             own["document"] -= start
-            with whole_file(task.places) as path, path.open("wb") as target:
+            with whole_file(task.destinations) as path, path.open("wb") as target:
                 np.save(target, own)
         tasks.append(task)
     workers.run(tasks, route)
@@ -177,8 +177,8 @@ def _assemble_tasks(
 
 
 def _files(planned: Planned, tasks: list[AssembleTask], output: Path) -> dict[str, list[dict[str, Any]]]:
-    """By folder, every file in it; where the format has an index of a whole folder, it is written first."""
-    records: dict[str, list[dict[str, Any]]] = {part.folder: [] for part in planned.parts}
+    """All files by folder. If the format has an index for a whole folder, it is written first."""
+    records: dict[str, list[dict[str, Any]]] = {folder.path: [] for folder in planned.folders}
     for task in tasks:
         records[task.file.folder].append(orjson.loads(task.record.read_bytes()))
     by_folder = {folder: [file for record in written for file in record["files"]] for folder, written in records.items()}
@@ -193,16 +193,16 @@ def _files(planned: Planned, tasks: list[AssembleTask], output: Path) -> dict[st
 
 
 def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
-    """The records: of each phase, then of the whole, which makes the output finished."""
+    """Write the record of each phase, then that of the whole curriculum, which marks the output as finished."""
     by_folder = _files(planned, tasks, output)
     phases = []
-    for part, record in zip(planned.parts[len(planned.heldout) :], planned.records, strict=True):
-        tokens = sum(file.get("tokens", 0) for file in by_folder[part.folder])  # an index holds none
+    for folder, record in zip(planned.folders[len(planned.heldout) :], planned.records, strict=True):
+        tokens = sum(file.get("tokens", 0) for file in by_folder[folder.path])  # an index holds none
         if tokens != record["tokens_met"]:
-            raise RuntimeError(f"{part.folder}: {tokens} tokens in its files, {record['tokens_met']} planned")
-        phases.append({"folder": part.folder, **record, "files": by_folder[part.folder]})
-        # under a name with `_`, which Parquet readers of a whole folder pass over
-        path = output / part.folder / "_meta" / "phase.json"
+            raise RuntimeError(f"{folder.path}: {tokens} tokens in its files, {record['tokens_met']} planned")
+        phases.append({"folder": folder.path, **record, "files": by_folder[folder.path]})
+        # readers of a whole Parquet folder skip names that begin with `_`
+        path = output / folder.path / "_meta" / "phase.json"
         path.parent.mkdir(parents=True, exist_ok=True)  # without rows there may be no file
         path.write_bytes(orjson.dumps(phases[-1], option=orjson.OPT_INDENT_2))
     content = {
@@ -213,10 +213,10 @@ def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
         "sources": list(planned.sources.runs),
         "phases": phases,
         "heldout": [
-            {"name": part.name, "folder": part.folder, "documents": planned.heldout[part.name], "files": by_folder[part.folder]}
-            for part in planned.parts[: len(planned.heldout)]
+            {"name": one.name, "folder": one.path, "documents": planned.heldout[one.name], "files": by_folder[one.path]}
+            for one in planned.folders[: len(planned.heldout)]
         ],
     }
-    temporary = output / "_work" / RECORD  # not beside it: what a killed run leaves goes with `_work`
+    temporary = output / "_work" / RECORD  # in `_work`, which is removed if the run is killed
     temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     temporary.replace(output / RECORD)

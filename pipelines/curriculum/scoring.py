@@ -1,4 +1,4 @@
-"""Scores: one column, or several brought to one scale; and the order in which a cell's documents fill its quota."""
+"""Scores, from one column or from several on one scale, and the order in which a cell's documents fill its quota."""
 
 import math
 from itertools import chain
@@ -11,9 +11,9 @@ from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import (
     CHUNK,
     NO_SCORE,
-    Bools,
-    Codes,
-    Numbers,
+    BoolArray,
+    CellCodes,
+    FloatArray,
     Ranking,
     keyed,
     quantiles,
@@ -26,8 +26,8 @@ from curricle.schemas.curriculum import WINDOWS, Phase, Score, Select
 BINS = 20  # as Nemotron-CC (arXiv 2412.02595)
 
 
-def score(documents: Documents, wanted: str | Score) -> Numbers:
-    """The number that documents are ranked by, float (n,); NaN where a column of it is null."""
+def score(documents: Documents, wanted: str | Score) -> FloatArray:
+    """The number that documents are ranked by, float (n,); NaN if one of its columns is null."""
     if isinstance(wanted, str):
         return documents.number(wanted)
     result = np.full(documents.tokens.size, 0.0 if wanted.combine == "sum" else -np.inf)
@@ -35,36 +35,36 @@ def score(documents: Documents, wanted: str | Score) -> Numbers:
         values = np.sign(weight) * documents.number(name)
         scaled = z_scores(values) if wanted.scale == "zscore" else percentile_bins(documents, values)
         scaled *= abs(weight)
-        # a NaN stays one in both
+        # both keep NaN
         np.add(result, scaled, out=result) if wanted.combine == "sum" else np.maximum(result, scaled, out=result)
     return result
 
 
-def z_scores(values: Numbers) -> Numbers:
-    """(x - mean) / standard deviation, float64; zeros if all are equal. The sums are exact: the order of the rows is no part."""
+def z_scores(values: FloatArray) -> FloatArray:
+    """(x - mean) / standard deviation, float64; zeros if all are equal. Sums are exact: row order does not matter."""
     known = values[~np.isnan(values)]
     parts = [slice(start, start + CHUNK) for start in range(0, known.size, CHUNK)]
     mean = math.fsum(chain.from_iterable(known[part].tolist() for part in parts)) / max(1, known.size)
     squares = chain.from_iterable(((known[part].astype(np.float64) - mean) ** 2).tolist() for part in parts)
     deviation = math.sqrt(math.fsum(squares) / max(1, known.size))
-    centred: Numbers = values.astype(np.float64)
-    centred -= mean
-    centred /= deviation or 1.0
-    return centred
+    centered: FloatArray = values.astype(np.float64)
+    centered -= mean
+    centered /= deviation or 1.0
+    return centered
 
 
-def percentile_bins(documents: Documents, values: Numbers) -> Numbers:
-    """0..19, float64: how many of the 5 %, 10 % .. 95 % points of all tokens the value is above."""
+def percentile_bins(documents: Documents, values: FloatArray) -> FloatArray:
+    """0..19, float64: the number of 5 % points of all tokens (5 %, 10 %, ..., 95 %) that the value is above."""
     edges = quantiles(values, documents.tokens, documents.id_hash, [k / BINS for k in range(1, BINS)])
     bins = np.full(values.size, np.nan)
     for start in range(0, values.size, CHUNK):
         part = values[start : start + CHUNK]
-        place = np.searchsorted(np.array(edges, np.float64), part.astype(np.float64), side="left")
-        bins[start : start + CHUNK] = np.where(np.isnan(part), np.nan, place)
+        number = np.searchsorted(np.array(edges, np.float64), part.astype(np.float64), side="left")
+        bins[start : start + CHUNK] = np.where(np.isnan(part), np.nan, number)
     return bins
 
 
-def gumbel(values: Numbers, documents: Documents, key: np.uint64, temperature: float) -> Numbers:
+def gumbel(values: FloatArray, documents: Documents, key: np.uint64, temperature: float) -> FloatArray:
     """score / temperature + Gumbel noise: the largest k are a sample without replacement in proportion to exp(score / T)."""
     noisy = np.empty(values.size)
     for start in range(0, values.size, CHUNK):
@@ -74,8 +74,10 @@ def gumbel(values: Numbers, documents: Documents, key: np.uint64, temperature: f
     return noisy
 
 
-def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: int, among: Bools) -> tuple[Bools, Ranking, int]:
-    """Of the documents `among`, those that the phase's `select` allows, how they rank, and how many have no score.
+def choose(
+    documents: Documents, phase: Phase, seed: int, cell: CellCodes, cells: int, among: BoolArray
+) -> tuple[BoolArray, Ranking, int]:
+    """The documents `among` that the phase's `select` allows, their ranking, and the number of documents without a score.
 
     Raises CurriculumError for documents without a score under `nulls: error`.
     """
@@ -103,8 +105,8 @@ def choose(documents: Documents, phase: Phase, seed: int, cell: Codes, cells: in
     return among, Ranking(values, select.method != "lowest", uniform.id_hash, uniform.key), nulls
 
 
-def _window(select: Select, cell: Codes, cells: int, among: Bools, by_score: Ranking) -> Bools:
-    """Each cell's documents from one rank to another: `fraction` of them, at least one."""
+def _window(select: Select, cell: CellCodes, cells: int, among: BoolArray, by_score: Ranking) -> BoolArray:
+    """The documents of each cell with low, middle or high ranks: `fraction` of them, at least one."""
     ones = np.ones(cell.size, np.uint8)
     count = totals(cell, among, ones, cells)
     width = np.maximum(1, np.floor(select.fraction * count + 0.5)).astype(np.int64)

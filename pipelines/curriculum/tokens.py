@@ -1,4 +1,4 @@
-"""Tokens as the plan means them, exactly: bytes, a Hugging Face tokenizer (package tokenizers), or a SentencePiece model."""
+"""Counts tokens in the unit of the plan: bytes, a Hugging Face tokenizer (package tokenizers), or a SentencePiece model."""
 
 import hashlib
 from collections.abc import Callable
@@ -23,24 +23,24 @@ Counter = Callable[[pa.StringArray], npt.NDArray[np.uint32]]
 
 @dataclass(frozen=True)
 class Encoder:
-    """A loaded tokenizer. `encode` gives the ids of a text, the plan's `eos` behind them; none for a null or an empty text.
+    """A loaded tokenizer. `encode` returns the ids of a text, followed by the plan's `eos`; none for a null or empty text.
 
-    One text at a time: a worker has one thread, and the encodings of 4,096 web documents at once took 300 MB.
+    It encodes one text at a time: a worker has one thread, and encoding 4,096 web documents at once took 300 MB.
     """
 
     encode: Callable[[str | None], list[int]]
     largest_id: int
-    sha256: str  # of all that the ids depend on
+    sha256: str  # of everything that the ids depend on
 
 
 def text_bytes(texts: pa.Array) -> npt.NDArray[np.uint32]:
-    """Bytes of UTF-8, 0 for a null."""
+    """Number of UTF-8 bytes of each text, 0 for null."""
     lengths: npt.NDArray[Any] = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False)
     return lengths.astype(np.uint32)
 
 
 def load_counter(tokens: Tokens) -> tuple[Counter, str]:
-    """What counts the tokens of texts, and a hash of what it depends on; CurriculumError where it cannot be loaded."""
+    """A function that counts the tokens of texts, and a hash of what it depends on; CurriculumError if it cannot be loaded."""
     if tokens.count is not None:
         return text_bytes, "bytes"
     encoder = load_encoder(tokens)
@@ -53,7 +53,7 @@ def load_counter(tokens: Tokens) -> tuple[Counter, str]:
 
 @lru_cache(maxsize=1)  # a worker process encodes many files with one tokenizer
 def load_encoder(tokens: Tokens) -> Encoder:
-    """The plan's tokenizer or SentencePiece model; CurriculumError where it cannot be loaded or has no such `eos`."""
+    """The plan's tokenizer or SentencePiece model; CurriculumError if it cannot be loaded or lacks the `eos`."""
     if tokens.tokenizer is not None:
         return _hugging_face(tokens.tokenizer, tokens.eos)
     if tokens.sentencepiece is not None:
@@ -62,7 +62,7 @@ def load_encoder(tokens: Tokens) -> Encoder:
 
 
 def located(tokens: Tokens) -> Tokens:
-    """The same with absolute paths, for workers that start in other folders."""
+    """A copy with absolute paths, for workers that start in other folders."""
     paths = {name: value for name, value in (("tokenizer", tokens.tokenizer), ("sentencepiece", tokens.sentencepiece)) if value}
     there = {name: str(Path(path).absolute()) for name, path in paths.items() if Path(path).exists()}
     return tokens.model_copy(update=there)

@@ -1,4 +1,4 @@
-"""Who does the tasks of a curriculum: processes of this machine, or the workers of an engine."""
+"""Runs the tasks of a curriculum: in processes of this machine, or on the workers of an engine."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -21,21 +21,21 @@ Work = Callable[[Any, ReportProgress], None]
 
 
 class Workers(Protocol):
-    """Does tasks."""
+    """Runs tasks."""
 
     def run(self, tasks: Sequence[Committing], work: Work) -> None:
-        """Every task that is not committed yet; CurriculumError, one line, where one failed."""
+        """Run every task that is not committed yet; CurriculumError, one line, if one fails."""
 
 
 @dataclass(frozen=True)
 class Processes:
-    """How many on this machine, and whether they say how far they are."""
+    """Processes of this machine: how many, and whether they show progress."""
 
     count: int
     quiet: bool = False
 
     def run(self, tasks: Sequence[Committing], work: Work) -> None:
-        """The largest first; the error names the task."""
+        """Run the largest task first; an error names the task."""
         left = sorted((task for task in tasks if not task.commit.exists()), key=lambda task: -task.size)
         if not left:
             return
@@ -48,13 +48,13 @@ class Processes:
 
 @dataclass(frozen=True)
 class EngineWorkers:
-    """Those of an engine, which see the same files under the same paths."""
+    """The workers of an engine, which must see the same files under the same paths."""
 
     engine: Engine
     quiet: bool = False
 
     def run(self, tasks: Sequence[Committing], work: Work) -> None:
-        """One job; the error names the first task that failed."""
+        """Run one job; an error names the first task that failed."""
         left = [task for task in tasks if not task.commit.exists()]
         if not left:
             return

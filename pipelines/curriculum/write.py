@@ -1,7 +1,7 @@
-"""The second pass: every text is moved once. Input files become fragments by output file, these output files.
+"""The second pass: every text is moved once. Input files are split into fragments, from which output files are assembled.
 
 A fragment file is an Arrow file with one batch for each output file it feeds (several where the input is larger than HELD_BYTES);
-its index, written last, commits it. An output file is committed by its record. A killed run goes on with what is committed.
+its index, written last, commits it. An output file is committed by its record. A killed run continues from what is committed.
 """
 
 import os
@@ -18,28 +18,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curricle.models.cards import file_sha256
+from curricle.pipelines.curriculum.destinations import Destinations, OutputFile
 from curricle.pipelines.curriculum.documents import ADDED
 from curricle.pipelines.curriculum.formats import find_format
 from curricle.pipelines.curriculum.measure import BATCH
-from curricle.pipelines.curriculum.place import OutputFile, Places
 from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import TOKEN_COUNT, Tokens
 from curricle.storage.whole_file import whole_file
 
-HELD_BYTES = 128 << 20  # a router holds so much before it writes its fragments
-PLACE = "_place"
+HELD_BYTES = 128 << 20  # rows that `route` holds before it writes their fragments
+POSITION = "_position"
 WRITE = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 @dataclass(frozen=True)
 class RouteTask:
-    """An input file, and where its rows go: `places` holds them, counted from the file's first document."""
+    """An input file, and the destinations of its rows, whose documents are counted from the file's first one."""
 
     path: Path
     fragment: Path  # .arrow; its index is the same name with .json
     rows: int
     schema: pa.Schema  # of the input's columns in the output
-    parts: tuple[str, ...]  # what `phase` says, by number
+    phases: tuple[str, ...]  # values of the column `phase`, by number of the folder
     origins: dict[int, str]
 
     @property
@@ -53,8 +53,8 @@ class RouteTask:
         return self.path.stat().st_size
 
     @property
-    def places(self) -> Path:
-        """The file of the rows' places, as PLACES."""
+    def destinations(self) -> Path:
+        """The file with the rows' destinations."""
         return self.fragment.with_suffix(".npy")
 
     @property
@@ -63,7 +63,7 @@ class RouteTask:
         return self.fragment.with_suffix(".json")
 
     def counts(self) -> tuple[int, int, int]:
-        """Rows; their bytes are not kept."""
+        """Number of rows; their bytes are not recorded."""
         return self.rows, 0, self.rows
 
     def __hash__(self) -> int:
@@ -71,10 +71,10 @@ class RouteTask:
 
 
 def route(task: RouteTask, report: ReportProgress) -> None:
-    """Write the fragments of one input file, and their index: output file -> numbers of batches."""
-    schema = pa.unify_schemas([task.schema, ADDED, pa.schema([(PLACE, pa.int32())])])
+    """Write the fragments of one input file and their index, from output file to numbers of batches."""
+    schema = pa.unify_schemas([task.schema, ADDED, pa.schema([(POSITION, pa.int32())])])
     index: dict[int, list[int]] = {}
-    places = np.load(task.places)
+    destinations = np.load(task.destinations)
     held: list[pa.Table] = []
     start = held_bytes = batches = 0
     with (
@@ -99,9 +99,9 @@ def route(task: RouteTask, report: ReportProgress) -> None:
             held, held_bytes = [], 0
 
         for batch in file.iter_batches(BATCH):
-            low, high = np.searchsorted(places["document"], [start, start + batch.num_rows])
+            low, high = np.searchsorted(destinations["document"], [start, start + batch.num_rows])
             if high > low:
-                rows = _rows(task, batch, start, places[low:high], schema)
+                rows = _rows(task, batch, start, destinations[low:high], schema)
                 held.append(rows)
                 held_bytes += rows.nbytes
                 report(int(high - low), rows.nbytes, int(high - low))
@@ -112,27 +112,27 @@ def route(task: RouteTask, report: ReportProgress) -> None:
     _write_json(task.commit, {str(number): found for number, found in index.items()})
 
 
-def _rows(task: RouteTask, batch: pa.RecordBatch, start: int, places: Places, schema: pa.Schema) -> pa.Table:
-    rows = batch.take(pa.array(places["document"] - start))
+def _rows(task: RouteTask, batch: pa.RecordBatch, start: int, destinations: Destinations, schema: pa.Schema) -> pa.Table:
+    rows = batch.take(pa.array(destinations["document"] - start))
     columns = [
         rows.column(field.name).cast(field.type) if field.name in rows.schema.names else pa.nulls(rows.num_rows, field.type)
         for field in task.schema
     ]
-    phases = [task.parts[number] for number in places["part"]]
-    origins = [task.origins.get(origin, phase) for origin, phase in zip(places["origin"].tolist(), phases, strict=True)]
+    phases = [task.phases[number] for number in destinations["folder"]]
+    origins = [task.origins.get(origin, phase) for origin, phase in zip(destinations["origin"].tolist(), phases, strict=True)]
     added = [
-        pa.array(places["tokens"].astype(np.int64)),
+        pa.array(destinations["tokens"].astype(np.int64)),
         pa.array(phases, pa.string()),
         pa.array(origins, pa.string()),
-        pa.array(places["repeat"].copy()),
-        pa.array(places["place"].copy()),
+        pa.array(destinations["repeat"].copy()),
+        pa.array(destinations["position"].copy()),
     ]
-    return pa.table([*columns, *added], schema=schema).append_column("_file", pa.array(places["file"].copy()))
+    return pa.table([*columns, *added], schema=schema).append_column("_file", pa.array(destinations["file"].copy()))
 
 
 @dataclass(frozen=True)
 class AssembleTask:
-    """An output file, and the fragments that make it."""
+    """An output file, and the fragments that it is made of."""
 
     file: OutputFile
     fragments: tuple[tuple[Path, tuple[int, ...]], ...]
@@ -149,7 +149,7 @@ class AssembleTask:
 
     @property
     def size(self) -> int:
-        """Its rows: what it takes in storage is not known yet."""
+        """Number of its rows, because its size in storage is not known yet."""
         return self.file.rows
 
     @property
@@ -168,17 +168,17 @@ class AssembleTask:
 
 
 def assemble(task: AssembleTask, report: ReportProgress) -> None:
-    """Bring the rows of one output file together in their order, write it, then its record."""
+    """Collect the rows of one output file in order, write the file, then its record."""
     schema = pa.unify_schemas([task.schema, ADDED])
-    pieces = [schema.append(pa.field(PLACE, pa.int32())).empty_table()]
+    pieces = [schema.append(pa.field(POSITION, pa.int32())).empty_table()]
     for path, batches in task.fragments:
         with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
             pieces.append(pa.Table.from_batches([reader.get_batch(number) for number in batches]))
     rows = pa.concat_tables(pieces)
     if rows.num_rows != task.file.rows:
         raise RuntimeError(f"{task.name}: {rows.num_rows} rows in the fragments, {task.file.rows} expected")
-    rows = rows.take(pc.sort_indices(rows[PLACE])).drop_columns(PLACE).combine_chunks()
-    made = task.record.with_suffix(f".{os.urandom(6).hex()}")  # a folder; engines may do a task twice at a time
+    rows = rows.take(pc.sort_indices(rows[POSITION])).drop_columns(POSITION).combine_chunks()
+    made = task.record.with_suffix(f".{os.urandom(6).hex()}")  # a folder; engines may run a task twice at a time
     stem = made / task.file.stem
     stem.parent.mkdir(parents=True)
     form = find_format(task.format)
@@ -195,7 +195,7 @@ def assemble(task: AssembleTask, report: ReportProgress) -> None:
 
 
 def _move(path: Path, root: Path, output: Path) -> dict[str, Any]:
-    """Bring a finished file from under `root` to the same place under `output`; what the record says of it."""
+    """Move a finished file from `root` to the same path under `output`. Returns its entry in the record."""
     _sync(path)
     target = output / path.relative_to(root)
     entry = {"path": target.relative_to(output).as_posix(), "bytes": path.stat().st_size, "sha256": file_sha256(path)}

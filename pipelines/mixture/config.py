@@ -1,4 +1,4 @@
-"""What `curricle mixture` is told about its units."""
+"""The settings of `curricle mixture` for its units."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from curricle.schemas.curriculum import Tokens
 class UnitsConfig(Config):
     """Units are the cells of kept documents by the columns `by`; each gives a sample of `unit_bytes`, or is left out.
 
-    `sentencepiece`: the vocabulary's model; None: one is trained on all samples. `tokens`: what the units' sizes, and a budget,
-    are counted in.
+    `sentencepiece`: the SentencePiece model; if None, one is trained on all samples. `tokens`: what the sizes of units, and a
+    budget, are counted in.
     """
 
     by: tuple[str, ...] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Mixture weights that make the target most likely, with intervals, bounded by what is there; the file that a plan includes."""
+"""Mixture weights that make the target most likely, with intervals and bounds, and the file that a plan includes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,17 +20,17 @@ MILLION = 1_000_000  # weights are written with six decimals
 
 @dataclass(frozen=True)
 class Fitted:
-    """Weights of the units, (units,), and what is known of them."""
+    """Weights of the units, (units,), with intervals and bounds."""
 
     weights: Shares  # sum 1
     low: Shares  # 95 % intervals over documents of the target
     high: Shares
-    most: Shares  # upper bounds, 1 where there is none
+    most: Shares  # upper bounds; 1 means no bound
     bits_per_byte: dict[str, float]  # of the target, under uniform, proportional and fitted weights
 
     @property
     def bound(self) -> list[bool]:
-        """Whether a unit's bound keeps its weight from being larger."""
+        """For each unit, whether its bound limits its weight."""
         return ((self.most < 1) & (self.weights >= self.most - 1.5 / MILLION)).tolist()
 
 
@@ -46,7 +46,7 @@ def bounds(units: Units, budget: int | None, max_epochs: float) -> Shares:
 
 
 def fit_weights(trained: Trained, most: Shares, bootstrap: int) -> Fitted:
-    """The weights under the bounds `most`, and of `bootstrap` resamples of the target."""
+    """The weights under the bounds `most`, with intervals from `bootstrap` resamples of the target."""
     units, scores = trained.units, trained.scores
     weights = quotas(MILLION, fit(scores, most)) / MILLION
     drawn = fit_resampled(scores, most, bootstrap, units.config.seed)
@@ -61,7 +61,7 @@ def fit_weights(trained: Trained, most: Shares, bootstrap: int) -> Fitted:
 
 
 def write_mixture(path: Path, trained: Trained, fitted: Fitted, asked: dict[str, Any]) -> None:
-    """The YAML that a plan includes, whole or not at all; `asked`: the options that are to be remembered."""
+    """Write the YAML that a plan includes, completely or not at all. `asked`: options to record."""
     units, target = trained.units, trained.units.target
     about = {
         **asked,

@@ -1,8 +1,8 @@
-"""Candidate mixtures, ranked by what their units' models give the target when interpolated, and checked against real models.
+"""Ranks candidate mixtures by the target's likelihood under their interpolated models, and checks them against trained models.
 
 "Scalable Data Ablation Approximations for Language Models through Modular Training and Merging" (arXiv 2410.15661): models of
-equal parts of the data, trained once, predict by their merge what training on a mixture of the parts would give. Of n-gram models
-the merge is the linear interpolation of their probabilities, with the candidate's weights.
+equal parts of the data, trained once and merged, predict the result of training on a mixture of the parts. n-gram models are
+merged by linear interpolation of their probabilities, with the weights of the candidate.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from curricle.pipelines.mixture.units import Trained, Units
 from curricle.schemas.config import did_you_mean
 from curricle.schemas.yaml_file import read_mapping
 
-FEWEST = 5  # checked candidates that a rank correlation's interval makes sense with
+FEWEST = 5  # checked candidates that the interval of a rank correlation needs
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Bits per byte of the target by candidate, best first; `real` of those that were really trained."""
+    """Bits per byte of the target by candidate, best first; `real` has those of the candidates that were trained in full."""
 
     bits: dict[str, float]
     real: dict[str, float]
@@ -35,7 +35,7 @@ class Predicted:
 
 
 def read_candidates(path: Path, units: Units) -> dict[str, Shares]:
-    """Weights of the units, (units,), by candidate; CurriculumError for what is no such file, no unit, or does not sum to 1."""
+    """Weights of the units, (units,), by candidate; CurriculumError for another file, an unknown unit or a sum other than 1."""
     content = read_mapping(path, str(path), "candidates are a mapping of names to {cell: weight}", CurriculumError)
     candidates = {}
     for name, weights in content.items():
@@ -53,7 +53,7 @@ def read_candidates(path: Path, units: Units) -> dict[str, Shares]:
 
 
 def predict(trained: Trained, mixtures: dict[str, Shares], check: int) -> Predicted:
-    """Rank all candidates, and really train `check` of them."""
+    """Rank all candidates, and train `check` of them in full."""
     bits = trained.bits_per_byte(trained.scores.log10(np.array(list(mixtures.values()))))
     predicted = dict(sorted(zip(mixtures, bits.tolist(), strict=True), key=lambda pair: (pair[1], pair[0])))
     key = salt(trained.units.config.seed, "check")
@@ -68,7 +68,7 @@ def predict(trained: Trained, mixtures: dict[str, Shares], check: int) -> Predic
 
 
 def _ranks(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """0-based, equal values sharing one."""
+    """Ranks from 0; equal values share a rank."""
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Fitted weights and ranked candidates as tables for a person; to stdout."""
+"""Prints fitted weights and ranked candidates as tables."""
 
 import math
 
@@ -10,11 +10,11 @@ from curricle.pipelines.mixture.fit import Fitted
 from curricle.pipelines.mixture.predict import FEWEST, Predicted
 from curricle.pipelines.mixture.units import Trained
 
-SHOWN = 20  # units that are left out, by name
+SHOWN = 20  # names of left-out units in a message
 
 
 def print_fitted(trained: Trained, fitted: Fitted) -> None:
-    """A row for each unit, the heaviest first; then the target's bits per byte, and every line that a user should know."""
+    """Print a row for each unit, the heaviest first, then the target's bits per byte and all notes."""
     console = _console()
     table = Table("unit")
     for name in ("tokens there", "weight", "95 % interval", "bound"):
@@ -32,7 +32,7 @@ def print_fitted(trained: Trained, fitted: Fitted) -> None:
 
 
 def print_predicted(trained: Trained, predicted: Predicted) -> None:
-    """A row for each candidate, the best first; then how far the ranking was checked."""
+    """Print a row for each candidate, the best first, then the result of the check."""
     console = _console()
     table = Table("candidate")
     for name in ("predicted bits per byte", "really trained"):

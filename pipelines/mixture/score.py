@@ -1,4 +1,4 @@
-"""A model of some units' sentences, and what it gives each token of the target: the one thing done in other processes."""
+"""Trains a model on sentences of some units and scores each token of the target with it. Runs in worker processes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ from curricle.pipelines.execute.events import ReportProgress
 
 @dataclass(frozen=True)
 class ScoreTask:
-    """Sentences to train on, and files: of the target's tokens, and where their scores go."""
+    """Sentences to train on, the file with the target's tokens, and the file for their scores."""
 
     name: str
-    parts: tuple[tuple[Path, int], ...]  # a unit's word ids, and how many of them, to the nearest end of a sentence
+    units: tuple[tuple[Path, int], ...]  # file of a unit's word ids; number to use, rounded to the end of a sentence
     words: pa.StringArray  # the vocabulary
     order: int
     target: Path
@@ -27,8 +27,8 @@ class ScoreTask:
 
     @property
     def size(self) -> int:
-        """Tokens to train on."""
-        return sum(tokens for _, tokens in self.parts)
+        """Number of tokens to train on."""
+        return sum(tokens for _, tokens in self.units)
 
     @property
     def commit(self) -> Path:
@@ -36,8 +36,8 @@ class ScoreTask:
         return self.scores
 
     def counts(self) -> tuple[int, int, int]:
-        """Units and tokens."""
-        return len(self.parts), self.size, len(self.parts)
+        """Numbers of units and tokens."""
+        return len(self.units), self.size, len(self.units)
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -46,9 +46,9 @@ class ScoreTask:
 def score_target(task: ScoreTask, report: ReportProgress) -> None:
     """Train, and write log10 p of each token of the target, float32, as .npy.
 
-    Every model has the whole vocabulary, with <unk> for all other words: their scores are probabilities of the same events.
+    Every model has the whole vocabulary, and <unk> for all other words, so their scores are probabilities of the same events.
     """
-    prefixes = [_prefix(np.load(path), tokens) for path, tokens in task.parts]
+    prefixes = [_prefix(np.load(path), tokens) for path, tokens in task.units]
     sentences = [ids for ids in prefixes if len(ids)]
     words = task.words
     model = estimate(sentences, words, task.order, discount_fallback=True, vocabulary=len(words) - 1)

@@ -1,4 +1,4 @@
-"""The target text that mixtures are judged by."""
+"""Reads the target text that mixtures are fitted to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,13 @@ from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.inputs.texts import documents
 
 TARGET_BYTES = 4_000_000
-"""Of a larger target a sample by the hash of the documents is taken: one float32 for each token and unit is held."""
+"""Limit of the target. From a larger one a sample is taken, by the hash of its documents: fitting holds a float32 for each token
+and unit."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Documents in the order of their hashes: the same whatever the order of the files."""
+    """Documents in the order of their hashes, so that the order of the files does not matter."""
 
     texts: pa.Array  # string, no nulls
     hashes: tuple[int, ...]  # XXH3-64 of each
@@ -25,17 +26,17 @@ class Target:
 
     @property
     def bytes(self) -> int:
-        """Of UTF-8 in `texts`."""
+        """Number of UTF-8 bytes of `texts`."""
         return pc.sum(pc.binary_length(self.texts)).as_py() or 0
 
     @property
     def digest(self) -> str:
-        """One hash of all, XXH3-128, hex."""
+        """One hash of all documents, XXH3-128, hex."""
         return xxhash.xxh3_128_hexdigest(b"".join(one.to_bytes(8, "big") for one in self.hashes))
 
 
 def read_target(patterns: Sequence[str]) -> Target:
-    """The documents of text, JSONL and Parquet files (of text: the lines); InputError, CurriculumError where there are none."""
+    """The documents of text (its lines), JSONL and Parquet files; InputError or CurriculumError if there are none."""
     every = [text for batch in documents(patterns)() for text in batch.to_pylist() if text.strip()]
     if not every:
         raise CurriculumError(f"{', '.join(patterns)}: the target has no text")

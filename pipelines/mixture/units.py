@@ -1,4 +1,4 @@
-"""Units: cells of kept documents, a sample of equal size of each, one vocabulary, and each unit's model scored on the target."""
+"""Units: cells of kept documents with samples of equal size, one vocabulary, and a model of each, scored on the target."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from curricle.models.kenlm.train.pieces import train_pieces
 from curricle.pipelines.curriculum.cells import make_cells
 from curricle.pipelines.curriculum.documents import Documents, Sources
 from curricle.pipelines.curriculum.errors import CurriculumError
-from curricle.pipelines.curriculum.kernels import NO_SCORE, Bools, Ints, Ranking, keyed, salt, take, totals
+from curricle.pipelines.curriculum.kernels import NO_SCORE, BoolArray, IntArray, Ranking, keyed, salt, take, totals
 from curricle.pipelines.curriculum.run import read_outputs
 from curricle.pipelines.curriculum.workers import Workers
 from curricle.pipelines.mixture.config import UnitsConfig
@@ -30,21 +30,21 @@ from curricle.pipelines.mixture.target import Target
 PROFILE = "curricle-v1"
 PIECES, PIECES_BYTES = 16_000, 4_000_000  # a small sample yields fewer; 4 MB take SentencePiece 8 s
 LOG10_2 = 0.3010299956639812
-MOST_SHARE = 10  # a document gives at most a tenth of a unit's sample, so that ten documents make one at least
+MOST_SHARE = 10  # a document gives at most a tenth of a unit's sample, so a sample has at least ten documents
 
 
 @dataclass(frozen=True)
 class Cell:
-    """All kept documents with some values of the columns."""
+    """All kept documents with the same values of the columns."""
 
     name: str
-    tokens: int  # in the unit of `UnitsConfig.tokens`
-    sample_bytes: int  # that its documents could give to a sample
+    tokens: int  # as counted by `UnitsConfig.tokens`
+    sample_bytes: int  # bytes that its documents could contribute to a sample
 
 
 @dataclass(frozen=True)
 class Units:
-    """The units, before anything is trained: what they hold, and their samples."""
+    """The units with their samples, before anything is trained."""
 
     config: UnitsConfig
     sources: Sources
@@ -55,62 +55,62 @@ class Units:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the cells."""
+        """Names of the cells."""
         return tuple(cell.name for cell in self.cells)
 
     @property
-    def available(self) -> Ints:
-        """Tokens of each unit, in the unit of `UnitsConfig.tokens`."""
+    def available(self) -> IntArray:
+        """Number of tokens of each unit, as counted by `UnitsConfig.tokens`."""
         return np.array([cell.tokens for cell in self.cells], np.int64)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What the units' models give the target, and the scratch files to train others on their samples."""
+    """The target's scores under the units' models, and scratch files to train other models on their samples."""
 
     units: Units
     words: pa.StringArray
     sentences: tuple[Path, ...]  # word ids of each unit's sample
-    sample_tokens: int  # of the shortest sample: what every mixture's model is trained on
+    sample_tokens: int  # of the shortest sample; the model of every mixture is trained on this number
     target_tokens: Path
     unknown: float  # share of the target's tokens, sentence ends left out, that no unit has
     scores: TokenScores
     workers: Workers
 
     def bits_per_byte(self, log10: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Of the target, from its log10 probability."""
+        """Bits per byte of the target, from its log10 probability."""
         return -log10 / LOG10_2 / self.units.target.bytes
 
     def score_mixtures(self, mixtures: Mapping[str, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-        """log10 p of the target under a model really trained on each mixture of the samples: `sample_tokens` in all."""
+        """log10 p of the target under models trained in full on each mixture of the samples, `sample_tokens` in all."""
         with TemporaryDirectory(dir=self.target_tokens.parent) as folder:
             tasks = []
             for number, (name, weights) in enumerate(mixtures.items()):
                 tokens = np.rint(weights * self.sample_tokens).astype(np.int64).tolist()
-                parts = tuple((path, count) for path, count in zip(self.sentences, tokens, strict=True) if count)
+                units = tuple((path, count) for path, count in zip(self.sentences, tokens, strict=True) if count)
                 scores = Path(folder) / f"mixture-{number:06}.npy"
-                tasks.append(ScoreTask(name, parts, self.words, self.units.config.order, self.target_tokens, scores))
+                tasks.append(ScoreTask(name, units, self.words, self.units.config.order, self.target_tokens, scores))
             self.workers.run(tasks, score_target)
             return np.array([np.load(task.scores).sum(dtype=np.float64) for task in tasks])
 
 
 def find_units(outputs: Sequence[Path], target: Target, config: UnitsConfig, workers: Workers) -> Units:
-    """The units of finished outputs, and of each the first `unit_bytes` of its documents by their keyed hashes.
+    """The units of finished outputs, with samples: the first `unit_bytes` of their documents by keyed hash.
 
-    A document that is in the target too is in no sample. CurriculumError or OutputError: no finished output, a column missing, no
-    unit with enough text.
+    A document that is also in the target is in no sample. CurriculumError or OutputError if an output is not finished, a column
+    is missing, or no unit has enough text.
     """
     sources, documents = read_outputs(outputs, config.by, config.tokens, workers)
-    parts = make_cells(documents, config.by, "--units")
-    size = len(parts.names)
+    found = make_cells(documents, config.by, "--units")
+    size = len(found.names)
     everything = documents.tokens > 0
-    tokens = totals(parts.codes, everything, documents.tokens, size)
+    tokens = totals(found.codes, everything, documents.tokens, size)
     among = everything & ~np.isin(documents.text_hash, np.array(target.hashes, np.uint64))
     most = max(1, config.unit_bytes // MOST_SHARE)
     given = np.minimum(documents.text_bytes, np.uint32(most))
-    there = totals(parts.codes, among, given, size)
+    there = totals(found.codes, among, given, size)
     enough = there >= config.unit_bytes
-    cells = [Cell(name, int(tokens[n]), int(there[n])) for n, name in enumerate(parts.names)]
+    cells = [Cell(name, int(tokens[n]), int(there[n])) for n, name in enumerate(found.names)]
     if not enough.any():
         largest = max(cells, key=lambda cell: cell.sample_bytes)
         raise CurriculumError(
@@ -120,7 +120,7 @@ def find_units(outputs: Sequence[Path], target: Target, config: UnitsConfig, wor
     ranking = Ranking(NO_SCORE, False, documents.id_hash, salt(config.seed, "mixture"))
     # half a document more than needed, because `take` stops within half a document of its quota
     quota = np.where(enough, config.unit_bytes + most // 2 + 1, 0)
-    texts = _texts(sources, documents, take(parts.codes, among, ranking, given, quota), ranking, parts.codes, size)
+    texts = _texts(sources, documents, take(found.codes, among, ranking, given, quota), ranking, found.codes, size)
     return Units(
         config,
         sources,
@@ -133,7 +133,7 @@ def find_units(outputs: Sequence[Path], target: Target, config: UnitsConfig, wor
 
 @contextmanager
 def train_units(units: Units, workers: Workers) -> Iterator[Trained]:
-    """A model of each unit, for as long as the block lasts; CurriculumError for a target of unknown words."""
+    """Train a model of each unit; its files last as long as the block. CurriculumError for a target of unknown words."""
     with TemporaryDirectory() as folder:
         scratch = Path(folder)
         tokenizer = _tokenizer(units.samples, units.config, scratch)
@@ -155,31 +155,31 @@ def train_units(units: Units, workers: Workers) -> Iterator[Trained]:
 
 
 def _texts(
-    sources: Sources, documents: Documents, chosen: Bools, ranking: Ranking, codes: npt.NDArray[np.int16], size: int
+    sources: Sources, documents: Documents, chosen: BoolArray, ranking: Ranking, codes: npt.NDArray[np.int16], size: int
 ) -> list[list[str]]:
-    """Texts of the chosen documents, by cell, in the order of their keyed hashes; only row groups that hold one are read."""
+    """Texts of the chosen documents, by cell, in the order of their keyed hashes. Only row groups that contain one are read."""
     found: list[list[tuple[int, str]]] = [[] for _ in range(size)]
     for file, start in zip(sources.files, sources.starts.tolist(), strict=False):
         with pq.ParquetFile(file.path) as parquet:
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows
-                places = start + np.flatnonzero(chosen[start : start + rows])
-                if places.size:
-                    texts = parquet.read_row_group(group, ["text"])["text"].take(pa.array(places - start)).to_pylist()
-                    keys = keyed(documents.id_hash[places], ranking.key).tolist()
-                    for place, key, text in zip(places.tolist(), keys, texts, strict=True):
-                        found[codes[place]].append((key, text))
+                chosen_rows = start + np.flatnonzero(chosen[start : start + rows])
+                if chosen_rows.size:
+                    texts = parquet.read_row_group(group, ["text"])["text"].take(pa.array(chosen_rows - start)).to_pylist()
+                    keys = keyed(documents.id_hash[chosen_rows], ranking.key).tolist()
+                    for row, key, text in zip(chosen_rows.tolist(), keys, texts, strict=True):
+                        found[codes[row]].append((key, text))
                 start += rows
     return [[text for _, text in sorted(pairs)] for pairs in found]
 
 
 def _cut(texts: Sequence[str], size: int, most: int) -> tuple[str, ...]:
-    """The first `most` bytes of each text, as many texts as make `size` bytes; the last one is cut."""
+    """The first `most` bytes of as many texts as make `size` bytes; the last text is cut."""
     cut = []
     for text in texts:
-        part = text.encode()[: min(most, size)]
-        size -= len(part)
-        cut.append(part.decode(errors="ignore"))
+        beginning = text.encode()[: min(most, size)]
+        size -= len(beginning)
+        cut.append(beginning.decode(errors="ignore"))
         if size <= 0:
             break
     return tuple(cut)
@@ -201,8 +201,8 @@ def _tokenizer(samples: Sequence[Sequence[str]], config: UnitsConfig, scratch: P
 
 
 def _lines(tokenizer: SentencePiece, texts: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.int64]]:
-    """The tokens of each line, and the text that each line is of: the unit scored as one sentence, since a document's length
-    says nothing about what is in it.
+    """The tokens of each line, and the index of the text that it belongs to. Each line is scored as one sentence, because the
+    length of a document says nothing about its content.
     """
     split = pa.array([text.split("\n") for text in texts], pa.list_(pa.string()))
     lines = tokenizer.joined(normalize(profile_named(PROFILE), split.flatten()))
@@ -212,7 +212,7 @@ def _lines(tokenizer: SentencePiece, texts: Sequence[str]) -> tuple[pa.Array, np
 def _tokens_of(
     target: Target, tokenizer: SentencePiece, numbering: Numbering, known: int, scratch: Path
 ) -> tuple[Path, npt.NDArray[np.int64], float]:
-    """The file of the target's tokens, the document of each with every sentence's end, and the share that no unit has."""
+    """The file of the target's tokens, the document of each token (sentence ends included), and the share that no unit has."""
     lines, text_of = _lines(tokenizer, target.texts.to_pylist())
     ids, line_of = numbering.tokens(lines)
     tokens = np.where(ids < known, ids, UNK).astype(np.int32)

@@ -5,18 +5,22 @@ from curricle.schemas.columns import GROUPS
 
 HEAD = """# Data model
 
-Generated from `schemas/columns.py`; do not edit. Null means "not measured", never 0. Files in `kept/` hold the columns of the
-recipe's stages; files in `rejected/` hold the same columns and the decision; files in `dead/` hold where the document came from
-and the dead-letter columns. All files of a folder have the same schema, even those without rows.
+This page lists all columns that a run can write. Null means "not measured", never 0.
+
+- Files in `kept/` contain the columns of the recipe's stages.
+- Files in `rejected/` contain the same columns and the decision.
+- Files in `dead/` contain the origin of each document and the dead-letter columns.
+
+All files of a folder have the same schema, even those without rows. (Generated from the definitions in `schemas/`; do not edit.)
 """
 
 WRITERS = {
     "document": "Every reader",
-    "payload": "Readers of HTML (`extract` removes these columns)",
+    "payload": "Readers of HTML (removed by `extract`)",
     "dead": "Dead letters",
     "decision": "`decide`",
-    "quality": "Stage `quality` (the student; other raters write the same 14 and the status, each under its own `prefix`)",
-    "reply": "Stage `quality` with `rater: dataman` or `rater: endpoint`, besides the 14 and the status",
+    "quality": "Stage `quality` (the student; other raters write the 14 ratings and the status under their own `prefix`)",
+    "reply": "Stage `quality` with `rater: dataman` or `rater: endpoint`, in addition to the ratings and the status",
     "classifier": "Stage `quality` with `rater: classifier`",
     "paragraphs": "Stage `perplexity` with `paragraphs: {}`",
 }
@@ -25,7 +29,7 @@ WRITERS = {
 def table(columns: tuple[Column, ...]) -> str:
     """A Markdown table of columns: name, type, content, meaning of null."""
     rows = (f"| `{c.name}` | {c.dtype} | {c.doc.replace('|', '/')} | {c.null} |" for c in columns)
-    return "\n".join(["| column | type | what it holds | null |", "|---|---|---|---|", *rows])
+    return "\n".join(["| column | type | content | null means |", "|---|---|---|---|", *rows])
 
 
 def data_model() -> str:

@@ -1,1 +1,1 @@
-"""Ratings of samples: made, compared, distilled into a student."""
+"""Makes ratings of samples, compares them, and distills them into a student."""

@@ -35,9 +35,9 @@ RATING_FIGURES: dict[str, Callable[[Table], Values]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """`pairs`: rows in both files, joined on `key` (`id` or `text`); the other two: rows in one of them only.
+    """`pairs`: rows in both files, joined on `key` (`id` or `text`). `only_first`, `only_second`: rows in one file only.
 
-    `tables`: for each group ("all", then COLUMN=VALUE) the table of pairs of each criterion and of "domain"
+    `tables`: for each group ("all", then COLUMN=VALUE), the table of pairs of each criterion and of "domain"
     (`models.raters.agreement`).
     """
 
@@ -53,8 +53,8 @@ def compare(
 ) -> Agreement:
     """Join the files' rows and count their pairs of ratings; groups are values of the first file's columns `by`.
 
-    A row whose rating is null in either file is left out of that criterion. RatingsError where a file has no ratings, a key
-    twice, or nothing in common with the other.
+    Rows whose rating is null in either file are left out of that criterion. RatingsError if a file has no ratings, has a key
+    twice, or has nothing in common with the other file.
     """
     left, right = read_ratings([first], first_columns), read_ratings([second], second_columns)
     for name in by:
@@ -63,12 +63,12 @@ def compare(
     key = next((name for name in ("id", "text") if name in left.schema.names and name in right.schema.names), None)
     if key is None:
         raise RatingsError(f"{first} and {second} share neither the column id nor text, so their rows cannot be matched")
-    places = [_places(path, table, key) for path, table in ((first, left), (second, right))]
-    shared = sorted(places[0].keys() & places[1].keys())
+    row_numbers = [_row_numbers(path, table, key) for path, table in ((first, left), (second, right))]
+    shared = sorted(row_numbers[0].keys() & row_numbers[1].keys())
     if not shared:
         raise RatingsError(f"no {key} of {first} occurs in {second}")
-    left = left.take(pa.array([places[0][value] for value in shared]))
-    right = right.take(pa.array([places[1][value] for value in shared]))
+    left = left.take(pa.array([row_numbers[0][value] for value in shared]))
+    right = right.take(pa.array([row_numbers[1][value] for value in shared]))
     criteria = [name for name in first_columns.criteria(left) if name in second_columns.criteria(right)]
     pairs = {name: (left[first_columns.prefix + name], right[second_columns.prefix + name], 5) for name in criteria}
     if first_columns.domain in left.schema.names and second_columns.domain in right.schema.names:
@@ -78,23 +78,23 @@ def compare(
     return Agreement(
         key=key,
         pairs=len(shared),
-        only_first=len(places[0]) - len(shared),
-        only_second=len(places[1]) - len(shared),
+        only_first=len(row_numbers[0]) - len(shared),
+        only_second=len(row_numbers[1]) - len(shared),
         tables={group: {name: _count(*pair, rows) for name, pair in pairs.items()} for group, rows in _groups(left, by)},
     )
 
 
-def _places(path: Path, table: pa.Table, key: str) -> dict[str, int]:
-    """Row of each key: the id, or a hash of the text (XXH3-128)."""
-    places: dict[str, int] = {}
+def _row_numbers(path: Path, table: pa.Table, key: str) -> dict[str, int]:
+    """Row number of each key: the id, or a hash of the text (XXH3-128)."""
+    row_numbers: dict[str, int] = {}
     for row, value in enumerate(table[key].to_pylist()):
         if value is None:
             raise RatingsError(f"{path}: column {key!r} is null in row {row}")
         name = xxhash.xxh3_128_hexdigest(value.encode()) if key == "text" else str(value)
-        if name in places:
-            raise RatingsError(f"{path}: rows {places[name]} and {row} have the same {key}")
-        places[name] = row
-    return places
+        if name in row_numbers:
+            raise RatingsError(f"{path}: rows {row_numbers[name]} and {row} have the same {key}")
+        row_numbers[name] = row
+    return row_numbers
 
 
 def _letters(domains: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -118,7 +118,7 @@ def _groups(table: pa.Table, by: Sequence[str]) -> Iterator[tuple[str, pa.Array]
 
 
 def agreement_table(agreement: Agreement) -> str:
-    """Markdown: a row a group and criterion with 95 % bootstrap intervals, and how the rows were joined."""
+    """Markdown tables with a row for each criterion, 95 % bootstrap intervals, and how the rows were joined."""
     lines = [
         f"{agreement.pairs:,} documents in both files (joined on {agreement.key}); {agreement.only_first:,} only in the first, "
         f"{agreement.only_second:,} only in the second",

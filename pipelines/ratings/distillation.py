@@ -1,4 +1,4 @@
-"""A student from files of ratings: `curricle raters distil`."""
+"""Trains a student from files of ratings: `curricle raters distil`."""
 
 import shutil
 import tempfile
@@ -28,12 +28,12 @@ from curricle.pipelines.ratings.calibration_plot import draw_calibration
 from curricle.schemas.columns import QUALITY_CRITERIA
 from curricle.schemas.config import did_you_mean
 
-DOMAIN_WEIGHT = 0.3  # of a document of `--domains`, against 1 for a rated one: docs/raters.md
+DOMAIN_WEIGHT = 0.3  # weight of a document of `--domains`; a rated document has 1 (docs/raters.md)
 FIGURES, PLOT = "figures.md", "calibration.svg"
 
 
 class TextColumns(RatingColumns):
-    """Names of the other columns; where `url` is missing or null, the `source` column holds documents together."""
+    """Names of the other columns. If `url` is missing or null, the `source` column groups documents."""
 
     text: str = "text"
     url: str = "url"
@@ -41,9 +41,9 @@ class TextColumns(RatingColumns):
 
 
 def read_documents(ratings: Sequence[Path], domains: Sequence[Path], columns: TextColumns) -> tuple[Documents, int]:
-    """The rated documents, then those of `domains` that are not among them; and how many rows lack a text or a rating.
+    """The rated documents, then other documents of `domains`, and the number of rows without a text or a rating.
 
-    RatingsError where a file lacks a column or holds a value that is no rating.
+    RatingsError if a file lacks a column or has a value that is not a rating.
     """
     rated = read_ratings(ratings, columns)
     for name in [*(columns.prefix + criterion for criterion in QUALITY_CRITERIA), columns.text]:
@@ -84,13 +84,13 @@ def read_documents(ratings: Sequence[Path], domains: Sequence[Path], columns: Te
 
 
 def _values(table: pa.Table, name: str) -> list[str | None]:
-    """A column's values, all None where it is missing."""
+    """The values of a column; all None if it is missing."""
     values: list[str | None] = table[name].to_pylist() if name in table.schema.names else [None] * len(table)
     return values
 
 
 def distil(documents: Documents, output: Path, licence: str) -> Evaluation:
-    """Cross-validate, train, and write the model's folder, with its figures and calibration plot, at once or not at all."""
+    """Cross-validate, train, and write the model's folder, with its figures and calibration plot, completely or not at all."""
     if output.exists():
         raise RatingsError(f"{output} already exists")
     base = model_folder("student")

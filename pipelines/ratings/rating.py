@@ -1,4 +1,4 @@
-"""Rates a sample of documents, part by part, each committed whole: a Parquet form that raters are compared and distilled from."""
+"""Rates a sample of documents into Parquet files, each committed completely, which `agree` and `distil` read."""
 
 import hashlib
 from collections import Counter
@@ -23,13 +23,13 @@ from curricle.storage.whole_file import whole_file
 PART_ROWS = 200
 RECORD = "_sample.json"
 BYTES_PER_TOKEN = 4
-"""An estimate: English text has about 4 to 5, Chinese 3 to 4."""
-HOW_FAST = {"concurrency", "timeout_s", "retries", "pause_s", "max_failures", "batch_tokens", "device"}
+"""An estimate: about 4 to 5 in English text, 3 to 4 in Chinese."""
+SPEED_SETTINGS = {"concurrency", "timeout_s", "retries", "pause_s", "max_failures", "batch_tokens", "device"}
 """Settings that may change between two runs into one folder."""
 
 
 class Cost(NamedTuple):
-    """What rating a sample takes; the tokens, in and out, are an estimate: 0 where the rater is no language model."""
+    """The size of a sample to rate. Tokens in and out are estimates; 0 if the rater is not a language model."""
 
     documents: int
     characters: int
@@ -38,7 +38,7 @@ class Cost(NamedTuple):
 
 
 def estimate(texts: pa.Array, config: RaterConfigs) -> Cost:
-    """Without a tokenizer: UTF-8 bytes of prompt and cut text, by four."""
+    """Estimate the cost without a tokenizer: a quarter of the UTF-8 bytes of prompt and cut text."""
     characters = pc.sum(pc.utf8_length(texts)).as_py() or 0
     if not isinstance(config, FormConfig):
         return Cost(len(texts), characters, 0, 0)
@@ -51,10 +51,10 @@ def estimate(texts: pa.Array, config: RaterConfigs) -> Cost:
 
 
 def rate(sample: pa.Table, config: RaterConfigs, output: Path, say: Callable[[str], None]) -> Counter[str]:
-    """Rate `sample` (see `pipelines.inputs.sample`) into `output`/part-*.parquet; parts that are there are not done again.
+    """Rate `sample` (see `pipelines.inputs.sample`) into `output`/part-*.parquet; existing parts are not rated again.
 
-    Returns how many rows have which status (`rated`, for a rater without one). Raises OutputError where the folder holds
-    something else, or another sample or rater; the rater's own errors end it, and what is committed stays.
+    Returns the number of rows by status (`rated`, for a rater without one). Raises OutputError if the folder has other contents,
+    or is from another sample or rater. Errors of the rater are passed on; committed parts stay.
     """
     _take(output, sample, config)
     rater: Rater | None = None
@@ -71,7 +71,7 @@ def rate(sample: pa.Table, config: RaterConfigs, output: Path, say: Callable[[st
 
 
 def ratings(rows: pa.Table, rater: Rater, config: RaterConfigs) -> pa.Table:
-    """`id url lang source text text_sha256`, what the rater writes (the domain as `domain`), `rater` and `model`."""
+    """The columns `id url lang source text text_sha256`, those of the rater (the domain as `domain`), `rater` and `model`."""
     texts, languages = rows["text"].combine_chunks(), rows["language"].combine_chunks()
     found = rater.predict(texts, languages)
     columns = {
@@ -104,9 +104,9 @@ def _statuses(path: Path, config: RaterConfigs) -> list[str]:
 
 
 def _take(output: Path, sample: pa.Table, config: RaterConfigs) -> None:
-    """Make the folder and say in it what it is for."""
+    """Create the folder and record what it is for; OutputError if it is in use for something else."""
     rows = orjson.dumps([sample["id"].to_pylist(), sample["text"].to_pylist()])
-    settings = {name: value for name, value in config.model_dump(mode="json").items() if name not in HOW_FAST}
+    settings = {name: value for name, value in config.model_dump(mode="json").items() if name not in SPEED_SETTINGS}
     record: dict[str, Any] = {
         "rater": settings,
         "models": {folder.name: model_sha256(folder) for folder in config.models()},

@@ -1,4 +1,4 @@
-"""From finished outputs to a thresholds file and its plot: read, find a threshold in each language, write."""
+"""Turns finished outputs into a thresholds file and its plot: read scores, find a threshold for each language, write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import yaml
 
 from curricle.pipelines.output.manifest import OutputError
 from curricle.pipelines.plan.model_uses import language_of
-from curricle.pipelines.thresholds.methods import PERPLEXITIES, Figures, Found, Labels, Method
+from curricle.pipelines.thresholds.methods import PERPLEXITIES, Figures, Found, LabelsMethod, Method
 from curricle.pipelines.thresholds.plot import draw
 from curricle.pipelines.thresholds.scores import label_counts, read_scores
 from curricle.schemas.config import did_you_mean
@@ -17,24 +17,24 @@ from curricle.schemas.thresholds import Thresholds
 from curricle.storage.whole_file import whole_file
 
 RULES = {"min": "low", "max": "high"}
-"""The first part of a rule's name, by the bound that it has: `low_ppl_logratio` is the reason of what lies under `min`."""
+"""Beginning of a rule's name, by its bound: `low_ppl_logratio` rejects values below `min`."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The file, or None where no language has a threshold; its plot; what to tell the user."""
+    """The content of the file (None if no language has a threshold), its plot, and what to tell the user."""
 
     thresholds: Thresholds | None
-    svg: str  # empty where no language has enough documents
+    svg: str  # empty if no language has enough documents
     figures: dict[str, Figures]
     warnings: tuple[str, ...]
 
 
 def calibrate(outputs: Sequence[Path], name: str, kind: str, method: Method, command: str) -> Calibration:
-    """Thresholds for each language that has `min_documents` and whose scores give one. OutputError as `read_scores`."""
-    label = method.label if isinstance(method, Labels) else None
+    """Find thresholds for the languages with at least `min_documents`. OutputError as in `read_scores`."""
+    label = method.label if isinstance(method, LabelsMethod) else None
     scores = read_scores(outputs, method.column, label)
-    if isinstance(method, Labels):
+    if isinstance(method, LabelsMethod):
         known = label_counts(scores)
         for value in (*method.positives, *method.negatives):
             if value not in known:
@@ -59,7 +59,7 @@ def calibrate(outputs: Sequence[Path], name: str, kind: str, method: Method, com
         method=kind,  # type: ignore[arg-type]
         command=command,
         runs=tuple(scores.runs),
-        models={place: model for place, model in scores.models.items() if language_of(place) in {None, *chosen}},
+        models={key: model for key, model in scores.models.items() if language_of(key) in {None, *chosen}},
         figures=figures,
         rules=_rules(method, chosen, name),
     )
@@ -70,16 +70,16 @@ def _rules(method: Method, chosen: dict[str, Found], name: str) -> tuple[Rule, .
     documents = sum(len(values) for one in chosen.values() for _, values in one.panel.series)
     source = f"{name}: {method.objective}, calibrated on {documents:,} documents"
     rules = []
-    for kind, part in RULES.items():
+    for kind, prefix in RULES.items():
         if bound := {language: one.bounds[kind] for language, one in chosen.items() if kind in one.bounds}:
             rules.append(
-                Rule.model_validate({"name": f"{part}_{method.column}", "column": method.column, kind: bound, "source": source})
+                Rule.model_validate({"name": f"{prefix}_{method.column}", "column": method.column, kind: bound, "source": source})
             )
     return tuple(rules)
 
 
 def write_calibration(calibration: Calibration, path: Path) -> list[Path]:
-    """Write the thresholds file, where there are thresholds, and its plot beside it; each is there whole or not at all."""
+    """Write the thresholds file, if there are thresholds, and its plot next to it, each completely or not at all."""
     content = {path.with_suffix(".svg"): calibration.svg} if calibration.svg else {}
     if calibration.thresholds:
         plain = calibration.thresholds.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -94,7 +94,7 @@ def write_calibration(calibration: Calibration, path: Path) -> list[Path]:
 
 
 def figures_table(figures: dict[str, Figures]) -> str:
-    """Markdown: a row a language; an interval stands in parentheses."""
+    """A Markdown table with one row for each language; intervals are in parentheses."""
     names = list(dict.fromkeys(name for row in figures.values() for name in row))
     lines = [f"| language | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for language, row in figures.items():

@@ -1,4 +1,4 @@
-"""The three ways from scores of one language to a threshold; each says what it needs, and why it gives none."""
+"""Three methods that turn the scores of one language into a threshold, or say why there is none."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
@@ -9,22 +9,21 @@ import xxhash
 from pydantic import Field, field_validator, model_validator
 
 from curricle import portable_math
-from curricle.pipelines.thresholds.labeled import Labelled, Objective, best_threshold, f_beta, macro_f1, recall_at, report
+from curricle.pipelines.thresholds.labeled import LabeledScores, Objective, best_threshold, f_beta, macro_f1, recall_at, report
 from curricle.pipelines.thresholds.plot import Panel
-from curricle.pipelines.thresholds.quantiles import quantiles
+from curricle.pipelines.thresholds.quantiles import FloatArray, quantiles
 from curricle.pipelines.thresholds.scores import UNLABELLED, Scored
 from curricle.pipelines.thresholds.valley import find_valley
 from curricle.schemas.config import Config
 
-Numbers = npt.NDArray[np.float64]
 Figures = dict[str, int | float | list[float]]
 
 PERPLEXITIES = ("ppl_clean", "ppl_harmful")
-"""Columns whose logarithm is looked at: clusters and histograms are of log10."""
+"""Columns of which clusters and histograms use log10."""
 
 
 def better_side(column: str) -> Literal["below", "above"] | None:
-    """Which side is the better one, where the column's meaning says it."""
+    """The better side of a threshold, if the meaning of the column tells."""
     if column == "ppl_clean":
         return "below"
     return "above" if column.startswith(("ppl_harmful", "ppl_logratio")) else None
@@ -36,7 +35,7 @@ FIGURES = ("auc", "recall", "fpr", "precision", "macro_f1")
 
 @dataclass
 class Found:
-    """What a method found in the scores of one language: `bounds` holds `min`, `max`, both or nothing."""
+    """The result of a method for one language; `bounds` has `min`, `max`, both or neither."""
 
     panel: Panel
     figures: Figures
@@ -45,7 +44,7 @@ class Found:
 
 
 class Method(Protocol):
-    """What `calibrate` asks of a method's configuration."""
+    """What `calibrate` needs from the configuration of a method."""
 
     column: str
     min_documents: int
@@ -55,13 +54,13 @@ class Method(Protocol):
         """One line for the rule's `source`."""
 
     def relevant(self, scored: Scored) -> Scored:
-        """The documents that count."""
+        """The documents to use."""
 
     def find(self, language: str, scored: Scored) -> Found:
-        """The threshold, or none with a warning."""
+        """Find the threshold; without one, the result has a warning."""
 
 
-class Quantiles(Config):
+class QuantilesMethod(Config):
     """Quantiles of the column: CCNet's head is under 0.3, its middle between 0.3 and 0.6 (arXiv 1911.00359)."""
 
     column: str
@@ -88,28 +87,28 @@ class Quantiles(Config):
 
     @property
     def objective(self) -> str:
-        """Which quantiles."""
+        """The side and the quantiles."""
         return f"{self._keep} quantile {' and '.join(f'{level:g}' for level in self.quantiles)}"
 
     def relevant(self, scored: Scored) -> Scored:
-        """All."""
+        """All documents."""
         return scored
 
     def find(self, language: str, scored: Scored) -> Found:
-        """Always found."""
-        places, intervals = quantiles(scored.score, self.quantiles)
+        """Quantiles always exist."""
+        found, intervals = quantiles(scored.score, self.quantiles)
         figures: Figures = {"documents": len(scored.score)}
-        for level, place, interval in zip(self.quantiles, places, intervals, strict=True):
-            figures[f"quantile {level:g}"] = _rounded(place, *interval)
+        for level, bound, interval in zip(self.quantiles, found, intervals, strict=True):
+            figures[f"quantile {level:g}"] = _rounded(bound, *interval)
         kinds = {"below": ("max",), "above": ("min",), "between": ("min", "max")}[self._keep]
-        bounds = {kind: float(place) for kind, place in zip(kinds, places, strict=True)}
-        lines = tuple((float(_plotted(self.column, place)), f"{place:.4g}") for place in places)
+        bounds = {kind: float(bound) for kind, bound in zip(kinds, found, strict=True)}
+        lines = tuple((float(_plotted(self.column, bound)), f"{bound:.4g}") for bound in found)
         panel = Panel(language, (("documents", _plotted(self.column, scored.score)),), lines, apart=False)
         return Found(panel, figures, bounds)
 
 
-class Valley(Config):
-    """The valley between two clusters of the column, of log10 of a perplexity."""
+class ValleyMethod(Config):
+    """The valley between two clusters of the column (of log10, for a perplexity)."""
 
     column: str
     keep: Literal["below", "above"] | None = None
@@ -126,37 +125,37 @@ class Valley(Config):
 
     @property
     def objective(self) -> str:
-        """That it is a valley."""
+        """The side and the method."""
         return f"{self._keep} the valley between two clusters"
 
     def relevant(self, scored: Scored) -> Scored:
-        """All."""
+        """All documents."""
         return scored
 
     def find(self, language: str, scored: Scored) -> Found:
-        """None where there are no two clusters."""
+        """Find the valley; there is none without two clusters."""
         values = _plotted(self.column, scored.score)
         figures: Figures = {"documents": len(values)}
         valley = find_valley(values)
         if isinstance(valley, str):
             return Found(Panel(language, (("documents", values),), (), apart=False), figures, {}, [f"no threshold: {valley}"])
         back = portable_math.exp10 if self.column in PERPLEXITIES else float
-        place = back(valley.place)
+        threshold = back(valley.threshold)
         figures |= {
-            "threshold": _rounded(place, *map(back, valley.interval)),
+            "threshold": _rounded(threshold, *map(back, valley.interval)),
             "lower mode": _rounded(back(valley.modes[0]))[0],
             "upper mode": _rounded(back(valley.modes[1]))[0],
             "depth": _rounded(valley.depth)[0],
             "share below": _rounded(valley.below)[0],
             "resamples with it": _rounded(valley.stable)[0],
         }
-        series = (("below", values[values < valley.place]), ("above", values[values >= valley.place]))
-        panel = Panel(language, series, ((valley.place, f"{place:.4g}"),), apart=False)
-        return Found(panel, figures, {"min" if self._keep == "above" else "max": float(place)})
+        series = (("below", values[values < valley.threshold]), ("above", values[values >= valley.threshold]))
+        panel = Panel(language, series, ((valley.threshold, f"{threshold:.4g}"),), apart=False)
+        return Found(panel, figures, {"min" if self._keep == "above" else "max": float(threshold)})
 
 
-class Labels(Config):
-    """A sweep over labelled documents: chosen on half of the hosts, reported on the other half."""
+class LabelsMethod(Config):
+    """The best threshold for labeled documents: chosen on half of the hosts, reported on the other half."""
 
     column: str
     label: str = Field(min_length=1)
@@ -188,7 +187,7 @@ class Labels(Config):
 
     @property
     def objective(self) -> str:
-        """What is maximised, and over which labels."""
+        """The measure to maximize, and the labels."""
         detail = {"macro-f1": "macro-F1", "f-beta": f"F{self.beta:g}", "recall-at-fpr": f"recall at FPR {self.fpr:g}"}[
             self.maximise
         ]
@@ -196,7 +195,7 @@ class Labels(Config):
         return f"{self._keep} the threshold of best {detail} for {self.label} {', '.join(self.positives)}{negatives}"
 
     def relevant(self, scored: Scored) -> Scored:
-        """Those with a label that is positive or negative."""
+        """The documents with a positive or negative label."""
         if self.negatives:
             taken = {*self.positives, *self.negatives}
         else:
@@ -206,7 +205,7 @@ class Labels(Config):
         return Scored(scored.score[at], labels, hosts)
 
     def find(self, language: str, scored: Scored) -> Found:
-        """None where a half lacks a class, where the score is the wrong way round, or where the best threshold finds nothing."""
+        """Find the threshold; there is none if a half lacks a class, positives score higher, or the best one finds nothing."""
         sign = 1.0 if self._keep == "above" else -1.0
         positive = np.isin(scored.labels, self.positives)
         figures: Figures = {"documents": len(positive), "positives": int(positive.sum())}
@@ -223,13 +222,13 @@ class Labels(Config):
                 return found
         if positive.sum() < FEW_POSITIVES:
             found.warnings.append(f"{positive.sum()} positives, fewer than {FEW_POSITIVES}: the intervals are wide")
-        train, held_out = (_labelled(sign * scored.score, positive, hosts, rows) for rows in (trained, ~trained))
+        train, held_out = (_half(sign * scored.score, positive, hosts, rows) for rows in (trained, ~trained))
         auc = report(held_out, 0.0, ("auc",))["auc"]
         if auc[0] < 0.5:
             figures["auc"] = _rounded(*auc)
             found.warnings.append(
                 f"no threshold: AUC {auc[0]:.3f} is under 0.5: positives do not lie {'under' if sign > 0 else 'over'} negatives; "
-                "the model or its tokeniser does not fit this language, or --keep is the wrong way round"
+                "the model or its tokenizer does not fit this language, or --keep is the wrong way round"
             )
             return found
         if auc[1] < 0.5:
@@ -251,13 +250,17 @@ class Labels(Config):
         return found
 
 
-METHODS: dict[str, type[Quantiles] | type[Valley] | type[Labels]] = {"quantiles": Quantiles, "valley": Valley, "labels": Labels}
+METHODS: dict[str, type[QuantilesMethod] | type[ValleyMethod] | type[LabelsMethod]] = {
+    "quantiles": QuantilesMethod,
+    "valley": ValleyMethod,
+    "labels": LabelsMethod,
+}
 
 
-def _labelled(
-    score: Numbers, positive: npt.NDArray[np.bool_], hosts: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]
-) -> Labelled:
-    return Labelled(score[rows], positive[rows], np.unique(hosts[rows], return_inverse=True)[1])
+def _half(
+    score: FloatArray, positive: npt.NDArray[np.bool_], hosts: npt.NDArray[np.int64], rows: npt.NDArray[np.bool_]
+) -> LabeledScores:
+    return LabeledScores(score[rows], positive[rows], np.unique(hosts[rows], return_inverse=True)[1])
 
 
 def _side(column: str) -> str:
@@ -272,5 +275,5 @@ def _plotted(column: str, values: Any) -> Any:
 
 
 def _rounded(*values: float) -> list[float]:
-    """Four significant digits: figures are read by people; the rules have every digit."""
+    """Four significant digits, for the figures; rules have all digits."""
     return [float(f"{value:.4g}") for value in values]

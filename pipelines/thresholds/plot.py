@@ -5,31 +5,29 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import numpy as np
-import numpy.typing as npt
 
 from curricle import portable_math
 from curricle.pipelines.output.svg_sheet import COLORS, INK, LINE, sheet
-
-Numbers = npt.NDArray[np.float64]
+from curricle.pipelines.thresholds.quantiles import FloatArray
 
 WIDTH, HEIGHT, COLUMNS = 460, 260, 2  # of a panel, in pixels; panels in a row
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 48, 44  # margins of the plot in its panel
 BINS = 60
-TAIL = 0.005  # of a series at either end are not drawn
+TAIL = 0.005  # share of a series that is not drawn at either end
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One language: up to two series of values, each with a name, and thresholds in the same unit, each with a text."""
+    """One language: up to two named series of values, and thresholds in the same unit, each with a label."""
 
     title: str
-    series: tuple[tuple[str, Numbers], ...]
+    series: tuple[tuple[str, FloatArray], ...]
     lines: tuple[tuple[float, str], ...]
     apart: bool  # True: bars are shares of the series; False: of all series together
 
 
 def draw(panels: Sequence[Panel], x_label: str) -> str:
-    """The SVG file's text; panels without a value are left out."""
+    """The content of the SVG file; panels without values are left out."""
     panels = [panel for panel in panels if any(len(values) for _, values in panel.series)]
     title = f"{x_label}: {', '.join(panel.title for panel in panels)}"
     return sheet([_panel(panel, x_label) for panel in panels], WIDTH, HEIGHT, COLUMNS, title)
@@ -55,11 +53,11 @@ def _panel(panel: Panel, x_label: str) -> str:
 
     out = [f'<text x="{LEFT}" y="16" font-size="13" font-weight="bold">{escape(panel.title)}</text>']
     for number, ((name, values), share) in enumerate(zip(series, shares, strict=True)):
-        colour, at = COLORS[number], LEFT + number * (right - LEFT) // 2
+        color, at = COLORS[number], LEFT + number * (right - LEFT) // 2
         steps = "".join(f"L{x(edges[i])} {y(share[i])}L{x(edges[i + 1])} {y(share[i])}" for i in range(BINS))
         path = f"M{x(low)} {bottom}{steps}L{x(high)} {bottom}Z"
-        out.append(f'<path d="{path}" fill="{colour}" fill-opacity="0.35" stroke="{colour}"/>')
-        out.append(f'<rect x="{at}" y="24" width="10" height="10" fill="{colour}"/>')
+        out.append(f'<path d="{path}" fill="{color}" fill-opacity="0.35" stroke="{color}"/>')
+        out.append(f'<rect x="{at}" y="24" width="10" height="10" fill="{color}"/>')
         out.append(f'<text x="{at + 14}" y="33">{escape(name)}, {len(values):,}</text>')
     out.append(f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="{INK}"/>')
     for tick in ticks(low, high):
@@ -68,7 +66,7 @@ def _panel(panel: Panel, x_label: str) -> str:
     for tick in ticks(0.0, top, 4):
         out.append(f'<text x="{LEFT - 6}" y="{float(y(tick)) + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
     for number, (value, text) in enumerate(panel.lines):
-        # the text goes to the outer side of the first of two lines, else to the side that has room
+        # the label of the first of two lines goes to the left, others to the side that has room
         left = number < len(panel.lines) - 1 or (value - low) / (high - low) > 0.8
         out.append(f'<path d="M{x(value)} {TOP}V{bottom}" stroke="{LINE}" stroke-width="1.5"/>')
         anchor, shift = ("end", -4) if left else ("start", 4)
@@ -83,7 +81,7 @@ def _panel(panel: Panel, x_label: str) -> str:
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Round numbers in [low, high], some `about` of them."""
+    """About `about` round numbers in [low, high]."""
     rough = (high - low) / about
     power = portable_math.exp10(float(np.floor(portable_math.log10(rough))))
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float64]
+"""Scores, thresholds and figures."""
 
 NORMAL_95 = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 
 
-def quantiles(values: Numbers, levels: Sequence[float]) -> tuple[Numbers, Numbers]:
+def quantiles(values: FloatArray, levels: Sequence[float]) -> tuple[FloatArray, FloatArray]:
     """Shape (k,): numpy's `quantile` (linear) at each level, 0..1; shape (k, 2): 95 % intervals, themselves two of the values.
 
     The number of values under a true quantile is binomial, so the interval lies between two order statistics, whose ranks are

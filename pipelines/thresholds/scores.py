@@ -1,4 +1,4 @@
-"""The scores of finished outputs, by language: what thresholds are calibrated on."""
+"""Reads the scores of finished outputs, by language, for the calibration of thresholds."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,36 +27,36 @@ from curricle.schemas.languages import UNDETERMINED, WITHOUT_SPACES
 from curricle.schemas.thresholds import ModelUse
 
 UNLABELLED = "unlabelled"
-"""The label of a document that has none."""
+"""The label of documents without a label."""
 
 FIELD = "metadata."
-"""What a label's name begins with if it is a field of the input, and no column."""
+"""Prefix of a label that is a field of the input and not a column."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The documents of one language that have a score, shape (n,) each; without a label column the last two are empty."""
+    """The documents of one language that have a score, shape (n,); `labels` and `hosts` are empty without a label."""
 
     score: npt.NDArray[np.float64]
     labels: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()  # of the URL; the document's id where it has none
+    hosts: tuple[str, ...] = ()  # host of the URL, or the id of a document without a URL
 
 
 @dataclass
 class Scores:
-    """What the outputs hold of one column."""
+    """The content of one column of the outputs."""
 
-    languages: dict[str, Scored] = field(default_factory=dict)  # by code, sorted; `und` is left out
-    models: dict[str, ModelUse] = field(default_factory=dict)  # by place in the recipe, that the column depends on
+    languages: dict[str, Scored] = field(default_factory=dict)  # by code, in order; `und` is left out
+    models: dict[str, ModelUse] = field(default_factory=dict)  # that the column depends on, by key in the recipe
     runs: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) -> Scores:
-    """All living rows of finished runs, kept and rejected; `label` is a column, or `metadata.FIELD`: a field of the input.
+    """All kept and rejected rows of finished runs. `label` is a column or, as `metadata.FIELD`, a field of the input.
 
-    Raises OutputError, one line: no finished run, no such numeric column, no label anywhere, two runs that scored a language with
-    different models.
+    Raises OutputError, one line, for an unfinished run, a missing or non-numeric column, no label at all, or two runs that scored
+    a language with different models.
     """
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise OutputError("the same output is named twice")
@@ -64,17 +64,17 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
     tables: list[pa.Table] = []
     for output in outputs:
         record = finished_run(output)
-        for place, path in _uses(output, column).items():
+        for recipe_key, path in _uses(output, column).items():
             name = Path(path).name
-            # the hash of what the run used, whatever lies under that name now
+            # the hash of the model that the run used, which may have changed since
             model = ModelUse(name=name, sha256=record["made_by"][f"model {name}"])
-            other = scores.models.setdefault(place, model)
+            other = scores.models.setdefault(recipe_key, model)
             if other.sha256 != model.sha256:
                 raise OutputError(
-                    f"{output}: scored with {name} ({model.sha256[:12]}) as {place}, "
+                    f"{output}: scored with {name} ({model.sha256[:12]}) as {recipe_key}, "
                     f"{outputs[0]} with {other.name} ({other.sha256[:12]}): scores of different models cannot be combined"
                 )
-            scores.warnings += _spaceless(place, path)
+            scores.warnings += _spaceless(recipe_key, path)
         table = _read(output, column, label)
         scores.runs.append({"output": str(output), "fingerprint": record["fingerprint"], "documents": table.num_rows})
         if rejected := table.filter(table["rejected"]):
@@ -83,7 +83,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
                 f"{rejected[column].null_count:,} of them without {column}; for calibration run with --set 'decide=[]'"
             )
         tables.append(table)
-    scores.warnings = list(dict.fromkeys(scores.warnings))  # two roles, or two outputs, may say the same
+    scores.warnings = list(dict.fromkeys(scores.warnings))  # two roles or outputs may give the same warning
     table = pa.concat_tables(tables)
     if label and pc.all(pc.equal(table["label"], UNLABELLED)).as_py():
         raise OutputError(f"no document has a label in the column {label!r}")
@@ -96,7 +96,7 @@ def read_scores(outputs: Sequence[Path], column: str, label: str | None = None) 
 
 
 def _uses(output: Path, column: str) -> dict[str, str]:
-    """Place in the output's recipe -> model."""
+    """Models by key in the output's recipe."""
     steps = load_recipe(str(output / "recipe.yaml")).steps
     writer = writer_of(column)
     if writer and writer[0] not in [step.stage.name for step in steps]:
@@ -108,9 +108,9 @@ def _uses(output: Path, column: str) -> dict[str, str]:
     return uses
 
 
-def _spaceless(place: str, path: str) -> list[str]:
-    """A warning for a model of words for a language that does not separate them; nothing if the model is no longer there."""
-    language = language_of(place)
+def _spaceless(recipe_key: str, path: str) -> list[str]:
+    """A warning for a model of words in a language written without spaces; none if the model no longer exists."""
+    language = language_of(recipe_key)
     if language in WITHOUT_SPACES:
         with suppress(ModelError):
             if read_card(model_folder(path), KenlmCard).tokenizer == WORDS:
@@ -119,20 +119,20 @@ def _spaceless(place: str, path: str) -> list[str]:
 
 
 def _read(output: Path, column: str, label: str | None) -> pa.Table:
-    """Columns language, `column` (float64), rejected, and with a label: label, host (strings)."""
+    """The columns language, `column` (float64) and rejected; with a label, also label and host (strings)."""
     wanted = ["language", column]
     if label:
         wanted += ["id", "url", "metadata" if label.startswith(FIELD) else label]
     tables = []
     for manifest in read_manifests(output):
-        for part in ("kept", "rejected"):
-            rows = _read_file(output, manifest["files"][part]["path"], wanted)
+        for decision in ("kept", "rejected"):
+            rows = _read_file(output, manifest["files"][decision]["path"], wanted)
             if not (pa.types.is_floating(rows[column].type) or pa.types.is_integer(rows[column].type)):
                 raise OutputError(f"{output}: column {column!r} has type {rows[column].type}; a number is required")
             columns = {
                 "language": rows["language"],
                 column: rows[column].cast(pa.float64()),
-                "rejected": pa.repeat(part == "rejected", rows.num_rows),
+                "rejected": pa.repeat(decision == "rejected", rows.num_rows),
             }
             if label:
                 columns["label"] = _labels(rows, label)

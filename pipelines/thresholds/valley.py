@@ -1,8 +1,8 @@
 """The valley between two clusters of scores, found in a smoothed histogram, or nothing.
 
 Gaussian kernel with Silverman's rule of thumb, 0.9 * min(sd, IQR / 1.34) * n ** -0.2 (Density Estimation, 1986, eq. 3.31), which
-smooths two clusters rather too much than too little: a valley that is seen is there. With the limits below one was seen in 2 of
-600 samples of 300 or 1,000 values of a normal, gamma(2) or Student's t(3) distribution.
+smooths two clusters too much rather than too little, so a valley that remains is real. With the limits below, a valley was found
+in 2 of 600 samples of 300 or 1,000 values of a normal, gamma(2) or Student's t(3) distribution.
 """
 
 from dataclasses import dataclass
@@ -12,45 +12,44 @@ import numpy as np
 import numpy.typing as npt
 
 from curricle import portable_math
+from curricle.pipelines.thresholds.quantiles import FloatArray
 
-Numbers = npt.NDArray[np.float64]
-
-POINTS = 1024  # of the histogram that stands for the values
-TRIM = 0.001  # of the values at either end are not looked at: no cluster is that small
-DEPTH = 0.8  # a valley is at most this much of the lower of its two modes
-SHARE = 0.02  # of the values must lie on either side
-STABLE = 0.95  # of the resamples must have a valley between the same two modes
+POINTS = 1024  # bins of the histogram
+TRIM = 0.001  # share of the values to ignore at either end, because no cluster is that small
+DEPTH = 0.8  # largest density in a valley, relative to the lower of its two modes
+SHARE = 0.02  # smallest share of the values on either side
+STABLE = 0.95  # smallest share of the resamples with a valley between the same two modes
 RESAMPLES = 1000
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Valley:
-    """Places in the unit of the values."""
+    """A threshold between two clusters, in the unit of the values."""
 
-    place: float
+    threshold: float
     interval: tuple[float, float]  # 95 %, over resamples
     modes: tuple[float, float]
     depth: float  # density in the valley over that of the lower mode, 0..1
-    below: float  # share of the values under `place`, 0..1
+    below: float  # share of the values under `threshold`, 0..1
     stable: float  # share of resamples with a valley between the two modes, 0..1
 
 
-def bandwidth(values: Numbers) -> float:
+def bandwidth(values: FloatArray) -> float:
     """Silverman's rule of thumb; 0 if all values are the same."""
     low, high = np.quantile(values, [0.25, 0.75])
     spreads = [spread for spread in (float(np.std(values)), float(high - low) / 1.34) if spread > 0]
     return 0.9 * min(spreads, default=0.0) * portable_math.exp(-0.2 * portable_math.log(len(values)))
 
 
-def find_valley(values: Numbers) -> Valley | str:
-    """The valley between the two highest modes of finite values, or one line that says why there is none."""
+def find_valley(values: FloatArray) -> Valley | str:
+    """The valley between the two highest modes of finite values, or the reason why there is none, in one line."""
     width = bandwidth(values)
     if width == 0:
         return "all values are the same"
     low, high = np.quantile(values, [TRIM, 1 - TRIM])
     edges = np.linspace(low - 3 * width, high + 3 * width, POINTS + 1)
-    centres, step = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    centers, step = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     counts = np.histogram(values, edges)[0].astype(np.float64)
     distance = np.subtract.outer(np.arange(POINTS), np.arange(POINTS)) * step / max(width, step)
     kernel = exact_in_sums(portable_math.exp(-0.5 * distance**2), int(counts.sum()))
@@ -59,31 +58,31 @@ def find_valley(values: Numbers) -> Valley | str:
     if found is None:
         return f"one mode, or no valley under {DEPTH} of the lower one"
     left, bottom, right = found
-    place = float(centres[bottom])
-    below = float(np.mean(values < place))
+    threshold = float(centers[bottom])
+    below = float(np.mean(values < threshold))
     if not SHARE <= below <= 1 - SHARE:
         return f"the smaller cluster has {min(below, 1 - below):.2%} of the documents, under {SHARE:.0%}"
     total = counts.sum()
     draws = np.random.default_rng(SEED).multinomial(int(total), counts / total, size=RESAMPLES)
     bottoms = [again[1] for again in map(_two_modes, draws @ kernel) if again is not None]
-    places = centres[[at for at in bottoms if left < at < right]]
-    stable = len(places) / RESAMPLES
+    thresholds = centers[[at for at in bottoms if left < at < right]]
+    stable = len(thresholds) / RESAMPLES
     if stable < STABLE:
         return f"a valley, but only {stable:.0%} of {RESAMPLES} resamples have it"
-    first, last = np.quantile(places, [0.025, 0.975])
+    first, last = np.quantile(thresholds, [0.025, 0.975])
     depth = float(density[bottom] / min(density[left], density[right]))
-    modes = (float(centres[left]), float(centres[right]))
-    return Valley(place, (float(first), float(last)), modes, depth, below, stable)
+    modes = (float(centers[left]), float(centers[right]))
+    return Valley(threshold, (float(first), float(last)), modes, depth, below, stable)
 
 
-def exact_in_sums(kernel: Numbers, total: int) -> Numbers:
-    """`kernel`, 0..1, on a grid so coarse that sums of `total` of its values are exact, in whichever order BLAS adds."""
+def exact_in_sums(kernel: FloatArray, total: int) -> FloatArray:
+    """`kernel`, 0..1, rounded to a grid on which sums of `total` values are exact, whatever the order in which BLAS adds."""
     bits = 52 - total.bit_length()
     return np.ldexp(np.rint(np.ldexp(kernel, bits)), -bits)
 
 
 def _two_modes(density: npt.NDArray[np.floating]) -> tuple[int, int, int] | None:
-    """Indices of the left mode, the valley and the right mode: the two highest of those that a deep enough valley separates."""
+    """Indices of the left mode, the valley and the right mode: the two highest modes separated by a deep enough valley."""
     changes = np.flatnonzero(np.diff(density, prepend=-1))  # a plateau counts once
     heights = np.concatenate([[-1.0], density[changes], [-1.0]])
     modes = changes[(heights[1:-1] > heights[:-2]) & (heights[1:-1] > heights[2:])].tolist()
@@ -99,7 +98,7 @@ def _two_modes(density: npt.NDArray[np.floating]) -> tuple[int, int, int] | None
 
 
 def _bottom(density: npt.NDArray[np.floating], left: int, right: int) -> int:
-    """Middle of the lowest places between two modes: where the clusters do not touch, the density is 0 all the way."""
+    """Middle of the lowest points between two modes; if the clusters do not touch, the density there is 0 over a range."""
     between = density[left : right + 1]
     lowest = np.flatnonzero(between == between.min())
     return left + int(lowest[len(lowest) // 2])

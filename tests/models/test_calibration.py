@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curricle.pipelines.thresholds.labeled import Labelled, best_threshold, f_beta, macro_f1, recall_at, report
+from curricle.pipelines.thresholds.labeled import LabeledScores, best_threshold, f_beta, macro_f1, recall_at, report
 from curricle.pipelines.thresholds.plot import Panel, draw, ticks
 from curricle.pipelines.thresholds.quantiles import quantiles
 from curricle.pipelines.thresholds.valley import Valley, bandwidth, exact_in_sums, find_valley
@@ -22,10 +22,10 @@ def labelled_sets(draw):
     )
     rows += [(draw(st.integers(-3, 3)), True, 0), (draw(st.integers(-3, 3)), False, 0)]
     score, positive, group = zip(*rows, strict=True)
-    return Labelled(np.array(score, float), np.array(positive), np.unique(group, return_inverse=True)[1])
+    return LabeledScores(np.array(score, float), np.array(positive), np.unique(group, return_inverse=True)[1])
 
 
-def by_hand(data: Labelled, threshold: float) -> dict[str, float]:
+def by_hand(data: LabeledScores, threshold: float) -> dict[str, float]:
     """Every figure from its definition."""
     called, positive = data.score < threshold, data.positive
     tp, fp = (called & positive).sum(), (called & ~positive).sum()
@@ -64,9 +64,9 @@ def test_the_sweep_finds_what_trying_every_cut_finds(data, limit):
 
 
 def test_of_several_best_thresholds_the_one_that_calls_fewest_positive_half_way_to_the_next_score():
-    data = Labelled(np.array([1.0, 2.0, 3.0, 5.0]), np.array([True, False, False, False]), np.arange(4))
+    data = LabeledScores(np.array([1.0, 2.0, 3.0, 5.0]), np.array([True, False, False, False]), np.arange(4))
     assert best_threshold(data, recall_at(0.5))[0] == 1.5
-    neighbours = Labelled(np.array([1.0, np.nextafter(1.0, 2)]), np.array([True, False]), np.arange(2))
+    neighbours = LabeledScores(np.array([1.0, np.nextafter(1.0, 2)]), np.array([True, False]), np.arange(2))
     assert best_threshold(neighbours, macro_f1)[0] == np.nextafter(1.0, 2)
 
 
@@ -84,7 +84,7 @@ def test_weights_of_hosts_are_copies_of_their_documents(data):
     copies = np.repeat(np.arange(len(data.score)), weights[data.group])
     if {True, False} - set(data.positive[copies].tolist()):
         return
-    copied = Labelled(data.score[copies], data.positive[copies], data.group[copies])
+    copied = LabeledScores(data.score[copies], data.positive[copies], data.group[copies])
     weighted = data.counts(weights[None].astype(float))
     for threshold in data.thresholds:
         at, other = data.index_of(threshold), copied.index_of(threshold)
@@ -96,14 +96,14 @@ def test_weights_of_hosts_are_copies_of_their_documents(data):
 def mixture(seed=0, rows=600):
     random = np.random.default_rng(seed)
     positive = random.random(rows) < 0.3
-    return Labelled(np.where(positive, -1.0, 1.0) + random.normal(size=rows), positive, random.integers(0, 200, rows))
+    return LabeledScores(np.where(positive, -1.0, 1.0) + random.normal(size=rows), positive, random.integers(0, 200, rows))
 
 
 def test_intervals_are_the_same_for_any_order_of_rows_and_each_time():
     data = mixture()
-    data = Labelled(data.score, data.positive, np.unique(data.group, return_inverse=True)[1])
+    data = LabeledScores(data.score, data.positive, np.unique(data.group, return_inverse=True)[1])
     order = np.random.default_rng(1).permutation(len(data.score))
-    shuffled = Labelled(data.score[order], data.positive[order], data.group[order])
+    shuffled = LabeledScores(data.score[order], data.positive[order], data.group[order])
     names = ("auc", "recall", "fpr", "precision", "macro_f1")
     assert best_threshold(data, macro_f1) == best_threshold(shuffled, macro_f1) == best_threshold(data, macro_f1)
     assert report(data, 0.0, names) == report(shuffled, 0.0, names)
@@ -113,19 +113,19 @@ def test_the_interval_of_recall_is_the_binomial_one_for_hosts_of_one_document_an
     rows = 2000
     positive = np.arange(rows) % 2 == 0
     score = np.where(np.arange(rows) % 10 < 8, -1.0, 1.0)  # recall 0.8
-    single = report(Labelled(score, positive, np.arange(rows)), 0.0, ("recall",))["recall"]
+    single = report(LabeledScores(score, positive, np.arange(rows)), 0.0, ("recall",))["recall"]
     half = 1.96 * np.sqrt(0.8 * 0.2 / 1000)
     assert single[0] == 0.8
     assert single[1:] == pytest.approx((0.8 - half, 0.8 + half), abs=0.004)
     order = np.argsort(score, kind="stable")  # each host is on one side
-    large = report(Labelled(score[order], positive[order], np.arange(rows) // 50), 0.0, ("recall",))["recall"]
+    large = report(LabeledScores(score[order], positive[order], np.arange(rows) // 50), 0.0, ("recall",))["recall"]
     assert large[2] - large[1] > 3 * (single[2] - single[1])
 
 
 def test_an_interval_of_the_threshold_holds_the_optimum_of_the_two_distributions():
     positive = np.arange(20_000) % 2 == 0
     score = np.random.default_rng(3).normal(size=20_000) + np.where(positive, -1, 1)  # equal classes cross at 0
-    best, (low, high) = best_threshold(Labelled(score, positive, np.arange(20_000)), macro_f1)
+    best, (low, high) = best_threshold(LabeledScores(score, positive, np.arange(20_000)), macro_f1)
     assert low <= 0 <= high
     assert abs(best) < 0.15
 
@@ -160,10 +160,10 @@ def test_the_valley_of_two_normal_clusters_lies_where_their_density_is_lowest(sh
     truth = at[1000 + np.argmin(density[1000:5001])]
     valley = find_valley(two_normals(share, 6))
     assert isinstance(valley, Valley)
-    assert valley.place == pytest.approx(truth, abs=0.4)
+    assert valley.threshold == pytest.approx(truth, abs=0.4)
     assert valley.modes == pytest.approx((0, 6), abs=0.4)
     assert valley.below == pytest.approx(share, abs=0.01)
-    assert valley.interval[0] <= valley.place <= valley.interval[1]
+    assert valley.interval[0] <= valley.threshold <= valley.interval[1]
     assert find_valley(two_normals(share, 6)[::-1]) == valley
 
 
@@ -171,7 +171,7 @@ def test_clusters_that_do_not_touch_are_parted_in_the_middle():
     values = np.concatenate([np.linspace(0, 1, 900), np.linspace(99, 100, 100)])  # a density of exactly 0 from 5 to 95
     valley = find_valley(values)
     assert isinstance(valley, Valley)
-    assert valley.place == pytest.approx(50, abs=1)
+    assert valley.threshold == pytest.approx(50, abs=1)
     assert valley.below == 0.9
 
 

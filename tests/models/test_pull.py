@@ -26,7 +26,7 @@ from curricle.models.cards import CARD, ModelError, check_files, read_card
 from curricle.models.catalog import STARTER, cached_models, model_cache, model_folder
 from curricle.models.get.download import Retry, download
 from curricle.models.get.pull import pull
-from curricle.models.get.registry import CATALOGUE, KnownKenlm, find_known, known_models, known_names, read_catalogue
+from curricle.models.get.registry import CATALOG, KnownKenlm, find_known, known_models, known_names, read_catalog
 from curricle.models.kenlm.card import KenlmCard
 from curricle.models.kenlm.model import load, verify
 from curricle.models.kenlm.profiles import PROFILES, normalize
@@ -172,7 +172,7 @@ def kenlm_entry(url: str, **fields: Any) -> KnownKenlm:
 
 
 def test_the_shipped_catalogue_is_sound():
-    entries = read_catalogue(CATALOGUE)
+    entries = read_catalog(CATALOG)
     assert len({entry.name for entry in entries}) == len(entries)
     names = known_names()
     assert len(set(names)) == len(names) == 3 + 48 + 24 + 176 + 5
@@ -523,7 +523,7 @@ def test_pull_list_info_and_verify_of_a_classifier(server, tmp_path, cache):
     environment = catalogue(tmp_path, server)
     server.files["/tiny.bin"] = Served(tiny_classifier(tmp_path))
     code, out, err = curricle(environment, "pull", "tiny")
-    assert (code, out) == (0, f"{cache / 'tiny'}: ready; licence: CC0\n"), err
+    assert (code, out) == (0, f"{cache / 'tiny'}: ready; license: CC0\n"), err
     assert "written into the card: none is published" in err
     assert known_codes(cache / "tiny") == {"en", "zul_Latn"}
     assert read_card(cache / "tiny", LanguageIdCard).languages == ("eng_Latn", "zul_Latn")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curricle.pipelines.curriculum.cells import make_cells, passing
-from curricle.pipelines.curriculum.documents import Documents, Labels
+from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import NO_SCORE, Ranking, keyed, ordered, quantiles, salt, take
@@ -37,7 +37,7 @@ def documents(rows: list[tuple[float | None, int, int]]) -> Documents:
     ids = np.arange(1, len(rows) + 1, dtype=np.uint64)
     values = np.array([np.nan if value is None else value for value in scores], np.float32)
     counts = np.array(tokens, np.uint32)
-    labels = Labels(np.array(cells, np.int32), ("a", "b", "c"))
+    labels = TextColumn(np.array(cells, np.int32), ("a", "b", "c"))
     return Documents(keyed(ids, np.uint64(7)), keyed(ids, np.uint64(8)), counts, counts, {"score": values}, {"cell": labels})
 
 
@@ -121,7 +121,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_documents(rows, data):
         docs.text_bytes[shuffled],
         docs.tokens[shuffled],
         {"score": docs.numbers["score"][shuffled]},
-        {"cell": Labels(docs.labels["cell"].codes[shuffled], docs.labels["cell"].names)},
+        {"cell": TextColumn(docs.labels["cell"].codes[shuffled], docs.labels["cell"].names)},
     )
     curriculum = plan(
         select={"method": "top", "score": {"columns": {"score": 1, "token_count": -0.5}}},

@@ -38,7 +38,7 @@ def pull(name: str, offline: bool, force: bool) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)  # above the bars
 
         folder = pull_model(entry, offline=offline, force=force, progress=progress, say=say)
-    click.echo(f"{folder}: ready; licence: {entry.licence}")
+    click.echo(f"{folder}: ready; license: {entry.licence}")
 
 
 @click.command()

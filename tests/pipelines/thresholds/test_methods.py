@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curricle.pipelines.thresholds.methods import Labels, Scored
+from curricle.pipelines.thresholds.methods import LabelsMethod, Scored
 
 
 def scored(shift: float) -> Scored:
@@ -17,7 +17,7 @@ def scored(shift: float) -> Scored:
 @pytest.mark.parametrize("keep", ["above", "below"])
 @pytest.mark.parametrize(("shift", "has_threshold"), [(0.36, True), (-0.36, False), (-1.5, False)])
 def test_positives_on_the_side_that_is_kept_give_no_threshold(keep, shift, has_threshold):
-    method = Labels(column="harm_spam_score", label="kind", positives=("spam",), keep=keep)
+    method = LabelsMethod(column="harm_spam_score", label="kind", positives=("spam",), keep=keep)
     found = method.find("en", scored(-shift if keep == "above" else shift))
     assert bool(found.bounds) == has_threshold
     assert any("is under 0.5: positives do not lie" in warning for warning in found.warnings) != has_threshold
