@@ -52,8 +52,11 @@ class FunctionConfig(Config):
     """
 
     use: str
+    """The function, as `module:function`."""
     writes: Columns = ()
+    """The columns that it appends, each with its type, such as `{is_short: bool}`."""
     reads: tuple[str, ...] = ("text",)
+    """Columns that must exist before it runs."""
 
 
 def call_function(batch: pa.RecordBatch, function: Function, config: FunctionConfig) -> pa.RecordBatch:

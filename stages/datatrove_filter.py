@@ -37,9 +37,13 @@ class DatatroveStep(Config):
     """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column (default: from the class)."""
 
     filter: str | None = None
+    """Name of a filter class of datatrove."""
     formatter: str | None = None
+    """Name of a formatter class of datatrove, which changes the text."""
     args: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the class."""
     name: str | None = Field(default=None, pattern=r"^[a-z0-9_]+$")
+    """Suffix of the column: `datatrove_<name>`. By default it comes from the class."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -94,7 +98,9 @@ class DatatroveConfig(Config):
     """
 
     steps: tuple[DatatroveStep, ...] = ()
+    """The classes to run, in order. The settings may also be one step, or a list of steps."""
     version: str | None = None
+    """Version of datatrove. It is filled in, and thus part of the run's fingerprint."""
 
     @model_validator(mode="before")
     @classmethod

@@ -27,7 +27,9 @@ class DomainConfig(Config):
     """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write as well."""
 
     model: str = Field(default="student", min_length=1)
+    """Name of a starter student, or path of a model folder."""
     tags: tuple[Literal["topic", "format"], ...] = ()
+    """WebOrganizer's tag sets to write as well."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:

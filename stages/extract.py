@@ -51,7 +51,9 @@ class ExtractConfig(Config):
     """
 
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    """What finds the main text of a page."""
     max_html_bytes: int = Field(default=10_000_000, ge=1)
+    """A larger page becomes a dead letter; it is never cut. (Common Crawl itself cuts pages at 5 MiB.)"""
 
     def packages(self) -> tuple[str, ...]:
         """Resiliparse detects encodings for trafilatura too, which falls back on justext."""

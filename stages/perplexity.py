@@ -76,7 +76,9 @@ class ParagraphsConfig(Config):
     """A paragraph is a run of whole lines with at least `min_bytes` bytes (1: each line); `worst`: how many make the worst."""
 
     min_bytes: int = Field(default=600, ge=1)
+    """A paragraph is a run of whole lines with at least this many bytes; 1 makes each line one."""
     worst: int = Field(default=1, ge=1)
+    """How many paragraphs make the worst ones, whose values become columns."""
 
 
 class PerplexityConfig(Config):
@@ -86,8 +88,11 @@ class PerplexityConfig(Config):
     """
 
     clean: ModelOf = Field(default_factory=_clean_starters)
+    """Language code to the model of clean text for it: a starter model, a model of yours, or a folder. `{}` means none."""
     harmful: ModelsOf = Field(default_factory=_harmful_starters)
+    """Language code to one or more models of harmful text, one for each category. `{}` means none."""
     paragraphs: ParagraphsConfig | None = None
+    """Also score the paragraphs: `{}` with the defaults below."""
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""

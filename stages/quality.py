@@ -24,6 +24,7 @@ class QualityConfig(Config):
     """`raters`: each with its own `prefix`; the settings may also be one rater, or a list of raters."""
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
+    """Raters, each with a `prefix` of its own. The settings may also be one rater, or a list of raters."""
 
     @model_validator(mode="before")
     @classmethod

@@ -45,7 +45,9 @@ class RedactConfig(Config):
     """`emails`, `public_ips`: whether they are replaced."""
 
     emails: bool = True
+    """Replace e-mail addresses."""
     public_ips: bool = True
+    """Replace public IP addresses."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

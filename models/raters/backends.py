@@ -24,8 +24,11 @@ class StudentConfig(Config):
     """`model` is the name of a starter student or of one in the cache, or the path of a model folder."""
 
     rater: Literal["student"] = "student"
+    """This rater."""
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
     model: str = Field(default="student", min_length=1)
+    """Name of a starter student or of one in the cache, or path of a model folder."""
 
     def writes(self) -> tuple[Column, ...]:
         """The 14 ratings, a raw score for ranking, and a status."""

@@ -46,12 +46,19 @@ class ClassifierConfig(Config):
     """
 
     rater: Literal["classifier"] = "classifier"
+    """This rater."""
     prefix: ColumnName = "classifier"
+    """How the names of its columns begin."""
     model: str = Field(min_length=1)
+    """A folder, a name in the cache, or a hub repository that was pulled."""
     columns: tuple[ColumnName, ...] = ()
+    """Names for the model's labels, in their order. By default they come from its config.json."""
     device: Device = "auto"
+    """Where the model runs; `auto` takes a GPU if there is one."""
     max_tokens: int = Field(default=512, ge=8)
+    """A longer text is cut to this many tokens."""
     batch_tokens: int = Field(default=16_384, ge=1)
+    """Largest number of tokens in a batch, padding included."""
 
     @model_validator(mode="before")
     @classmethod

@@ -43,10 +43,15 @@ class DataManConfig(FormConfig):
     """
 
     rater: Literal["dataman"] = "dataman"
+    """This rater."""
     model: str = Field(default="dataman-1.5b-en", min_length=1)
+    """A folder, a name in the cache, or a hub repository that was pulled."""
     device: Device = "auto"
+    """Where the model runs; `auto` takes a GPU if there is one."""
     constrain: bool = False
+    """Let the model write nothing but the form."""
     batch_tokens: int = Field(default=16_384, ge=1)
+    """Largest number of tokens in a batch: prompts, replies and padding."""
 
     def packages(self) -> tuple[str, ...]:
         """The packages that run the model."""

@@ -54,7 +54,9 @@ class OutsideRaterConfig(Config):
     """
 
     rater: str
+    """The class, as `module:CLASS`, or the name of an entry point."""
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
 
     def writes(self) -> tuple[Column, ...]:
         """The columns that it writes, each named `<prefix>_...`."""
@@ -85,9 +87,13 @@ class FormConfig(Config):
     """
 
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
     prompt: str = "published"
+    """`published` (DataMan's own), `rubric` (with the meaning of each rating), or a file that contains `{text}`."""
     prompt_sha256: str | None = None
+    """Hash of the prompt. It is filled in, and thus part of the run's fingerprint."""
     edition: Edition = "en"
+    """Whose limits apply when a long text is cut: the English or the Chinese model's."""
 
     @model_validator(mode="before")
     @classmethod

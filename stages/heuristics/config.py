@@ -18,7 +18,9 @@ class HeuristicsConfig(Config):
     """
 
     language: str | None = None
+    """The language of all documents. Without it, the column `language` is read."""
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
+    """Whose way of counting. Each variant has its own columns and takes its own time; only `datatrove` needs the language."""
 
     @field_validator("language")
     @classmethod

@@ -15,11 +15,17 @@ class UrlRulesConfig(Config):
     """
 
     domains: tuple[str, ...] = ()
+    """Lists of domains. A domain also covers its subdomains."""
     urls: tuple[str, ...] = ()
+    """Lists of URLs."""
     words: tuple[str, ...] = ()
+    """Lists of words, one of which in a URL is enough."""
     soft_words: tuple[str, ...] = ()
+    """Lists of words that count towards `soft_word_threshold`."""
     subwords: tuple[str, ...] = ()
+    """Lists of strings that block a URL wherever they occur in it."""
     soft_word_threshold: int = Field(default=2, ge=1)
+    """Number of distinct soft words that block a URL."""
 
     def models(self) -> tuple[Path, ...]:
         """The folder of the compiled lists, so that their content is in the run's fingerprint; ModelError if one is missing."""
