@@ -47,9 +47,7 @@ Columns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), AfterV
 
 
 class FunctionConfig(Config):
-    """`use`: the function, as `module:function`; `writes`: the columns that it appends, each with its type; `reads`: those that
-    must exist before it runs.
-    """
+    """What a recipe says about a plain function."""
 
     use: str
     """The function, as `module:function`."""

@@ -46,10 +46,7 @@ class SymbolLines(Config):
 
 
 class CleanLinesConfig(Config):
-    """`boilerplate`: phrases in any case; every line that contains one is removed.
-
-    Symbol lines are removed first, then C4's lines, then boilerplate.
-    """
+    """Settings of the stage `clean_lines`. Symbol lines are removed first, then C4's lines, then boilerplate."""
 
     c4: bool = True
     """Remove the lines that C4 removes."""

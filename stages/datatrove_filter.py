@@ -34,7 +34,7 @@ _NO_DOCUMENT: Final = frozenset({"id", "text", *(column.name for column in (*PAY
 
 
 class DatatroveStep(Config):
-    """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column (default: from the class)."""
+    """One class of datatrove to run: a filter or a formatter."""
 
     filter: str | None = None
     """Name of a filter class of datatrove."""
@@ -92,10 +92,7 @@ class DatatroveStep(Config):
 
 
 class DatatroveConfig(Config):
-    """`steps`, in order; the settings may also be one step, or a list of steps.
-
-    `version`: datatrove's; filled in, so that it is part of the run's fingerprint.
-    """
+    """Settings of the stage `datatrove`."""
 
     steps: tuple[DatatroveStep, ...] = ()
     """The classes to run, in order. The settings may also be one step, or a list of steps."""

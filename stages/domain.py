@@ -24,7 +24,7 @@ TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
 
 class DomainConfig(Config):
-    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write as well."""
+    """Settings of the stage `domain`."""
 
     model: str = Field(default="student", min_length=1)
     """Name of a starter student, or path of a model folder."""

@@ -45,10 +45,7 @@ _LOOKED_AT: Final = 8_192
 
 
 class ExtractConfig(Config):
-    """`extractor`: what finds the main text. `max_html_bytes`: a larger page becomes a dead letter instead of being truncated.
-
-    Common Crawl itself truncates pages at 5 MiB.
-    """
+    """Settings of the stage `extract`."""
 
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
     """What finds the main text of a page."""

@@ -42,7 +42,7 @@ Span = tuple[int, int]
 
 
 class RedactConfig(Config):
-    """`emails`, `public_ips`: whether they are replaced."""
+    """Settings of the stage `redact`."""
 
     emails: bool = True
     """Replace e-mail addresses."""

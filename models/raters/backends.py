@@ -21,7 +21,7 @@ from curricle.schemas.extensions import ExtensionError, extension_names, find_ex
 
 
 class StudentConfig(Config):
-    """`model` is the name of a starter student or of one in the cache, or the path of a model folder."""
+    """Settings of the student."""
 
     rater: Literal["student"] = "student"
     """This rater."""

@@ -38,11 +38,10 @@ CHARS_PER_TOKEN = 64
 
 
 class ClassifierConfig(Config):
-    """`columns` are the names for the model's labels, in their order; by default they come from its config.json.
+    """Settings of a sequence classifier.
 
     A regressor (one label, or `problem_type: regression`) gives its raw values, `multi_label_classification` an independent
-    probability for each label, and any other model probabilities that add up to 1. `batch_tokens` bounds the tokens in one batch,
-    padding included.
+    probability for each label, and any other model probabilities that add up to 1.
     """
 
     rater: Literal["classifier"] = "classifier"

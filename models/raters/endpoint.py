@@ -52,14 +52,7 @@ RAW_CHARS: Final = 1000
 
 
 class EndpointConfig(FormConfig):
-    """Where to send the requests, and how.
-
-    `key_env` names the environment variable with the key; without the variable no key is sent. `concurrency` is the number of
-    requests in flight in each process; `constrain` selects how the server restricts decoding. A request is repeated up to
-    `retries` times, after `pause_s` seconds and then twice as long each time. More than `max_failures` rows of a batch (at most
-    1,000) without an answer fail the shard. `tokenizer` is a folder with the model's tokenizer.json, by whose tokens long texts
-    are cut; without it they are cut by characters only.
-    """
+    """Where to send the requests, and how."""
 
     rater: Literal["endpoint"] = "endpoint"
     """This rater."""

@@ -36,11 +36,7 @@ from curricle.models.raters.transformers_model import (
 
 
 class DataManConfig(FormConfig):
-    """`model` is a folder, a name in the cache, or a hub repository that was pulled.
-
-    With `constrain` the model can write nothing but the form. `batch_tokens` bounds the tokens of prompts and replies in one
-    batch, padding included.
-    """
+    """Settings of a language model that answers DataMan's form on this machine."""
 
     rater: Literal["dataman"] = "dataman"
     """This rater."""

@@ -80,11 +80,7 @@ class OutsideRaterConfig(Config):
 
 
 class FormConfig(Config):
-    """Settings of all raters that answer DataMan's form.
-
-    `prompt` is `published`, `rubric` or a file that contains `{text}`. `prompt_sha256` is filled in, so that the fingerprint of a
-    run covers the content of the prompt. `edition` selects the limits to which a long text is cut.
-    """
+    """Settings of all raters that answer DataMan's form."""
 
     prefix: ColumnName = "quality"
     """How the names of its columns begin."""
