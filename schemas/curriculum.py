@@ -172,7 +172,7 @@ class Score(Config):
     scale: Literal["zscore", "bins"] = "zscore"
     """What is added up: z-scores, or bins 0 to 19 by percentiles of tokens."""
     combine: Literal["sum", "max"] = "sum"
-    """The sum, or the largest."""
+    """Whether the sum or the largest of them is the score."""
 
 
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -317,7 +317,7 @@ class Phase(Config):
     name: str = Field(pattern=NAME)
     """Name of the phase, and of its folder after the phase's number."""
     tokens: int = Field(gt=0)
-    """Budget."""
+    """How many tokens the phase holds, replayed ones included."""
     where: Where = Field(default_factory=dict)
     """Only documents with these values: column to a value, a list of values, or `{min, max}`."""
     mixture: Mixture = Mixture(proportional=True)
@@ -355,7 +355,7 @@ class Curriculum(Config):
     """A whole plan. The same plan, seed and documents give the same curriculum, however the documents are stored."""
 
     description: str = ""
-    """A note for readers."""
+    """What the plan is for: a note for readers."""
     seed: int = 0
     """Another seed chooses and orders otherwise."""
     tokens: Tokens = Tokens(count="bytes")

@@ -24,7 +24,7 @@ class StudentConfig(Config):
     """Settings of the student."""
 
     rater: Literal["student"] = "student"
-    """This rater."""
+    """Selects this rater."""
     prefix: ColumnName = "quality"
     """How the names of its columns begin."""
     model: str = Field(default="student", min_length=1)

@@ -45,7 +45,7 @@ class ClassifierConfig(Config):
     """
 
     rater: Literal["classifier"] = "classifier"
-    """This rater."""
+    """Selects this rater."""
     prefix: ColumnName = "classifier"
     """How the names of its columns begin."""
     model: str = Field(min_length=1)

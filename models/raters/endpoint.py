@@ -55,7 +55,7 @@ class EndpointConfig(FormConfig):
     """Where to send the requests, and how."""
 
     rater: Literal["endpoint"] = "endpoint"
-    """This rater."""
+    """Selects this rater."""
     url: str
     """Address of an OpenAI-compatible server, such as `http://localhost:8000/v1`."""
     model: str = Field(min_length=1)

@@ -39,7 +39,7 @@ class DataManConfig(FormConfig):
     """Settings of a language model that answers DataMan's form on this machine."""
 
     rater: Literal["dataman"] = "dataman"
-    """This rater."""
+    """Selects this rater."""
     model: str = Field(default="dataman-1.5b-en", min_length=1)
     """A folder, a name in the cache, or a hub repository that was pulled."""
     device: Device = "auto"

@@ -1,4 +1,4 @@
-"""docs/tutorial.md: its files are written and its commands run, line by line, in an empty folder; what they print is on the page."""
+"""docs/tutorial.md: its files are written and its commands run, line by line, in an empty folder, and print what it shows."""
 
 import re
 import shlex
@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/tutorial.md").read_text("utf-8")
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
-CURRICLE = [sys.executable, "-P", "-c", "import sys; sys.argv[0] = 'curricle'; from curricle.pipelines.cli.main import main; main()"]
-PROGRAMS = {"curricle": CURRICLE, "python": [sys.executable], "cp": ["cp"]}
+MAIN = "import sys; sys.argv[0] = 'curricle'; from curricle.pipelines.cli.main import main; main()"
+PROGRAMS = {"curricle": [sys.executable, "-P", "-c", MAIN], "python": [sys.executable], "cp": ["cp"]}
 LEFT_OUT = "..."
 
 
