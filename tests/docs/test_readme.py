@@ -1,4 +1,4 @@
-"""README.md: its recipe runs, its links lead somewhere, its commands exist. test_run.py compares its table and row with the demo."""
+"""README.md: its recipe runs, its links lead somewhere, its commands exist. test_run.py compares table and row with the demo."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_every_relative_link_leads_to_a_file(page):
 
 
 def test_the_commands_that_it_names_exist():
-    code = "".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
+    code = "".join(re.findall(r"^```\w*\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
     named = set(re.findall(r"^curricle (\w+)", code, re.MULTILINE))
     assert named
     assert named <= set(COMMANDS)
