@@ -208,13 +208,13 @@ def settings(config: type[Config]) -> str:
     """The table of a configuration's keys."""
     docs = field_docs(config)
     return rows(
-        ("key", "type", "default", "what it does"),
+        ("key", "what it does", "type", "default"),
         (
             (
                 f"`{key_of(name, field)}`",
+                docs[name],
                 TYPE_NAMES.get((owner_of(config, name), name)) or type_name(field.annotation, field.metadata),
                 default_of(config, name, field),
-                docs[name],
             )
             for name, field in config.model_fields.items()
         ),
