@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 
-.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults test-lowest engines check links kernels lock dist docs \
+.PHONY: demo test torch test-torch test-mds test-clusters test-clusters-faults test-lowest engines check links kernels lock dist docs reference \
 	bench does-it-help
 
 # Versions of packages are those of constraints.txt, so that every checkout has the same environment.
@@ -84,9 +84,13 @@ dist: $(BIN)/pytest
 	build/from-sdist/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
 	cd build/from-sdist && bin/curricle demo --output demo-output && bin/python -c 'import curricle; curricle.score(["A text."])'
 
+# The reference pages that are made from the code: recipe, plan file, data model, commands, rules, errors.
+reference: $(BIN)/curricle
+	$(BIN)/python -P docs/generate.py
+
 # The site, in site/; links inside it are checked.
 docs: $(BIN)/pytest
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Resolves the newest versions that pyproject.toml allows, for every supported Python.
 lock: $(BIN)/pytest

@@ -6,6 +6,7 @@ Kernels are Cython modules (`*.pyx`) beside the Python code that calls them. The
 
 import os
 import platform
+import re
 import sys
 from pathlib import Path
 
@@ -74,8 +75,18 @@ def kernels() -> list[Extension]:
     return extensions
 
 
+def readme() -> str:
+    """README.md with absolute links, which also work on the page of a package index."""
+    repository = "https://github.com/curricle/curricle"
+    text = Path("README.md").read_text("utf-8")
+    text = re.sub(r"(!\[[^]]*\]\()(?!https?:|#)", rf"\1{repository}/raw/main/", text)
+    return re.sub(r"(?<!!)(\[[^]]*\]\()(?!https?:|#)", rf"\1{repository}/blob/main/", text)
+
+
 link_package()
 setup(
+    long_description=readme(),
+    long_description_content_type="text/markdown",
     include_package_data=False,  # package_data is all that is installed
     packages=packages(),
     package_dir={"curricle": "curricle", **{f"curricle.{room}": room for room in ROOMS}},

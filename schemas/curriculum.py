@@ -43,9 +43,13 @@ class Tokens(Config):
     """
 
     count: Literal["bytes"] | None = None
-    tokenizer: str | None = None  # a tokenizer.json, a folder that holds one, or a name on the Hugging Face hub
-    sentencepiece: str | None = None  # path of a SentencePiece model
-    eos: str | None = None  # a token of that vocabulary, as it is written there
+    """Count bytes of UTF-8."""
+    tokenizer: str | None = None
+    """Count with a tokenizer.json, a folder that holds one, or a name on the Hugging Face hub."""
+    sentencepiece: str | None = None
+    """Count with the SentencePiece model at this path."""
+    eos: str | None = None
+    """Token of that vocabulary that follows each document, as it is written there. It counts like any other."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -60,8 +64,11 @@ class Condition(Config):
     """What a value must be: within [min, max], or one of `in`; a bare value or list in YAML is `in`. A null never passes."""
 
     min: float | None = None
+    """Smallest value that passes."""
     max: float | None = None
+    """Largest value that passes."""
     values_in: tuple[str | int | float, ...] | None = Field(None, alias="in")
+    """Values that pass."""
 
     @model_validator(mode="before")
     @classmethod
@@ -82,16 +89,22 @@ class HeldOut(Config):
     """A share of the distinct texts (by a keyed hash of the text, so duplicates go together) that no phase may hold."""
 
     name: str = Field("heldout", pattern=NAME)
+    """Name of the set, and of its folder."""
     share: float = Field(ge=0, lt=1)
+    """Share of the distinct texts."""
     where: Where = Field(default_factory=dict)
+    """Only documents with these values: column to a value, a list of values, or `{min, max}`."""
 
 
 class Bucket(Config):
     """A numeric column cut into cells: at fixed `edges`, or at `quantiles` of all tokens. A value on an edge is above it."""
 
     column: str
+    """A column of numbers."""
     edges: tuple[float, ...] = ()
+    """Where to cut it. A value on an edge is above it."""
     quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Where to cut it, as shares of all tokens."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -112,9 +125,15 @@ class Mixture(Config):
     """
 
     by: Annotated[tuple[str | Bucket, ...], BeforeValidator(_as_tuple)] = ()
+    """Columns whose values make the cells: a column, a list of columns, or `{column, edges}` or `{column, quantiles}` for
+    numbers.
+    """
     proportional: bool = False
+    """Shares as the documents have them that the phase may draw from."""
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Share of each cell, by its name (`tr/Law`). They sum to 1."""
     when_short: Literal["error", "rest"] = "error"
+    """A cell with too little stops the plan (`error`), or the others give more (`rest`)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -138,7 +157,8 @@ class MixtureFile(Mixture):
     `weights` from it.
     """
 
-    fitted: dict[str, Any] = Field(default_factory=dict)  # how: target, sources, intervals, bits per byte
+    fitted: dict[str, Any] = Field(default_factory=dict)
+    """How the weights were found: target, sources, intervals, bits per byte. A note for readers."""
 
 
 class Score(Config):
@@ -148,8 +168,11 @@ class Score(Config):
     """
 
     columns: dict[str, float] = Field(min_length=1)
+    """Columns with their weights. A negative weight turns a column around."""
     scale: Literal["zscore", "bins"] = "zscore"
+    """What is added up: z-scores, or bins 0 to 19 by percentiles of tokens."""
     combine: Literal["sum", "max"] = "sum"
+    """Whether the sum or the largest of them is the score."""
 
 
 SETTINGS: dict[str, tuple[str, ...]] = {
@@ -177,11 +200,19 @@ class Select(Config):
     """
 
     method: Literal["uniform", "top", "lowest", "gumbel", "low", "middle", "high", "equals"] = "uniform"
+    """`uniform`: any. `top`, `lowest`: by score. `low`, `middle`, `high`: any in that `fraction` of the scores. `equals`:
+    any whose score is `value`. `gumbel`: at random, in proportion to exp(score / `temperature`).
+    """
     score: str | Score | None = None
+    """A column, or several: see `score` below."""
     fraction: float = Field(0.5, gt=0, le=1)
+    """Share of a cell's documents that `low`, `middle` and `high` choose from."""
     temperature: float = Field(1.0, gt=0)
+    """Of `gumbel`: a high one chooses more evenly."""
     value: float | None = None
+    """The score that `equals` wants."""
     nulls: Literal["last", "drop", "error"] = "drop"
+    """Documents without a score are left out (`drop`), come after all others (`last`), or stop the plan (`error`)."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -205,10 +236,17 @@ class Order(Config):
     """
 
     method: Literal["shuffled", "sorted", "interleaved"] = "shuffled"
+    """`shuffled`: at random. `sorted`: by a number. `interleaved`: each stretch of `window` tokens has the phase's mixture.
+    `order: sorted` is short for `order: {method: sorted}`.
+    """
     by: str | None = None
+    """The number to sort by; nulls come last."""
     direction: Direction = "up"
+    """Sort from small to large (`up`) or from large to small (`down`)."""
     window: int | None = Field(None, ge=1)
+    """Tokens in a stretch."""
     tolerance: float = Field(0.05, gt=0, le=1)
+    """Shares that are off by more than this are reported."""
 
     @model_validator(mode="before")
     @classmethod
@@ -228,8 +266,11 @@ class Replay(Config):
     """A share of the phase's budget, drawn uniformly: from documents of the phases `from`, or from all (`pool: all`)."""
 
     phases: tuple[str, ...] = Field((), alias="from")
+    """Earlier phases whose documents are drawn again."""
     pool: Literal["all"] | None = None
+    """Draw from all documents."""
     share: float = Field(gt=0, lt=1)
+    """Share of the phase's budget."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -249,8 +290,11 @@ class Repeats(Config):
     """
 
     most: Times = 1
+    """How often a document may appear if its cell is exhausted. `repeats: 2` is short for `repeats: {most: 2}`."""
     by: str | None = None
+    """A column of numbers that decides how often a document appears."""
     table: dict[Annotated[int, Field(ge=0)], Times] = Field(default_factory=dict)
+    """Number to appearances: the largest key that is not above the document's number counts."""
 
     @model_validator(mode="before")
     @classmethod
@@ -271,13 +315,21 @@ class Phase(Config):
     """
 
     name: str = Field(pattern=NAME)
+    """Name of the phase, and of its folder after the phase's number."""
     tokens: int = Field(gt=0)
+    """How many tokens the phase holds, replayed ones included."""
     where: Where = Field(default_factory=dict)
+    """Only documents with these values: column to a value, a list of values, or `{min, max}`."""
     mixture: Mixture = Mixture(proportional=True)
+    """Shares of the budget by cell. By default as the documents are."""
     select: Select = Select.model_validate({})
+    """Which documents of a cell are taken. By default any."""
     order: Order = Order.model_validate({})
+    """How the documents follow each other. By default at random."""
     replay: Replay | None = None
+    """Documents of earlier phases that come again."""
     repeats: Repeats = Repeats.model_validate({})
+    """How often a document may appear. By default once."""
 
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
@@ -303,12 +355,19 @@ class Curriculum(Config):
     """A whole plan. The same plan, seed and documents give the same curriculum, however the documents are stored."""
 
     description: str = ""
+    """What the plan is for: a note for readers."""
     seed: int = 0
+    """Another seed chooses and orders otherwise."""
     tokens: Tokens = Tokens(count="bytes")
+    """What a token is."""
     heldout: Annotated[tuple[HeldOut, ...], BeforeValidator(_as_tuple)] = ()
+    """One set, or a list of sets, that no phase may hold."""
     phases: tuple[Phase, ...] = Field(min_length=1, max_length=99)
+    """The phases, in order."""
     format: Annotated[str, AfterValidator(_known_format)] = "parquet"
-    shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)  # text in an output file
+    """Format of the files, or a format of your own as `module:NAME` or entry point."""
+    shard_bytes: int = Field(128 << 20, ge=1, le=1 << 30)
+    """Bytes of text in an output file."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -47,13 +47,14 @@ Columns = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs), AfterV
 
 
 class FunctionConfig(Config):
-    """`use`: the function, as `module:function`; `writes`: the columns that it appends, each with its type; `reads`: those that
-    must exist before it runs.
-    """
+    """What a recipe says about a plain function."""
 
     use: str
+    """The function, as `module:function`."""
     writes: Columns = ()
+    """The columns that it appends, each with its type, such as `{is_short: bool}`."""
     reads: tuple[str, ...] = ("text",)
+    """Columns that must exist before it runs."""
 
 
 def call_function(batch: pa.RecordBatch, function: Function, config: FunctionConfig) -> pa.RecordBatch:

@@ -20,13 +20,21 @@ class Rule(Config):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.@-]+$")
+    """Name of the rule: what `reject_reason` and `failed_rules` say."""
     column: str
+    """The column that is judged."""
     min: Bound = None
+    """Smallest value that passes: a number, or a mapping of language codes (or `default`) to numbers."""
     max: Bound = None
+    """Largest value that passes, in the same form."""
     values_in: tuple[str, ...] | None = Field(None, alias="in")
+    """The values that pass."""
     not_in: tuple[str, ...] | None = None
+    """Values that fail."""
     on_null: Literal["keep", "reject"] = "keep"
-    source: str | None = None  # where the threshold comes from
+    """What a null means: the document stays (`keep`), or fails the rule (`reject`)."""
+    source: str | None = None
+    """Where the threshold comes from. A note for readers."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

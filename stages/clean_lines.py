@@ -40,18 +40,20 @@ class SymbolLines(Config):
     """Each run of lines of nothing but `symbols` and spaces becomes one line `replacement`. The defaults are FineWeb2's."""
 
     symbols: str = Field(default="|", min_length=1)
+    """The characters that such a line consists of, besides spaces."""
     replacement: str = "\n"
+    """What stands in place of each run of such lines."""
 
 
 class CleanLinesConfig(Config):
-    """`boilerplate`: phrases in any case; every line that contains one is removed.
-
-    Symbol lines are removed first, then C4's lines, then boilerplate.
-    """
+    """Settings of the stage `clean_lines`. Symbol lines are removed first, then C4's lines, then boilerplate."""
 
     c4: bool = True
+    """Remove the lines that C4 removes."""
     symbol_lines: SymbolLines | None = None
+    """Replace lines of nothing but symbols. They are replaced before C4's lines are removed."""
     boilerplate: tuple[str, ...] = ()
+    """Phrases, in any case: each line that contains one is removed, after C4's lines."""
 
     @field_validator("boilerplate")
     @classmethod

@@ -34,12 +34,16 @@ _NO_DOCUMENT: Final = frozenset({"id", "text", *(column.name for column in (*PAY
 
 
 class DatatroveStep(Config):
-    """`filter` or `formatter`: a class of datatrove; `args`: its arguments; `name`: of the column (default: from the class)."""
+    """One class of datatrove to run: a filter or a formatter."""
 
     filter: str | None = None
+    """Name of a filter class of datatrove."""
     formatter: str | None = None
+    """Name of a formatter class of datatrove, which changes the text."""
     args: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the class."""
     name: str | None = Field(default=None, pattern=r"^[a-z0-9_]+$")
+    """Suffix of the column: `datatrove_<name>`. By default it comes from the class."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -88,13 +92,12 @@ class DatatroveStep(Config):
 
 
 class DatatroveConfig(Config):
-    """`steps`, in order; the settings may also be one step, or a list of steps.
-
-    `version`: datatrove's; filled in, so that it is part of the run's fingerprint.
-    """
+    """Settings of the stage `datatrove`."""
 
     steps: tuple[DatatroveStep, ...] = ()
+    """The classes to run, in order. The settings may also be one step, or a list of steps."""
     version: str | None = None
+    """Version of datatrove. It is filled in, and thus part of the run's fingerprint."""
 
     @model_validator(mode="before")
     @classmethod

@@ -24,10 +24,12 @@ TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
 
 
 class DomainConfig(Config):
-    """`model`: a starter student's name or a model folder's path; `tags`: WebOrganizer's tag sets to write as well."""
+    """Settings of the stage `domain`."""
 
     model: str = Field(default="student", min_length=1)
+    """Name of a starter student, or path of a model folder."""
     tags: tuple[Literal["topic", "format"], ...] = ()
+    """WebOrganizer's tag sets to write as well."""
 
     @model_validator(mode="after")
     def _once(self) -> Self:

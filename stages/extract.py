@@ -45,13 +45,12 @@ _LOOKED_AT: Final = 8_192
 
 
 class ExtractConfig(Config):
-    """`extractor`: what finds the main text. `max_html_bytes`: a larger page becomes a dead letter instead of being truncated.
-
-    Common Crawl itself truncates pages at 5 MiB.
-    """
+    """Settings of the stage `extract`."""
 
     extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    """What finds the main text of a page."""
     max_html_bytes: int = Field(default=10_000_000, ge=1)
+    """A larger page becomes a dead letter; it is never cut. (Common Crawl itself cuts pages at 5 MiB.)"""
 
     def packages(self) -> tuple[str, ...]:
         """Resiliparse detects encodings for trafilatura too, which falls back on justext."""

@@ -24,11 +24,14 @@ from curricle.schemas.stage import Stage
 
 
 class LanguageConfig(Config):
-    """`model`: a starter model's name or a model folder's path; `max_chars`: code points read from the start of the text."""
+    """Settings of the stage `language`."""
 
     model: str = Field(default="lid.176", min_length=1)
+    """Name of a starter model, or path of a model folder."""
     max_chars: int = Field(default=1000, ge=1)
+    """Number of code points that are read, from the start of the text."""
     min_score: float = Field(default=0.0, ge=0.0, le=1.0)
+    """A language with a lower score becomes `und`; the score stays."""
 
     def models(self) -> tuple[Path, ...]:
         """The model's folder; ModelError if there is none."""

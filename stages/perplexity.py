@@ -73,21 +73,23 @@ def _harmful_starters() -> NamedLists:
 
 
 class ParagraphsConfig(Config):
-    """A paragraph is a run of whole lines with at least `min_bytes` bytes (1: each line); `worst`: how many make the worst."""
+    """How a text is cut into paragraphs, and how many of them count as its worst."""
 
     min_bytes: int = Field(default=600, ge=1)
+    """A paragraph is a run of whole lines with at least this many bytes; 1 makes each line one."""
     worst: int = Field(default=1, ge=1)
+    """Number of paragraphs that count as the worst."""
 
 
 class PerplexityConfig(Config):
-    """`clean` and `harmful`: which models score which language; by default the starter models; none for `{}`.
-
-    `harmful` may name several models for a language, one for each category. `paragraphs: {}` scores paragraphs too.
-    """
+    """Settings of the stage `perplexity`."""
 
     clean: ModelOf = Field(default_factory=_clean_starters)
+    """Language code to the model of clean text for it: a starter model, a model of yours, or a folder. `{}` means none."""
     harmful: ModelsOf = Field(default_factory=_harmful_starters)
+    """Language code to one or more models of harmful text, one for each category. `{}` means none."""
     paragraphs: ParagraphsConfig | None = None
+    """Also score the paragraphs: `{}` with the defaults below."""
 
     def writes(self) -> tuple[Column, ...]:
         """Columns that are appended."""

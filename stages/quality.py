@@ -21,9 +21,10 @@ from curricle.schemas.stage import Stage
 
 
 class QualityConfig(Config):
-    """`raters`: each with its own `prefix`; the settings may also be one rater, or a list of raters."""
+    """Settings of the stage `quality`."""
 
     raters: tuple[AnyRater, ...] = (StudentConfig(),)
+    """Raters, each with a `prefix` of its own. The settings may also be one rater, or a list of raters."""
 
     @model_validator(mode="before")
     @classmethod

@@ -42,10 +42,12 @@ Span = tuple[int, int]
 
 
 class RedactConfig(Config):
-    """`emails`, `public_ips`: whether they are replaced."""
+    """Settings of the stage `redact`."""
 
     emails: bool = True
+    """Replace e-mail addresses."""
     public_ips: bool = True
+    """Replace public IP addresses."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

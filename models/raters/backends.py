@@ -21,11 +21,14 @@ from curricle.schemas.extensions import ExtensionError, extension_names, find_ex
 
 
 class StudentConfig(Config):
-    """`model` is the name of a starter student or of one in the cache, or the path of a model folder."""
+    """Settings of the student."""
 
     rater: Literal["student"] = "student"
+    """Selects this rater."""
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
     model: str = Field(default="student", min_length=1)
+    """Name of a starter student or of one in the cache, or path of a model folder."""
 
     def writes(self) -> tuple[Column, ...]:
         """The 14 ratings, a raw score for ranking, and a status."""

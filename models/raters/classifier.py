@@ -38,20 +38,26 @@ CHARS_PER_TOKEN = 64
 
 
 class ClassifierConfig(Config):
-    """`columns` are the names for the model's labels, in their order; by default they come from its config.json.
+    """Settings of a sequence classifier.
 
     A regressor (one label, or `problem_type: regression`) gives its raw values, `multi_label_classification` an independent
-    probability for each label, and any other model probabilities that add up to 1. `batch_tokens` bounds the tokens in one batch,
-    padding included.
+    probability for each label, and any other model probabilities that add up to 1.
     """
 
     rater: Literal["classifier"] = "classifier"
+    """Selects this rater."""
     prefix: ColumnName = "classifier"
+    """How the names of its columns begin."""
     model: str = Field(min_length=1)
+    """A folder, a name in the cache, or a hub repository that was pulled."""
     columns: tuple[ColumnName, ...] = ()
+    """Names for the model's labels, in their order. By default they come from its config.json."""
     device: Device = "auto"
+    """Where the model runs; `auto` takes a GPU if there is one."""
     max_tokens: int = Field(default=512, ge=8)
+    """A longer text is cut to this many tokens."""
     batch_tokens: int = Field(default=16_384, ge=1)
+    """Largest number of tokens in a batch, padding included."""
 
     @model_validator(mode="before")
     @classmethod

@@ -52,27 +52,32 @@ RAW_CHARS: Final = 1000
 
 
 class EndpointConfig(FormConfig):
-    """Where to send the requests, and how.
-
-    `key_env` names the environment variable with the key; without the variable no key is sent. `concurrency` is the number of
-    requests in flight in each process; `constrain` selects how the server restricts decoding. A request is repeated up to
-    `retries` times, after `pause_s` seconds and then twice as long each time. More than `max_failures` rows of a batch (at most
-    1,000) without an answer fail the shard. `tokenizer` is a folder with the model's tokenizer.json, by whose tokens long texts
-    are cut; without it they are cut by characters only.
-    """
+    """Where to send the requests, and how."""
 
     rater: Literal["endpoint"] = "endpoint"
+    """Selects this rater."""
     url: str
+    """Address of an OpenAI-compatible server, such as `http://localhost:8000/v1`."""
     model: str = Field(min_length=1)
+    """Name of the model on that server."""
     key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key. If it is not set, no key is sent."""
     concurrency: int = Field(default=16, ge=1, le=1024)
+    """Requests in flight in each process."""
     timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds until a request counts as failed."""
     retries: int = Field(default=5, ge=0)
+    """How often a failed request is repeated."""
     pause_s: float = Field(default=0.5, gt=0)
+    """Seconds before the first repetition; each further pause is twice as long."""
     max_failures: int = Field(default=20, ge=0)
-    max_tokens: int | None = Field(default=None, ge=REPLY_TOKENS)  # of the reply; None: as many as the form needs
+    """More documents than this without an answer, in a batch of up to 1,000, fail the shard."""
+    max_tokens: int | None = Field(default=None, ge=REPLY_TOKENS)
+    """Largest number of tokens of a reply. Without it, as many as the form needs."""
     constrain: Literal["none", "guided_regex", "json_schema", "logit_bias"] = "none"
+    """How the server restricts decoding to the form."""
     tokenizer: str | None = None
+    """Folder with the model's tokenizer.json, by which long texts are cut. Without it they are cut by characters."""
 
     @field_validator("url")
     @classmethod

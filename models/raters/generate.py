@@ -36,17 +36,18 @@ from curricle.models.raters.transformers_model import (
 
 
 class DataManConfig(FormConfig):
-    """`model` is a folder, a name in the cache, or a hub repository that was pulled.
-
-    With `constrain` the model can write nothing but the form. `batch_tokens` bounds the tokens of prompts and replies in one
-    batch, padding included.
-    """
+    """Settings of a language model that answers DataMan's form on this machine."""
 
     rater: Literal["dataman"] = "dataman"
+    """Selects this rater."""
     model: str = Field(default="dataman-1.5b-en", min_length=1)
+    """A folder, a name in the cache, or a hub repository that was pulled."""
     device: Device = "auto"
+    """Where the model runs; `auto` takes a GPU if there is one."""
     constrain: bool = False
+    """Let the model write nothing but the form."""
     batch_tokens: int = Field(default=16_384, ge=1)
+    """Largest number of tokens in a batch: prompts, replies and padding."""
 
     def packages(self) -> tuple[str, ...]:
         """The packages that run the model."""

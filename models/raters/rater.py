@@ -54,7 +54,9 @@ class OutsideRaterConfig(Config):
     """
 
     rater: str
+    """The class, as `module:CLASS`, or the name of an entry point."""
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
 
     def writes(self) -> tuple[Column, ...]:
         """The columns that it writes, each named `<prefix>_...`."""
@@ -78,16 +80,16 @@ class OutsideRaterConfig(Config):
 
 
 class FormConfig(Config):
-    """Settings of all raters that answer DataMan's form.
-
-    `prompt` is `published`, `rubric` or a file that contains `{text}`. `prompt_sha256` is filled in, so that the fingerprint of a
-    run covers the content of the prompt. `edition` selects the limits to which a long text is cut.
-    """
+    """Settings of all raters that answer DataMan's form."""
 
     prefix: ColumnName = "quality"
+    """How the names of its columns begin."""
     prompt: str = "published"
+    """`published` (DataMan's own), `rubric` (with the meaning of each rating), or a file that contains `{text}`."""
     prompt_sha256: str | None = None
+    """Hash of the prompt. It is filled in, and thus part of the run's fingerprint."""
     edition: Edition = "en"
+    """Whose limits apply when a long text is cut: the English or the Chinese model's."""
 
     @model_validator(mode="before")
     @classmethod

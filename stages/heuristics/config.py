@@ -13,12 +13,12 @@ Variant = Literal["datatrove", "nemo-curator", "dolma"]
 
 
 class HeuristicsConfig(Config):
-    """`language`: the language of all rows; None reads the column `language`. `variants`: whose ways of counting; each takes
-    its own time, and only `datatrove` needs the language.
-    """
+    """Settings of the stage `heuristics`."""
 
     language: str | None = None
+    """The language of all documents. Without it, the column `language` is read."""
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
+    """Whose way of counting. Each variant has its own columns and takes its own time; only `datatrove` needs the language."""
 
     @field_validator("language")
     @classmethod

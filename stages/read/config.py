@@ -11,15 +11,25 @@ class ReadConfig(Config):
     """How inputs become rows of READ_SCHEMA. The names of columns apply only to JSONL and Parquet."""
 
     text_column: str = Field(default="text", min_length=1)
+    """JSON lines and Parquet: the field that holds the text."""
     url_column: str = "url"
-    id_column: str = "id"  # becomes `source_id`
+    """JSON lines and Parquet: the field that holds the URL."""
+    id_column: str = "id"
+    """JSON lines and Parquet: the field with the document's own id, which becomes `source_id`."""
     date_column: str = "date"
-    metadata: bool = True  # False: drop the input's other fields
-    statuses: tuple[int, ...] = (200,)  # HTTP status codes of WARC responses that are documents; empty: all
-    carry: tuple[str, ...] = ()  # columns written by our stages that a Parquet input already has, to keep as columns
-    batch_bytes: int = Field(default=4_000_000, ge=1)  # text and payload per batch; a larger record is a batch of its own
+    """JSON lines and Parquet: the field that holds the date."""
+    metadata: bool = True
+    """Keep the input's other fields, as JSON, in the column `metadata`."""
+    statuses: tuple[int, ...] = (200,)
+    """WARC: HTTP status codes of the responses that are documents. An empty list means all."""
+    carry: tuple[str, ...] = ()
+    """Parquet: columns of an earlier run that are kept as columns and not measured again."""
+    batch_bytes: int = Field(default=4_000_000, ge=1)
+    """Bytes of text and HTML in a batch. A larger record is a batch of its own."""
     batch_rows: int = Field(default=1000, ge=1)
-    max_record_bytes: int = Field(default=128 << 20, ge=1, lt=1 << 31)  # a larger record is a dead letter
+    """Largest number of rows in a batch."""
+    max_record_bytes: int = Field(default=128 << 20, ge=1, lt=1 << 31)
+    """A larger record becomes a dead letter."""
 
     @field_validator("carry")
     @classmethod

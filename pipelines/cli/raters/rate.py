@@ -12,7 +12,9 @@ from curricle.pipelines.cli.run import inputs
 @click.command()
 @inputs
 @click.option(
-    "--rater", required=True, help="student, dataman, classifier, endpoint, the folder of a student, or MODULE:CLASS of your own."
+    "--rater",
+    required=True,
+    help="Which rater: student, dataman, classifier, endpoint, the folder of a student, or MODULE:CLASS of your own.",
 )
 @click.option(
     "--set",

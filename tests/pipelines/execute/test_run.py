@@ -42,6 +42,13 @@ def test_the_readme_shows_what_the_demo_prints(demo):
     assert shown == [line for line in printed if line.startswith("│")][: len(shown)]
 
 
+def test_the_readme_shows_a_page_that_the_demo_keeps(demo):
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    shown = orjson.loads(readme.split("```json\n")[1].split("```")[0])
+    [row] = pq.read_table(demo / "kept", filters=[("url", "=", shown["url"])], columns=list(shown)).to_pylist()
+    assert shown == {name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()}
+
+
 def test_datasets_and_duckdb_and_pandas_read_the_output_as_it_is(demo, tmp_path):
     import datasets
     import duckdb
