@@ -280,11 +280,6 @@ def short_code(label: str) -> str:
     return CODES.get(label, label)
 
 
-def language_name(code: str) -> str:
-    """English name of a code in the `language` column; the code itself where it has none here."""
-    return "undetermined" if code == UNDETERMINED else LANGUAGES[code].name if code in LANGUAGES else code
-
-
 def _nearest(code: str, labels: Collection[str]) -> str | None:
     lower = code.strip().lower()
     primary = lower.replace("-", "_").split("_")[0]

@@ -33,7 +33,7 @@ class Thresholds(Config):
 
 def read_thresholds(path: Path) -> Thresholds:
     """Read and check the file; ThresholdsError if it is wrong."""
-    shape = "not a thresholds file as `curricle models calibrate` writes it"
+    shape = "neither a list of rules nor a thresholds file that `curricle models calibrate` wrote"
     content = read_mapping(path, str(path), shape, ThresholdsError)
     if "rules" not in content:
         raise ThresholdsError(f"{path}: {shape}")

@@ -57,10 +57,10 @@ def find(name: str, kind: str, folder: Path, error: type[CurricleError]) -> Path
     return path
 
 
-def read_mapping(path: Path, name: str, shape: str, error: type[CurricleError]) -> dict[str, Any]:
-    """The content of a file; `error` if it cannot be read, is not YAML, or is not a mapping (`shape` says what it should be)."""
+def read_yaml(path: Path, name: str, error: type[CurricleError]) -> Any:
+    """The content of a file; `error`, which calls it `name`, if it cannot be read or is not YAML."""
     try:
-        content = parse_yaml(path.read_text("utf-8"))
+        return parse_yaml(path.read_text("utf-8"))
     except FileNotFoundError:
         raise error(f"{name}: no such file") from None
     except OSError as cause:
@@ -69,6 +69,11 @@ def read_mapping(path: Path, name: str, shape: str, error: type[CurricleError]) 
         raise error(f"{name}: not UTF-8 text (byte {cause.start})") from None
     except ValueError as cause:
         raise error(f"{name}: {cause}") from None
+
+
+def read_mapping(path: Path, name: str, shape: str, error: type[CurricleError]) -> dict[str, Any]:
+    """`read_yaml` of a mapping; `error` if it is something else (`shape` says what it should be)."""
+    content = read_yaml(path, name, error)
     if not isinstance(content, dict):
         raise error(f"{name}: {shape}")
     return content

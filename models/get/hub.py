@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from curricle.errors import one_line
 from curricle.installation import install_hint
 from curricle.models.cards import ModelError, file_sha256
 from curricle.models.get.registry import AnyKnown
@@ -32,7 +33,7 @@ def fetch(entry: AnyKnown, folder: Path, *, offline: bool, force: bool) -> str:
     if not sys.stderr.isatty():
         disable_progress_bars()
     cached: dict[str, Path] = {}
-    with _one_line(entry, offline):
+    with _hub_errors(entry, offline):
         if entry.files:
             for name, file in entry.files.items():
                 if file.path:
@@ -78,7 +79,7 @@ def _commit(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _one_line(entry: AnyKnown, offline: bool) -> Iterator[None]:
+def _hub_errors(entry: AnyKnown, offline: bool) -> Iterator[None]:
     from huggingface_hub import errors
 
     page = f"https://huggingface.co/{entry.hub}"
@@ -87,21 +88,13 @@ def _one_line(entry: AnyKnown, offline: bool) -> Iterator[None]:
     except errors.GatedRepoError:
         raise ModelError(f"{entry.hub}: accept its terms at {page}, then set HF_TOKEN to your token") from None
     except errors.LocalEntryNotFoundError as error:
-        why = (
-            "--offline forbids a download"
-            if offline
-            else f"the hub could not be reached: {_first_line(error.__cause__ or error)}"
-        )
+        why = "--offline forbids a download" if offline else f"the hub could not be reached: {one_line(error.__cause__ or error)}"
         raise ModelError(f"{entry.hub}@{entry.revision} is not in the hub's cache, and {why}") from None
     except errors.EntryNotFoundError as error:
-        raise ModelError(f"{entry.hub}@{entry.revision}: {_first_line(error)}") from None
+        raise ModelError(f"{entry.hub}@{entry.revision}: {one_line(error)}") from None
     except errors.RepositoryNotFoundError:
         raise ModelError(f"{entry.hub}: no such repository, or it is private: set HF_TOKEN to a token that may read it") from None
     except errors.RevisionNotFoundError:
         raise ModelError(f"{entry.hub} has no revision {entry.revision!r}") from None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{entry.hub}: {_first_line(error)}") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ModelError(f"{entry.hub}: {one_line(error, kind=True)}") from None

@@ -6,9 +6,9 @@ from importlib.util import find_spec
 
 import apache_beam as beam
 
+from curricle.errors import one_line
 from curricle.installation import install_hint
 from curricle.pipelines.engines.flags import RunnerError, parse_flags
-from curricle.pipelines.execute.shard_failure import one_line
 
 NEEDED = {
     "project": "--project=NAME",

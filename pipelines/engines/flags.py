@@ -23,8 +23,12 @@ REFUSED = {
     "PortableRunner": "name the engine behind it, and pass --job_endpoint",
 }
 
-RESERVED = ("runner", "streaming", "no_streaming")
-"""Options that cannot be given after `--`."""
+RESERVED = {
+    "--runner": "name the runner before `--`",
+    "--streaming": "a run is always a batch job",
+    "--no_streaming": "a run is always a batch job",
+}
+"""Options that cannot be given after `--`, and why."""
 
 RUNNER_OF = {
     "FlinkRunnerOptions": "FlinkRunner",
@@ -93,12 +97,12 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
             elsewhere |= dict.fromkeys(_names(others), owner)
     for name, action in (JAVA_OPTIONS.get(runner, {}) | TRIAL.get(runner, {})).items():
         parser.add_argument(f"--{name}", dest=name, action=action)
-    known = _names(parser) - {f"--{name}" for name in RESERVED}
+    known = _names(parser) - RESERVED.keys()
     for flag in flags:
         name = flag.partition("=")[0]
         if flag.startswith("-") and name not in known:
-            why = f"it belongs to {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
-            raise RunnerError(f"{runner} flag {name}: {why}")
+            belongs = f"it belongs to {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
+            raise RunnerError(f"{runner} flag {name}: {RESERVED.get(name, belongs)}")
     for option in parser._actions:  # only what is given, without the defaults
         option.default = None
     values, rest = parser.parse_known_args(list(flags))

@@ -127,7 +127,7 @@ def _submit(
         build(pipeline, tasks, attempts, one_at_a_time)
         result = pipeline.run()
     except Exception as error:  # each engine has its own exception types
-        raise Stopped(f"it takes no job: {type(error).__name__}: {one_line(str(error))}") from error
+        raise Stopped(f"it takes no job: {type(error).__name__}: {cause_of(str(error))}") from error
     start_s, stall_s = bounds
     causes: list[str] = []
     waiting = threading.Thread(target=_wait, args=(result, causes), daemon=True)
@@ -188,10 +188,10 @@ def _wait(result: Any, causes: list[str]) -> None:
         if state != "DONE":
             causes.append(f"the job ended as {state}")
     except Exception as error:
-        causes.append(one_line(str(error)))
+        causes.append(cause_of(str(error)))
 
 
-def one_line(message: str) -> str:
+def cause_of(message: str) -> str:
     """Reduce an engine's message about a failed job, with its Python and Java traces, to the line with the cause."""
     lines = [line.strip() for line in message.replace("\\n", "\n").splitlines() if line.strip()]
     ours = [line for line in lines if "[while running" in line]

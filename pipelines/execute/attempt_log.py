@@ -19,7 +19,8 @@ from typing import Any
 import orjson
 import xxhash
 
-from curricle.pipelines.execute.shard_failure import one_line, set_failure_handler, start_attempt
+from curricle.errors import one_line
+from curricle.pipelines.execute.shard_failure import set_failure_handler, start_attempt
 from curricle.storage.files import filesystem
 
 HEARTBEAT_S = 20.0  # how often a busy worker rewrites its files
@@ -98,7 +99,7 @@ class Attempts:
 
 def record_failure(name: str, error: Exception) -> None:
     """Record that the work on the task raised an exception."""
-    _heartbeat.fail(name, one_line(error), error)
+    _heartbeat.fail(name, one_line(error, kind=True), error)
 
 
 def _is_running(process: int) -> bool:

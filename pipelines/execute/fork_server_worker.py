@@ -23,6 +23,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import Any, NamedTuple, NoReturn
 
+from curricle.errors import one_line
+
 SPAWN = struct.Struct("!I")  # launcher -> server: number of the new worker, sent with the descriptors of its pipe and its log
 EXITED = struct.Struct("!Ii")  # server -> launcher: number and exit code (negative: the signal that killed the worker)
 FORWARDED = ("curricle",)  # loggers whose warnings are sent to the launcher
@@ -145,8 +147,7 @@ def _run_worker(work: Callable[[Any, Any], Any], pipe: int, log: int, server: in
             try:
                 _send(Returned(work(task, report_progress)))
             except BaseException as error:
-                cause = " ".join("".join(traceback.format_exception_only(error)).split())
-                _send(Raised(cause, traceback.format_exc()))
+                _send(Raised(one_line(error, kind=True), traceback.format_exc()))
     except (EOFError, OSError):
         os._exit(0)
     except BaseException:

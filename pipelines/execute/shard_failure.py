@@ -5,12 +5,12 @@ instead and the job goes on with the others; workers of an engine do that. Both 
 belong to the process, because the transforms of one graph share nothing else.
 """
 
-import traceback
 from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curricle.errors import one_line
 from curricle.schemas.shards import Shard, unseal
 
 
@@ -43,7 +43,7 @@ def has_failed(shard: Shard) -> bool:
 
 def fail_shard(shard: Shard, doing: str, error: Exception) -> None:
     """Pass the failure to the handler; raise ShardError if there is none. `doing` names the stage and its documents."""
-    cause = f"{doing}: {one_line(error)}"
+    cause = f"{doing}: {one_line(error, kind=True)}"
     if _handler is None:
         raise ShardError(f"{shard.label}: {cause}") from error
     _failed_shards.add(shard.name)
@@ -57,11 +57,6 @@ def fail_batch(batch: pa.RecordBatch, stage: str, error: Exception) -> None:
     except ValueError:
         raise error from None
     fail_shard(shard, f"stage {stage!r}{_offsets(batch)}", error)
-
-
-def one_line(error: BaseException) -> str:
-    """Type and message of an exception, in one line."""
-    return " ".join("".join(traceback.format_exception_only(error)).split())
 
 
 def _offsets(batch: pa.RecordBatch) -> str:

@@ -147,7 +147,7 @@ def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """What has changed since an output was made: `another recipe`, `resiliparse 2.0.1, this environment has 2.0.3`."""
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     other = [key for key in changed if not key.startswith(PACKAGE)]
-    parts = [f"another {', '.join(other)}"] if other else []
+    parts = [" and ".join(f"{'other' if key.endswith('s') else 'another'} {key}" for key in other)] if other else []
     for key in changed:
         if key.startswith(PACKAGE):
             name = key.removeprefix(PACKAGE)

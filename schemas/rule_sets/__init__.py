@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from curricle.errors import RuleSetError as RuleSetError
 from curricle.schemas.config import did_you_mean, explain_error
 from curricle.schemas.rule import Rule
+from curricle.schemas.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent
 FINEWEB2 = "fineweb2@datatrove"
@@ -52,20 +53,11 @@ def expand(name: str, folder: Path = Path()) -> list[RuleData]:
 
 def holds_rules(path: Path) -> bool:
     """Whether a YAML file holds a list, as a rule set does, and not a mapping, as a thresholds file does; RuleSetError."""
-    return isinstance(_content(path), list)
-
-
-def _content(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise RuleSetError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RuleSetError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return isinstance(read_yaml(path, str(path), RuleSetError), list)
 
 
 def _read(path: Path) -> list[RuleData]:
-    content = _content(path)
+    content = read_yaml(path, str(path), RuleSetError)
     if not isinstance(content, list):
         raise RuleSetError(f"{path}: a rule set is a list of rules")
     rules = []

@@ -190,7 +190,7 @@ def test_a_prompt_of_ones_own_is_a_file_with_one_place_for_the_text(tmp_path: Pa
     file.write_bytes(b"\xff{text}")
     with pytest.raises(ModelError, match="not UTF-8 text"):
         read_prompt(str(file))
-    with pytest.raises(ModelError, match=r"No such file.*published, rubric"):
+    with pytest.raises(ModelError, match=r"no such file.*published, rubric"):
         read_prompt("publishd")
 
 

@@ -234,7 +234,7 @@ def _file(folder: Path, content: dict[str, Any]) -> str:
 
 BAD = {
     "token files of bytes": ({"format": "megatron"}, "format megatron holds token ids; give tokens: {tokenizer: ...}"),
-    "an eos of bytes": ({"tokens": {"count": "bytes", "eos": EOS}}, "tokens: eos is a token of a tokenizer"),
+    "an eos of bytes": ({"tokens": {"count": "bytes", "eos": EOS}}, "tokens: eos needs tokenizer or sentencepiece"),
     "an unknown format": (
         {"format": "arrow"},
         "format: unknown format 'arrow' (choose from: datatrove, jsonl.zst, mds, megatron, parquet)",

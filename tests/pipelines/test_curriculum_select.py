@@ -339,7 +339,7 @@ def test_replayed_documents_come_from_the_named_phases_and_count_their_appearanc
     [
         ({"method": "top"}, "method top needs score"),
         ({"method": "uniform", "score": "x"}, "method uniform does not use score"),
-        ({"method": "low", "score": "x", "nulls": "last"}, "nulls: last has no meaning with method low"),
+        ({"method": "low", "score": "x", "nulls": "last"}, "nulls: last cannot be used with method low"),
     ],
 )
 def test_a_selection_says_what_it_lacks(content, message):

@@ -201,7 +201,7 @@ REFUSED = {
     "no rater": ({"quality": {"rater": "outside:Words"}}, "outside:Words is a class, not a subclass of OutsideRaterConfig"),
     "a rater's setting that is misspelled": (
         {"quality": {"rater": "outside:Rating", "dept": 2}},
-        "outside:Rating.dept: unknown key; did you mean 'depth'?",
+        "outside:Rating: dept: unknown key; did you mean 'depth'?",
     ),
     "a rater that is misspelled": ({"quality": {"rater": "dept", "x": 1}}, "no rater 'dept'; did you mean 'depth'?"),
 }
@@ -296,11 +296,11 @@ def test_a_wrong_format_is_one_line(outside, name, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param("- {name: a, column: text, mx: 1}", "mine.yaml: rule 1.mx: unknown key; did you mean 'max'?", id="a key"),
-        pytest.param("- text", "mine.yaml: rule 1: Input should be", id="no mapping"),
-        pytest.param("- [", "mine.yaml: not YAML", id="no YAML"),
-        pytest.param(None, "mine.yaml: No such file or directory", id="no file"),
-        pytest.param("{name: a}", "mine.yaml: not a file of", id="neither a rule set nor thresholds"),
+        pytest.param("- {name: a, column: text, mx: 1}", "mine.yaml: rule 1: mx: unknown key; did you mean 'max'?", id="a key"),
+        pytest.param("- text", "mine.yaml: rule 1 must be a mapping, not 'text'", id="no mapping"),
+        pytest.param("- [", "mine.yaml: line 1, column 4: not valid YAML: expected the node content", id="no YAML"),
+        pytest.param(None, "mine.yaml: no such file", id="no file"),
+        pytest.param("{name: a}", "mine.yaml: neither a list of rules nor", id="neither a rule set nor thresholds"),
     ],
 )
 def test_a_wrong_rule_file_is_one_line(tmp_path, content, message):
@@ -371,10 +371,12 @@ def test_a_graph_with_a_stage_from_outside_travels_pickled(outside):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        pytest.param("parquet", "the input has it: add 'language' to `carry` under `read`", id="the input has it"),
-        pytest.param("without", "put stage 'language' before it", id="the input lacks it"),
+        pytest.param("parquet", "the input has it: add read.carry: [language]", id="the input has it"),
+        pytest.param("without", "put the stage 'language' before it", id="the input lacks it"),
         pytest.param(
-            "jsonl", "put stage 'language' before it; or, if the input has it, add 'language' to `carry`", id="not known"
+            "jsonl",
+            "put the stage 'language' before it, or add read.carry: [language] if the input has this column",
+            id="not known",
         ),
     ],
 )

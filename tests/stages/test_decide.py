@@ -69,8 +69,8 @@ def test_a_dead_row_is_not_judged():
 
 
 REFUSED = {
-    "never fails": ({"column": "x"}, "can never fail"),
-    "empty range": ({"column": "x", "min": 3, "max": 2}, "is over max"),
+    "never fails": ({"column": "x"}, "rejects nothing; give min"),
+    "empty range": ({"column": "x", "min": 3, "max": 2}, r"min \(3\) is greater than max \(2\)"),
     "unknown language": ({"column": "language", "in": ["enn"]}, "enn"),
     "unknown language in a map": ({"column": "x", "min": {"xx-": 1}}, "xx-"),
     "a name with a space": ({"name": "a b", "column": "x", "min": 3}, "pattern"),

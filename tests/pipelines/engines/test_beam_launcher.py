@@ -14,7 +14,7 @@ from curricle.pipelines.cli.demo import SAMPLE
 from curricle.pipelines.cli.main import main
 from curricle.pipelines.engines.dataflow import missing_extra
 from curricle.pipelines.engines.flags import REFUSED, RunnerError, check_runner, parse_flags
-from curricle.pipelines.engines.job import Engine, one_line
+from curricle.pipelines.engines.job import Engine, cause_of
 from curricle.pipelines.engines.settings import is_local, settings
 
 EMBEDDED = ("--runner", "PrismRunner", "--quiet", "--", "--job_endpoint=embed", "--environment_type=LOOPBACK")
@@ -114,13 +114,16 @@ MISTAKES = {
     "a runner that loses data": (["--runner", "DaskRunner"], "last branch"),
     "a runner that is whatever can be downloaded": (["--runner", "DirectRunner"], "--runner local"),
     "a misspelt flag": (["--runner", "SparkRunner", "--", "--spark_master_ulr=x"], "did you mean '--spark_master_url'"),
-    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "unknown flag"),
-    "a flag of another engine": (["--runner", "SparkRunner", "--", "--flink_master=x"], "one of FlinkRunner"),
-    "a second runner": (["--runner", "SparkRunner", "--", "--runner=FlinkRunner"], "unknown flag"),
+    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "flag --paral: no such flag"),
+    "a flag of another engine": (
+        ["--runner", "SparkRunner", "--", "--flink_master=x"],
+        "it belongs to FlinkRunner",
+    ),
+    "a second runner": (["--runner", "SparkRunner", "--", "--runner=FlinkRunner"], "name the runner before `--`"),
     "a value of the wrong type": (["--runner", "FlinkRunner", "--", "--parallelism=two"], "invalid int value"),
-    "a value without a flag": (["--runner", "FlinkRunner", "--", "two"], "is no flag"),
+    "a value without a flag": (["--runner", "FlinkRunner", "--", "two"], "'two' is not a flag"),
     "a flag for the local pool": (["--", "--parallelism=2"], "unexpected argument"),
-    "an output that Dataflow cannot reach": (["--runner", "DataflowRunner"], "name gs://BUCKET/FOLDER"),
+    "an output that Dataflow cannot reach": (["--runner", "DataflowRunner"], "use gs://BUCKET/FOLDER"),
     "a misspelt flag of Dataflow": (["--runner", "DataflowRunner", "--", "--regoin=x"], "did you mean '--region'"),
     "a dry run without a project": (["--runner", "DataflowRunner", "--", "--dry_run=True"], "needs --project=NAME"),
 }
@@ -147,13 +150,13 @@ GIVEN = ["--project=a-project", "--region=europe-west1", "--temp_location=gs://b
 LACKS = {
     "DataflowRunner": {
         "a region": (["--project=p"], "needs --region=REGION"),
-        "a temporary location in a bucket": ([*GIVEN[:2], "--temp_location=/tmp"], "not gs://BUCKET/FOLDER"),
-        "a bucket's name that Beam takes": ([*GIVEN[:2], "--temp_location=gs://b/t"], "not gs://BUCKET/FOLDER"),
-        "workers with our package": (GIVEN, "its workers would have no curricle"),
+        "a temporary location in a bucket": ([*GIVEN[:2], "--temp_location=/tmp"], "must be gs://BUCKET/FOLDER"),
+        "a bucket's name that Beam takes": ([*GIVEN[:2], "--temp_location=gs://b/t"], "must be gs://BUCKET/FOLDER"),
+        "workers with our package": (GIVEN, "its workers need curricle; give --sdk_container_image"),
     },
     "SparkRunner": {
-        "a master that the job server knows": (["--spark_master_url=yarn"], "knows standalone masters only"),
-        "and in Kubernetes": (["--spark_master_url=k8s://https://h:6443"], "knows standalone masters only"),
+        "a master that the job server knows": (["--spark_master_url=yarn"], "supports standalone masters only"),
+        "and in Kubernetes": (["--spark_master_url=k8s://https://h:6443"], "supports standalone masters only"),
     },
 }
 
@@ -237,12 +240,12 @@ ModelError: no model 'x' [while running 'Read/ReadShard']
 
 
 def test_the_point_of_a_trace_is_one_line():
-    assert one_line(TRACE) == "ModelError: no model 'x' [while running 'Read/ReadShard']"
-    assert one_line("Traceback (most recent call last):\n  File\nModuleNotFoundError: No module named 'models'\n\tat a.b") == (
+    assert cause_of(TRACE) == "ModelError: no model 'x' [while running 'Read/ReadShard']"
+    assert cause_of("Traceback (most recent call last):\n  File\nModuleNotFoundError: No module named 'models'\n\tat a.b") == (
         "ModuleNotFoundError: No module named 'models'"
     )
-    assert one_line("SDK worker disconnected") == "SDK worker disconnected"
+    assert cause_of("SDK worker disconnected") == "SDK worker disconnected"
     rendezvous = (
         '<_MultiThreadedRendezvous of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "no server"\n>'
     )
-    assert one_line(rendezvous) == "no server"
+    assert cause_of(rendezvous) == "no server"

@@ -221,7 +221,7 @@ def started(*arguments: str, folder: Path | None = None) -> "Iterator[subprocess
     """
     process = subprocess.Popen(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([HERE, *filter(None, sys.path)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([HERE, *([str(folder)] if folder else []), *filter(None, sys.path)])},
         cwd=folder,
         process_group=0,
         stdout=subprocess.PIPE,

@@ -48,7 +48,10 @@ def unannotated(batch):
 
 
 BREAKS = {
-    "a function without a type pickles": (beam.Map(unannotated), "Broken: what it gives is pickled (FastPrimitivesCoder)"),
+    "a function without a type pickles": (
+        beam.Map(unannotated),
+        "Broken: its output is pickled (FastPrimitivesCoder); annotate the function's type",
+    ),
     "a batch is grouped": (beam.ptransform_fn(group)(), "text crosses a shuffle at .*RecordBatchCoder"),
 }
 

@@ -149,12 +149,21 @@ def test_one_bad_line_of_100_costs_no_other(tmp_path, bad):
 
 MISTAKES = {
     "an input that is not there": (["run", "web", "--input", "nowhere.jsonl", "--output", "{tmp}/o"], "no such file"),
-    "a file of no known kind": (["run", "web", "--input", "{tmp}/x.doc", "--output", "{tmp}/o"], "not a known kind"),
+    "a file of no known kind": (["run", "web", "--input", "{tmp}/x.doc", "--output", "{tmp}/o"], "x.doc: unknown format"),
     "a file that is not what its name says": (["run", "web", "--input", "{tmp}/x.parquet", "--output", "{tmp}/o"], "begins with"),
     "an unknown recipe": (["run", "wob", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o"], "did you mean 'web'"),
-    "another runner": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"], "refused"),
-    "an output on a web server": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "http://b/o"], "or a prefix of"),
-    "a folder of something else": (["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}"], "not an output"),
+    "another runner": (
+        ["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}/o", "--runner", "DaskRunner"],
+        "not supported",
+    ),
+    "an output on a web server": (
+        ["run", "web", "--input", "{tmp}/e.jsonl", "--output", "http://b/o"],
+        "must be a local folder",
+    ),
+    "a folder of something else": (
+        ["run", "web", "--input", "{tmp}/e.jsonl", "--output", "{tmp}"],
+        "not made by curricle",
+    ),
 }
 
 

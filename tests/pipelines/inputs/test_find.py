@@ -110,12 +110,8 @@ def test_the_kept_folder_of_a_run_is_an_input_and_the_whole_output_is_not(folder
             id="other",
         ),
         pytest.param("wrong.jsonl", "wrong.jsonl: the content does not match the name: it is gzip", id="wrong-name"),
-        pytest.param(
-            "s3://bucket/x", f"s3://bucket/x: s3:// needs a package that is not installed: {install_hint('s3')}", id="s3"
-        ),
-        pytest.param(
-            "gs://bucket/x", f"gs://bucket/x: gs:// needs a package that is not installed: {install_hint('gcs')}", id="gs"
-        ),
+        pytest.param("s3://bucket/x", "s3://bucket/x: s3:// needs a package that is not installed: {s3}", id="s3"),
+        pytest.param("gs://bucket/x", "gs://bucket/x: gs:// needs a package that is not installed: {gcs}", id="gs"),
         pytest.param("none://x", "none://x: Protocol not known: none", id="scheme"),
         pytest.param("memory://none/x.jsonl", "memory://none/x.jsonl: no such file or folder", id="remote-missing"),
         pytest.param("/dev/null", "/dev/null: not a regular file", id="device"),
@@ -126,7 +122,7 @@ def test_what_cannot_be_read_is_refused_with_one_line(folder: Path, pattern: str
     write(folder / "wrong.jsonl", gzip.compress(LINE))
     for package in ("s3fs", "gcsfs"):  # not installed, wherever the test runs
         monkeypatch.setitem(__import__("sys").modules, package, None)
-    assert refused(pattern) == message
+    assert refused(pattern) == message.format(s3=install_hint("s3"), gcs=install_hint("gcs"))
 
 
 def test_a_folder_without_inputs_is_refused(folder: Path) -> None:

@@ -148,7 +148,9 @@ def test_a_run_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
     with pytest.raises(OutputError) as raised:
         pending(plan, [{**manifest, "fingerprint": "another"}], tmp_path)
     here = version("resiliparse")
-    assert str(raised.value) == f"{tmp_path}: made with resiliparse 1.9, this environment has {here}; name another output folder"
+    assert (
+        str(raised.value) == f"{tmp_path}: made with resiliparse 1.9, this environment has {here}; choose another output folder"
+    )
 
 
 def test_the_model_is_part_of_the_fingerprint():
@@ -200,7 +202,7 @@ def test_an_installed_package_has_the_hash_of_its_checkout_and_one_changed_byte_
     done = in_a_process(code, folder)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("curricle.pipelines.plan.fingerprint.ForeignCodeError: the worker on ")
+    assert last.startswith("curricle.errors.ForeignCodeError: the worker on ")
     assert f"curricle in {folder / 'curricle'}" in last
     assert "install the same packages there" in last
 
