@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -13,11 +15,15 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
+from curricle.pipelines.cli.main import group
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.formats import check_format
 from curricle.pipelines.curriculum.plan_file import load_plan
+from curricle.pipelines.execute.run import Launched, Launcher
+from curricle.pipelines.execute.run_shard import run_shard
 from curricle.pipelines.execute.run_stage import RunKernel, RunStage
 from curricle.pipelines.execute.shard_failure import ShardError
+from curricle.pipelines.execute.shard_task import ShardTask
 from curricle.pipelines.plan.recipe import Recipe, RecipeError, check_recipe
 from curricle.pipelines.plan.run_plan import make_plan, place_decisions
 from curricle.pipelines.plan.stage_table import modules_of
@@ -31,9 +37,17 @@ PAGE = Path(__file__).parents[2] / "docs/extending.md"
 CODE = 'import sys; sys.argv[0] = "curricle"; from curricle.pipelines.cli.main import main; main()'
 
 
-def curricle(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, in `folder`."""
-    return subprocess.run([sys.executable, "-P", "-c", CODE, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+AS_A_USER_RUNS_IT = "run no_casino.yaml"
+"""The command of the page that runs in a process of its own. The others run in this one, where Beam is imported already."""
+
+
+def in_this_process(workers: int) -> Launcher:
+    """A launcher without workers."""
+
+    def launch(tasks: Sequence[ShardTask], quiet: bool) -> Launched:
+        return Launched(cpu_us=dict(sum((Counter(run_shard(task, lambda *_: None)) for task in tasks), Counter())))
+
+    return launch
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
@@ -45,15 +59,28 @@ def blocks(kind: str) -> list[tuple[str, str]]:
 def page(tmp_path_factory) -> Path:
     """A folder with all files of the page, in which all its commands were run."""
     folder = tmp_path_factory.mktemp("page")
+    modules = {title.removesuffix(".py") for title, _ in blocks("python")}
     for kind in ("json", "python", "yaml"):
         for title, content in blocks(kind):
             (folder / title).write_text(content, "utf-8")
-    for _, commands in blocks("console"):
-        for line in commands.splitlines():
-            program, *arguments = line.removeprefix("$ ").split()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "path", [*sys.path])
+        patch.setattr("curricle.pipelines.execute.local.local_launcher", in_this_process)
+        for line in "".join(commands for _, commands in blocks("console")).splitlines():
+            program, command = line.removeprefix("$ ").split(maxsplit=1)
             assert program == "curricle"
-            done = curricle(folder, *arguments)
-            assert done.returncode == 0, done.stderr
+            if command.startswith(AS_A_USER_RUNS_IT):
+                arguments = [sys.executable, "-P", "-c", CODE, *command.split()]
+                process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            else:
+                with pytest.raises(SystemExit) as ended:
+                    group.main(command.split(), prog_name="curricle")
+                assert ended.value.code == 0, command
+    for module in modules:
+        sys.modules.pop(module, None)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
     return folder
 
 
