@@ -67,7 +67,7 @@ def file_name(path: Path) -> str:
         return "model.arpa.gz"
     if b"\\data\\" in first:
         return "model.arpa"
-    raise ModelError(f"{path} is not a KenLM file: neither a binary (probing, trie) nor ARPA (plain or gzip)")
+    raise ModelError(f"{path} is not a KenLM file: neither a binary (probing or trie) nor an ARPA file (plain or gzip)")
 
 
 def ngram_counts(path: Path) -> tuple[int, ...]:

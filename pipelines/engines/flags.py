@@ -101,8 +101,8 @@ def parse_flags(runner: Runner, flags: Sequence[str]) -> dict[str, Any]:
     for flag in flags:
         name = flag.partition("=")[0]
         if flag.startswith("-") and name not in known:
-            belongs = f"it belongs to {elsewhere[name]}" if name in elsewhere else f"no such flag{_suggestion(name, known)}"
-            raise RunnerError(f"{runner} flag {name}: {RESERVED.get(name, belongs)}")
+            problem = f"it belongs to {elsewhere[name]}" if name in elsewhere else f"unknown flag{_suggestion(name, known)}"
+            raise RunnerError(f"{runner} flag {name}: {RESERVED.get(name, problem)}")
     for option in parser._actions:  # only what is given, without the defaults
         option.default = None
     values, rest = parser.parse_known_args(list(flags))

@@ -109,7 +109,7 @@ def _advice(column: str, known: set[str], steps: Sequence[Step], input_columns: 
     """What to do about a column that is not known where it is read."""
     for step in steps:
         if column in [written.name for written in step.columns]:
-            return f"put stage {step.name!r} before it"
+            return f"put the stage {step.name!r} before it"
     found = writer_of(column)
     if found is None:
         return f"no stage writes this column{did_you_mean(column, known)}"

@@ -295,7 +295,7 @@ def test_the_code_of_an_extension_is_its_file_or_its_whole_package(outside):
         ),
         pytest.param(
             {"late": {"use": "outside:measure", "reads": ["n"], "writes": {"m": "int32"}}, "a": {"use": "outside:STAGE"}},
-            "stage 'late' reads column 'n': put stage 'a' before it",
+            "stage 'late' reads column 'n': put the stage 'a' before it",
             id="a stage that comes too late",
         ),
     ],

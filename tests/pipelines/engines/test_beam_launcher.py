@@ -114,7 +114,7 @@ MISTAKES = {
     "a runner that loses data": (["--runner", "DaskRunner"], "last branch"),
     "a runner that is whatever can be downloaded": (["--runner", "DirectRunner"], "--runner local"),
     "a misspelt flag": (["--runner", "SparkRunner", "--", "--spark_master_ulr=x"], "did you mean '--spark_master_url'"),
-    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "flag --paral: no such flag"),
+    "a shortened flag": (["--runner", "FlinkRunner", "--", "--paral=2"], "flag --paral: unknown flag"),
     "a flag of another engine": (
         ["--runner", "SparkRunner", "--", "--flink_master=x"],
         "it belongs to FlinkRunner",
