@@ -28,7 +28,7 @@ def check_plan(content: dict[str, Any], name: str, folder: Path = Path()) -> Cur
     content, phases = dict(content), content.get("phases")
     if isinstance(phases, list):
         content["phases"] = [
-            _with_mixture(phase, folder, f"{name}.phases.{number}.mixture") for number, phase in enumerate(phases)
+            _with_mixture(phase, folder, f"{name}: phases.{number}.mixture") for number, phase in enumerate(phases)
         ]
     try:
         return Curriculum.model_validate(content)

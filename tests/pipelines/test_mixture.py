@@ -204,7 +204,7 @@ def test_a_plan_includes_the_file_and_its_phase_has_the_weights(trained, folder,
 @pytest.mark.parametrize(
     ("mixture", "file", "line"),
     [
-        ({"file": "no.yaml"}, "", r"mixture: .*no\.yaml: No such file or directory$"),
+        ({"file": "no.yaml"}, "", r"plan\.yaml: phases\.0\.mixture: .*no\.yaml: no such file$"),
         ({"file": "mix.yaml", "by": "domain"}, "", "mixture: give either file or by, not both$"),
         ({"file": "mix.yaml"}, "- 1", r"mix\.yaml: a mixture file is a mapping with by and weights$"),
         ({"file": "mix.yaml"}, "by: domain\nweights: {Law: 0.5}", r"mix\.yaml: weights must sum to 1, not 0\.5$"),
