@@ -35,7 +35,7 @@ FLOORS = (
 BEAM = ("curricle.pipelines.execute", "curricle.pipelines.engines")
 """Rooms whose modules may import Beam."""
 
-OTHERS_WITH_BEAM = ("curricle.pipelines.curriculum.workers", "curricle.pipelines.cli.plan")
+OTHERS_WITH_BEAM = ("curricle.pipelines.curriculum.engine_workers", "curricle.pipelines.cli.plan")
 """Modules elsewhere that may import it: one defines the transform of a curriculum's tasks, one checks a graph."""
 
 

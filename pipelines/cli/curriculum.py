@@ -60,11 +60,12 @@ def execute(
     from curricle.pipelines.curriculum.plan_file import load_plan
     from curricle.pipelines.curriculum.report import print_report
     from curricle.pipelines.curriculum.run import make_curriculum, write_curriculum
-    from curricle.pipelines.curriculum.workers import EngineWorkers, Processes, Workers
+    from curricle.pipelines.curriculum.workers import Processes, Workers
 
     checked = load_plan(plan)
     hands: Workers = Processes(workers, quiet)
     if runner != "local":
+        from curricle.pipelines.curriculum.engine_workers import EngineWorkers
         from curricle.pipelines.engines.flags import check_runner
         from curricle.pipelines.engines.job import Engine
 
