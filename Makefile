@@ -90,7 +90,7 @@ reference: $(BIN)/curricle
 
 # The site, in site/; links inside it are checked.
 docs: $(BIN)/pytest
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # Resolves the newest versions that pyproject.toml allows, for every supported Python.
 lock: $(BIN)/pytest
