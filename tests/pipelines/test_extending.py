@@ -370,7 +370,9 @@ RETURNED = {
 def test_a_kernel_that_returns_something_else_fails_the_shard_under_its_own_name(kernel, message):
     run = RunKernel(Step("mine", Stage(name="outside", kernel=kernel, columns=(NUMBER,)), Config()))
     run.setup()
-    with pytest.raises(ShardError, match=rf"^a\.jsonl: stage 'mine', documents at 0 to 1: RuntimeError: stage 'mine' {message}"):
+    with pytest.raises(
+        ShardError, match=rf"^a\.jsonl: stage 'mine', documents at 0 to 1: .*ExtensionError: stage 'mine' {message}"
+    ):
         list(run.process(ROWS))
 
 
