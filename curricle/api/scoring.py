@@ -46,7 +46,8 @@ def score(texts: Texts, recipe: RecipeLike = "web", *, settings: Settings | None
 
     Returns the given columns (at least `text`), the columns of the recipe's stages, `reject_reason` (null: the document is
     kept), `reject_value`, `failed_rules`, and `dead_reason` (null unless a stage could not process the document). A column that
-    is given under one of these names is written anew, so a scored table can be scored again. Models stay loaded for the next call. Raises RecipeError, ModelError or InputError, each one line.
+    is given under one of these names is written anew, so a scored table can be scored again. Models stay loaded for the next
+    call. Raises RecipeError, ModelError or InputError, each one line.
     """
     table = _table(texts)
     table = table.drop_columns([name for name in table.column_names if name in VERDICT])
