@@ -86,7 +86,7 @@ def _imported(module: str, said: str) -> ModuleType:
                 f"{said}no module {error.name!r} in the file's folder, in the current folder or among the installed packages"
             ) from None
         raise ExtensionError(f"{said}importing {module} fails: {one_line(error, kind=True)}") from None
-    except Exception as error:  # whatever the module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
         raise ExtensionError(f"{said}importing {module} fails: {one_line(error, kind=True)}") from error
 
 

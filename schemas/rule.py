@@ -1,5 +1,6 @@
 """A rule is data: a name, a column, and the values with which a row stays."""
 
+from math import isnan
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -41,6 +42,9 @@ class Rule(Config):
         tests = (self.min, self.max, self.values_in, self.not_in)
         if all(test is None for test in tests) and self.on_null == "keep":
             raise ValueError(f"rule {self.name!r} rejects nothing; give min, max, in, not_in or on_null: reject")
+        bounds = [number for bound in (self.min, self.max) for number in (bound.values() if isinstance(bound, dict) else [bound])]
+        if any(number is not None and isnan(number) for number in bounds):
+            raise ValueError(f"rule {self.name!r}: min and max must be numbers, not NaN")
         if isinstance(self.min, float) and isinstance(self.max, float) and self.min > self.max:
             raise ValueError(f"rule {self.name!r}: min ({self.min:g}) is greater than max ({self.max:g})")
         codes = [code for bound in (self.min, self.max) if isinstance(bound, dict) for code in bound if code != DEFAULT]

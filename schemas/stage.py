@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from curricle.errors import ExtensionError, one_line
 from curricle.schemas.column import Column
 from curricle.schemas.config import Config
 
@@ -43,6 +45,30 @@ class Stage:
     on_demand: tuple[tuple[str, tuple[Column, ...]], ...] = ()
     """Columns that only some settings write, in groups, each with the advice to give if one is missing."""
 
+    def __post_init__(self) -> None:
+        """ExtensionError, one line, for a field of another kind."""
+        if not (isinstance(self.config, type) and issubclass(self.config, Config)):
+            raise ExtensionError(f"stage {self.name!r}: config must be a subclass of curricle.Config")
+        for field, kind in (("columns", Column), ("reads", str), ("packages", str), ("preload", str)):
+            if not callable(getattr(self, field)):
+                _check_members(f"stage {self.name!r}: {field}", getattr(self, field), kind)
+        for field in ("kernel", "load", "models"):
+            if not callable(getattr(self, field)) and (field == "kernel" or getattr(self, field) is not None):
+                raise ExtensionError(f"stage {self.name!r}: {field} must be a function")
+
+
+def _check_members(what: str, members: object, kind: type) -> None:
+    if not isinstance(members, tuple) or not all(isinstance(member, kind) for member in members):
+        name = "texts" if kind is str else f"{kind.__name__} objects"
+        raise ExtensionError(f"{what} must be a tuple of {name}, such as (A,) for one")
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a module inside one that does not exist; a name that is no module's
+        return False
+
 
 @dataclass(frozen=True)
 class Step:
@@ -76,7 +102,20 @@ class Step:
 
     def models(self) -> tuple[Path, ...]:
         """Folders whose contents decide values; ModelError, one line, if one is missing."""
-        return self.stage.models(self.config) if self.stage.models else ()
+        return tuple(Path(folder) for folder in self.stage.models(self.config)) if self.stage.models else ()
+
+    def check(self) -> None:
+        """ExtensionError, one line, unless what the stage computes from the settings can be used and its modules exist."""
+        for field, kind in (("columns", Column), ("reads", str), ("packages", str)):
+            try:
+                members = getattr(self, field)
+            except Exception as error:  # whatever the stage's function raises
+                raise ExtensionError(f"{field} of the stage cannot be computed: {one_line(error, kind=True)}") from error
+            _check_members(f"{field} of the stage", members, kind)
+        for field, modules in (("packages", self.packages), ("preload", self.stage.preload)):
+            for module in modules:
+                if not _exists(module):
+                    raise ExtensionError(f"{field} of the stage name the module {module!r}, which is not installed")
 
     def settings(self) -> Any:
         """Its settings as plain values, defaults included, as in a recipe."""

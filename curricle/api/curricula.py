@@ -1,6 +1,5 @@
 """Making and opening curricula from Python."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import orjson
 import pyarrow.dataset as ds
 
+from curricle.api.runs import check_path, check_paths, check_workers
 from curricle.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import check_plan, load_plan
 from curricle.pipelines.curriculum.run import RECORD, write_curriculum
@@ -64,12 +64,12 @@ def make_curriculum(
     holds something else, and OutputError where an output is not finished.
     """
     checked = check_plan(dict(plan), "plan") if isinstance(plan, Mapping) else load_plan(str(plan))
-    folders = [outputs] if isinstance(outputs, str | Path) else outputs
-    hands = Processes(workers or os.cpu_count() or 1, quiet=not progress)
-    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands), Path(path), hands)
-    return Curriculum(Path(path))
+    folders, target = check_paths(outputs, "outputs"), Path(check_path(path, "path"))
+    hands = Processes(check_workers(workers), quiet=not progress)
+    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands), target, hands)
+    return Curriculum(target)
 
 
 def open_curriculum(path: str | Path) -> Curriculum:
     """A finished curriculum; CurriculumError, one line, for anything else."""
-    return Curriculum(Path(path))
+    return Curriculum(Path(check_path(path, "path")))

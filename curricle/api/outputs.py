@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import yaml
 
+from curricle.errors import OutputError
 from curricle.pipelines.output.manifest import Manifest, finished_run, read_manifests, total
 from curricle.pipelines.output.verify import verify
 from curricle.schemas.columns import DEAD, DOCUMENT
@@ -103,4 +104,6 @@ class Output:
 
 def open(path: str | Path) -> Output:
     """The output of a finished run, in a local folder or an object store; OutputError, one line, for anything else."""
+    if not isinstance(path, str | Path) or not str(path):
+        raise OutputError(f"path must be a path or a URL, not {path!a:.80}")
     return Output(parse_output(str(path)))

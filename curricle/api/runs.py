@@ -1,9 +1,10 @@
 """Planning and running a recipe from Python."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from os import fspath
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from curricle.api.outputs import Output
-from curricle.errors import RunFailedError
+from curricle.errors import InputError, RecipeError, RunFailedError, RunnerError
 from curricle.pipelines.execute.local import local_launcher
 from curricle.pipelines.execute.run import run as run_plan
 from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe, put_setting
@@ -46,7 +47,9 @@ class RunPlan:
 
 def resolve_recipe(recipe: RecipeLike, settings: Settings) -> Recipe:
     """The checked recipe; RecipeError, one line, for a mistake in it or in `settings`."""
-    changes = [f"{key}={orjson.dumps(value).decode()}" for key, value in settings.items()]
+    if not isinstance(settings, Mapping):
+        raise RecipeError("settings must be a dictionary, such as {'stages.language.min_score': 0.5}")
+    changes = [f"{key}={_as_yaml(key, value)}" for key, value in settings.items()]
     if not isinstance(recipe, Mapping):
         return load_recipe(str(recipe), changes)
     content = deepcopy(dict(recipe))
@@ -54,6 +57,44 @@ def resolve_recipe(recipe: RecipeLike, settings: Settings) -> Recipe:
         put_setting(content, change)
     look_in(Path())
     return check_recipe("recipe", content, "recipe")
+
+
+def _as_yaml(key: str, value: object) -> str:
+    try:
+        return orjson.dumps(value, default=fspath, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    except TypeError:
+        raise RecipeError(
+            f"settings: {key} cannot be {value!a:.80}: give a number, a text, true or false, None, a path, a list or a dictionary"
+        ) from None
+
+
+def check_paths(paths: object, what: str) -> list[str]:
+    """One path or URL, or several, as a list; InputError for anything else."""
+    listed = [paths] if isinstance(paths, str | Path) else paths
+    if isinstance(listed, bytes | Mapping) or not isinstance(listed, Iterable):
+        raise InputError(f"{what} must be a path, a URL or a list of them, not {paths!a:.80}")
+    found = list(listed)
+    if not found:
+        raise InputError(f"{what}: the list is empty")
+    if wrong := [path for path in found if not isinstance(path, str | Path) or not str(path)]:
+        raise InputError(f"{what} must be a path, a URL or a list of them, not {wrong[0]!a:.80}")
+    return [str(path) for path in found]
+
+
+def check_path(path: object, what: str) -> str:
+    """A path or URL as text; InputError for anything else."""
+    if not isinstance(path, str | Path) or not str(path):
+        raise InputError(f"{what} must be a path or a URL, not {path!a:.80}")
+    return str(path)
+
+
+def check_workers(workers: object) -> int:
+    """The number of worker processes: one for each core if it is None; RunnerError for one that is out of range."""
+    if workers is None:
+        return os.cpu_count() or 1
+    if not isinstance(workers, int) or workers < 1:
+        raise RunnerError(f"workers must be a whole number of at least 1, not {workers!a:.80}")
+    return workers
 
 
 def plan(recipe: RecipeLike, inputs: str | Path | Sequence[str | Path], *, settings: Settings | None = None) -> RunPlan:
@@ -87,9 +128,9 @@ def run(
     is committed stays), OutputError where the folder holds something else, and what `plan` raises. A script needs no
     `if __name__ == "__main__"`: workers do not import it.
     """
+    processes, path = check_workers(workers), parse_output(check_path(output, "output"))
     made = _plan(recipe, inputs, settings or {})
-    path = parse_output(str(output))
-    result = run_plan(made, path, local_launcher(workers or os.cpu_count() or 1), quiet=not progress)
+    result = run_plan(made, path, local_launcher(processes), quiet=not progress)
     if result.failed:
         causes = "; ".join(f"{source}: {cause}" for source, cause in list(result.failed.items())[:3])
         raise RunFailedError(f"{len(result.failed)} of {len(made.shards)} shards failed: {causes}")
@@ -97,5 +138,4 @@ def run(
 
 
 def _plan(recipe: RecipeLike, inputs: str | Path | Sequence[str | Path], settings: Settings) -> Plan:
-    patterns = [inputs] if isinstance(inputs, str | Path) else inputs
-    return make_plan(resolve_recipe(recipe, settings), [str(pattern) for pattern in patterns])
+    return make_plan(resolve_recipe(recipe, settings), check_paths(inputs, "inputs"))

@@ -9,14 +9,12 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 import curricle.pipelines.execute.batch_coder  # noqa: F401  registers the coder
+from curricle.pipelines.execute.kernel_result import check_columns, check_rows
 from curricle.pipelines.execute.load_once import load_once
 from curricle.pipelines.execute.shard_failure import fail_batch
-from curricle.schemas.column import schema_of
-from curricle.schemas.columns import PAYLOAD
 from curricle.schemas.stage import Step
 
 METRICS = "curricle"
-_REMOVED = {column.name for column in PAYLOAD}  # by the stage that extracts the text
 
 
 class RunKernel(beam.DoFn):
@@ -29,7 +27,7 @@ class RunKernel(beam.DoFn):
 
     def __init__(self, step: Step) -> None:
         self.name, self.config, self.kernel, self.load = step.name, step.config, step.stage.kernel, step.stage.load
-        self.writes = schema_of(step.columns)
+        self.step = step
         self.cpu_us = Metrics.counter(METRICS, f"{step.name}_cpu_us")
         self.arguments: tuple[Any, ...] = ()
         self.checked: tuple[pa.Schema, pa.Schema] | None = None
@@ -51,25 +49,11 @@ class RunKernel(beam.DoFn):
         yield out
 
     def _check(self, batch: pa.RecordBatch, out: Any) -> None:
-        """RuntimeError unless `out` has the rows and the envelope of `batch`, its columns and those that the stage declares."""
-        if not isinstance(out, pa.RecordBatch):
-            raise RuntimeError(f"stage {self.name!r} returned a {type(out).__name__}, not a RecordBatch")
-        if out.num_rows != batch.num_rows or out.schema.metadata != batch.schema.metadata:
-            raise RuntimeError(f"stage {self.name!r} changed the rows or the envelope of a batch")
-        if self.checked and self.checked[0].equals(batch.schema) and self.checked[1].equals(out.schema):
-            return
-        before = {field.name: field.type for field in batch.schema if field.name not in _REMOVED}
-        expected = before | {field.name: field.type for field in self.writes}
-        found = {field.name: field.type for field in out.schema if field.name not in _REMOVED}
-        wrong = [f"no column {name!r}" for name in expected if name not in found]
-        wrong += [f"a column {name!r} that it does not declare" for name in found if name not in expected]
-        wrong += [f"two columns {name!r}" for name in found if len(out.schema.get_all_field_indices(name)) > 1]
-        wrong += [
-            f"column {name!r} as {found[name]}, not {kind}" for name, kind in expected.items() if found.get(name, kind) != kind
-        ]
-        if wrong:
-            raise RuntimeError(f"stage {self.name!r} returned {', '.join(wrong)}")
-        self.checked = batch.schema, out.schema
+        """ExtensionError unless the rows are the same and the columns are those that the stage declares."""
+        check_rows(self.name, batch, out)
+        if not (self.checked and self.checked[0].equals(batch.schema) and self.checked[1].equals(out.schema)):
+            check_columns(self.step, batch.schema, out.schema)
+            self.checked = batch.schema, out.schema
 
 
 class RunStage(beam.PTransform):

@@ -7,13 +7,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import orjson
 
 from curricle.errors import ForeignCodeError as ForeignCodeError
+from curricle.errors import ModelError
 from curricle.models.cards import CARD, Card, file_sha256, read_card
 from curricle.pipelines.plan.recipe import Recipe
 from curricle.schemas.extensions import code_hashes
@@ -92,6 +93,8 @@ def model_hashes(steps: Sequence[Step]) -> dict[str, str]:
 
 def model_sha256(folder: Path) -> str:
     """Hash over the names and hashes of a model's files. They are taken from its card, or computed if there is no card."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder; a stage names it as a model")
     if not (folder / CARD).is_file():
         files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in folder.rglob("*") if path.is_file()}
         return hashlib.sha256(orjson.dumps(files, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -107,7 +110,10 @@ def package_versions(modules: Iterable[str]) -> dict[str, str]:
     """
     found = {}
     for module in sorted(set(modules)):
-        for package in DISTRIBUTIONS.get(module, (module,)):
+        candidates = DISTRIBUTIONS.get(module, (module,))
+        if not any(map(_version, candidates)):  # the package has another name than its module
+            candidates = tuple(packages_distributions().get(module.partition(".")[0], ()))
+        for package in candidates:
             if number := _version(package):
                 found[package] = number
                 break

@@ -111,6 +111,11 @@ def _step(name: str, values: Any, where: str) -> Step:
         values = {"use": use, **values} if isinstance(values, dict) else values
     config = _checked(stage.config, values, where)
     step = Step(name, stage, config, use if use != name else None, module)
+    if module:
+        try:
+            step.check()
+        except ExtensionError as error:
+            raise RecipeError(f"{where}: {error}") from None
     try:
         pickle.dumps(step), hash(config)
     except (pickle.PicklingError, AttributeError, TypeError) as error:

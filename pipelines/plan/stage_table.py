@@ -50,8 +50,8 @@ def find_stage(use: str) -> Stage:
         return found
     if callable(found) and not isinstance(found, type):
         return FUNCTION
-    what = "class" if isinstance(found, type) else type(found).__name__
-    raise ExtensionError(f"{use} is a {what}, not a Stage or a function")
+    what = "a class" if isinstance(found, type) else f"of type {type(found).__name__}"
+    raise ExtensionError(f"{use} is {what}, not a Stage or a function")
 
 
 def outside_module(use: str) -> str | None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -53,6 +54,46 @@ def test_scores_do_not_depend_on_how_texts_are_given_or_batched():
     assert curricle.score(texts[1_500:1_600], recipe=RECIPE).equals(listed.slice(1_500, 100).combine_chunks())
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(lambda: (text for text in (LONG, "short")), id="a generator"),
+        pytest.param(lambda: np.array([LONG, "short"]), id="a NumPy array"),
+        pytest.param(lambda: {"text": [LONG, "short"]}, id="a dictionary of columns"),
+        pytest.param(lambda: pa.table({"text": [LONG, "short"]}).to_reader(), id="a reader"),
+        pytest.param(lambda: pa.array([LONG, "short"]).dictionary_encode(), id="dictionary-encoded"),
+        pytest.param(lambda: pa.array([LONG, "short"], pa.string_view()), id="string views"),
+    ],
+)
+def test_texts_may_be_given_in_many_forms(given):
+    assert curricle.score(given(), recipe=RECIPE).equals(curricle.score([LONG, "short"], recipe=RECIPE))
+
+
+def test_texts_may_be_given_as_a_data_frame_or_a_series():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": [LONG, None], "shelf": [1, 2]}, index=[7, 8])
+    assert curricle.score(frame, recipe=RECIPE).column("shelf").to_pylist() == [1, 2]
+    assert curricle.score(frame["text"], recipe=RECIPE).column("text_chars").to_pylist() == [len(LONG), None]
+
+
+def test_a_scored_table_can_be_scored_again():
+    scored = curricle.score([LONG, "short"], recipe=RECIPE)
+    assert curricle.score(scored, recipe=RECIPE).column("reject_reason").to_pylist() == [None, "short"]
+    none = curricle.score(scored, recipe={"stages": {"language": {}}})
+    assert none.column("reject_reason").to_pylist() == [None, None]
+    assert none.column_names.count("reject_value") == 1
+
+
+def test_html_may_be_given_as_payload():
+    page = pa.table({"text": pa.nulls(1, pa.string()), "payload": ["<p>Some words.</p>"], "payload_type": ["text/html"]})
+    assert curricle.score(page, recipe=RECIPE).column("text").to_pylist() == ["Some words."]
+
+
+def test_settings_may_be_numpy_numbers():
+    table = curricle.score([LONG], recipe=RECIPE, settings={"stages.language.min_score": np.float64(1.0)})
+    assert table.column("language").to_pylist() == ["und"]
+
+
 def test_no_texts_give_no_rows_but_all_columns():
     assert curricle.score([], recipe=RECIPE).column_names == curricle.score([LONG], recipe=RECIPE).column_names
     assert curricle.score([], recipe=RECIPE).num_rows == 0
@@ -81,6 +122,13 @@ def test_a_stage_of_ones_own_runs_by_itself():
     assert curricle.run_stage(shout, ["LOUD", "quiet"]).column("is_loud").to_pylist() == [True, False]
 
 
+TWO_TEXTS = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+
+
+def _stage(kernel, **fields):
+    return curricle.Stage(name="mine", kernel=kernel, **fields)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -99,6 +147,40 @@ def test_a_stage_of_ones_own_runs_by_itself():
         pytest.param(lambda: curricle.run_stage("perplexity", ["a"]), "reads column 'language'", id="a missing column"),
         pytest.param(lambda: curricle.run_stage("langauge", ["a"]), "did you mean 'language'?", id="a stage"),
         pytest.param(lambda: curricle.run_stage("language", ["a"], min_scor=1), "did you mean 'min_score'?", id="its setting"),
+        pytest.param(lambda: curricle.score(None), "texts must be strings or None", id="None as texts"),
+        pytest.param(lambda: curricle.score(["a\ud800"]), "surrogates not allowed", id="half a surrogate pair"),
+        pytest.param(lambda: curricle.score(TWO_TEXTS), "two columns 'text'", id="a column twice"),
+        pytest.param(
+            lambda: curricle.score(pa.table({"text": ["a"], "payload": [3]})), "column 'payload' has type int64", id="a payload"
+        ),
+        pytest.param(lambda: curricle.score(["a"], settings=["x"]), "settings must be a dictionary", id="a list of settings"),
+        pytest.param(lambda: curricle.score(["a"], settings={"read": object()}), "settings: read cannot be", id="an object"),
+        pytest.param(lambda: curricle.score(["a"], settings={"read": 2**70}), "settings: read cannot be", id="a huge number"),
+        pytest.param(lambda: curricle.plan("web", []), "inputs: the list is empty", id="an empty list of inputs"),
+        pytest.param(lambda: curricle.plan("web", None), "inputs must be a path, a URL or a list", id="None as inputs"),
+        pytest.param(lambda: curricle.plan("web", [b"a"]), "inputs must be a path, a URL or a list", id="bytes as input"),
+        pytest.param(lambda: curricle.run("web", "a", None), "output must be a path or a URL, not None", id="None as output"),
+        pytest.param(lambda: curricle.run("web", "a", "b", workers=0), "workers must be a whole number", id="no workers"),
+        pytest.param(lambda: curricle.open(None), "path must be a path or a URL, not None", id="None as path"),
+        pytest.param(lambda: curricle.open_curriculum(None), "path must be a path or a URL", id="None as curriculum"),
+        pytest.param(lambda: curricle.make_curriculum("demo", [], "c"), "outputs: the list is empty", id="no outputs"),
+        pytest.param(lambda: curricle.run_stage(_stage(lambda b, _: b.slice(1)), ["a"]), "changed the rows", id="a row lost"),
+        pytest.param(
+            lambda: curricle.run_stage(_stage(lambda b, _: b.take([1, 0])), ["a", "b"]), "order of the rows", id="another order"
+        ),
+        pytest.param(
+            lambda: curricle.run_stage(_stage(lambda b, _: b.append_column("n", b["text"])), ["a"]),
+            "a column 'n' that it does not declare",
+            id="a column not declared",
+        ),
+        pytest.param(lambda: _stage(len, columns=("n",)), "columns must be a tuple of Column objects", id="columns as text"),
+        pytest.param(lambda: _stage(len, reads="text"), "reads must be a tuple of texts", id="reads as text"),
+        pytest.param(lambda: _stage(len, config=dict), "config must be a subclass of curricle.Config", id="another config"),
+        pytest.param(lambda: _stage(5), "kernel must be a function", id="no kernel"),
+        pytest.param(lambda: curricle.run_stage(_stage(len, columns=len), ["a"]), "cannot be computed", id="columns that fail"),
+        pytest.param(
+            lambda: curricle.run_stage(_stage(len, packages=("no_such_module",)), ["a"]), "'no_such_module'", id="no package"
+        ),
         pytest.param(lambda: curricle.open("nowhere"), "not an output of `curricle run`", id="no output"),
         pytest.param(lambda: curricle.open_curriculum("nowhere"), "not a finished curriculum", id="no curriculum"),
         pytest.param(lambda: curricle.plan("web", "no-such-file.jsonl"), "no-such-file.jsonl", id="no input"),
