@@ -48,10 +48,11 @@ class Config(BaseModel):
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or a short list of choices if none is similar."""
+    """`; did you mean 'x'?`, whatever its case, or a short list of choices if none is similar."""
     known = sorted(choices)
-    if near := get_close_matches(name, known, n=1):
-        return f"; did you mean {near[0]!r}?"
+    by_lower = {choice.lower(): choice for choice in reversed(known)}
+    if near := get_close_matches(name, known, n=1) or get_close_matches(name.lower(), by_lower, n=1):
+        return f"; did you mean {near[0] if near[0] in known else by_lower[near[0]]!r}?"
     return f" (choose from: {', '.join(known)})" if 0 < len(known) <= MOST_CHOICES else ""
 
 
