@@ -59,7 +59,7 @@ def compiler_flags() -> list[str]:
     if "CC" in os.environ:
         return [*flags, "-march=x86-64-v2"] if x86 else flags
     zig = f"{sys.executable} -m ziglang cc"
-    target = ["-march=x86_64_v2"] if x86 else []  # zig's spelling; also for linking, or its run-time library is for this processor only
+    target = ["-march=x86_64_v2"] if x86 else []  # for linking too: zig's run-time library
     os.environ["CC"], os.environ["LDSHARED"] = zig, " ".join([zig, "-shared", *target])
     flags.append("-fno-sanitize=all")  # zig adds traps for undefined behavior unless told not to
     return [*flags, *target]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from curricle.stages.heuristics import nemo_lines, whitespace_ngrams, whitespace_words
+from curricle.stages.heuristics import dolma_lines, nemo_lines, whitespace_ngrams, whitespace_words
 from curricle.stages.heuristics.lexicon import hash_bytes, stop_tables
 from curricle.stages.heuristics.texts import SPARE, WORD, Texts
 from curricle.stages.heuristics.unicode_tables import tables
@@ -43,3 +43,15 @@ def test_a_url_inside_another_is_counted_once():
     out = np.zeros((1, nemo_lines.MEASURES), np.int64)
     nemo_lines.measure_nemo(texts(b"see " + url), tables(), out)
     assert out[0, nemo_lines.URL_CHARS] == len(url)
+
+
+def test_a_url_may_end_in_an_escape():
+    out = np.zeros((1, nemo_lines.MEASURES), np.int64)
+    nemo_lines.measure_nemo(texts(b"http://a.b/%2F"), tables(), out)
+    assert out[0, nemo_lines.URL_CHARS] == 14
+
+
+def test_lorem_ipsum_does_not_begin_in_the_document_before():
+    out = np.zeros((2, dolma_lines.MEASURES), np.int64)
+    dolma_lines.measure_dolma(texts(b"l", b"orem ipsum"), tables(), out)
+    assert out[:, dolma_lines.LOREM].tolist() == [0, 0]
