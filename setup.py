@@ -59,9 +59,10 @@ def compiler_flags() -> list[str]:
     if "CC" in os.environ:
         return [*flags, "-march=x86-64-v2"] if x86 else flags
     zig = f"{sys.executable} -m ziglang cc"
-    os.environ["CC"], os.environ["LDSHARED"] = zig, f"{zig} -shared"
+    target = ["-march=x86_64_v2"] if x86 else []  # for linking too: zig's run-time library
+    os.environ["CC"], os.environ["LDSHARED"] = zig, " ".join([zig, "-shared", *target])
     flags.append("-fno-sanitize=all")  # zig adds traps for undefined behavior unless told not to
-    return [*flags, "-march=x86_64_v2"] if x86 else flags  # zig's spelling
+    return [*flags, *target]
 
 
 def kernels() -> list[Extension]:

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
+from curricle.c_checks cimport check_ranges, check_rows
 from curricle.models.kenlm.murmur cimport murmur_hash
 
 cdef extern from *:
@@ -15,6 +16,8 @@ def hash_each_word(const uint8_t[::1] data, const int32_t[::1] offsets, uint64_t
     """KenLM's hash of each word `data[offsets[i]:offsets[i + 1]]`."""
     cdef Py_ssize_t word
     cdef const uint8_t *start = &data[0] if data.shape[0] else NULL
+    check_rows("offsets", offsets.shape[0], hashes.shape[0] + 1)
+    check_ranges("offsets", offsets, data.shape[0])
     with nogil:
         for word in range(hashes.shape[0]):
             hashes[word] = murmur_hash(start + offsets[word], offsets[word + 1] - offsets[word])
@@ -24,6 +27,9 @@ def extend_keys(const uint64_t[::1] suffix_keys, const uint32_t[::1] begin, cons
     """Table key of each n-gram from its suffix's key: the last word's id, then each earlier word (detail::CombineWordHash)."""
     cdef Py_ssize_t suffix, row
     cdef uint64_t base
+    check_ranges("begin", begin, word.shape[0])
+    check_rows("suffix_keys", suffix_keys.shape[0], begin.shape[0] - 1)
+    check_rows("keys", keys.shape[0], word.shape[0])
     with nogil:
         for suffix in range(begin.shape[0] - 1):
             base = suffix_keys[suffix] * SUFFIX_FACTOR
@@ -35,6 +41,8 @@ def fill_buckets(const uint64_t[::1] keys, uint8_t[::1] taken, Py_ssize_t[::1] b
     """Bucket of each key in a table with linear probing, filled in order; `taken` (zeros) is as long as the table."""
     cdef Py_ssize_t row, at
     cdef Py_ssize_t size = taken.shape[0]
+    check_rows("taken", size, keys.shape[0])
+    check_rows("buckets", buckets.shape[0], keys.shape[0])
     with nogil:
         for row in range(keys.shape[0]):
             at = <Py_ssize_t> (keys[row] % <uint64_t> size)

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint32_t
 
+from curricle.c_checks cimport check_below, check_ranges, check_rows
+
 
 def contexts_to_gaps(
     const uint32_t[::1] begin,
@@ -13,6 +15,10 @@ def contexts_to_gaps(
     """Distance of each n-gram's context from that of its left neighbor, or from the first one that is possible."""
     cdef Py_ssize_t suffix, row
     cdef uint32_t free
+    check_ranges("begin", begin, contexts.shape[0])
+    check_rows("lower_contexts", lower_contexts.shape[0], begin.shape[0] - 1)
+    check_below("lower_contexts", lower_contexts, lower_begin.shape[0])
+    check_rows("gaps", gaps.shape[0], contexts.shape[0])
     with nogil:
         for suffix in range(begin.shape[0] - 1):
             free = lower_begin[lower_contexts[suffix]]
@@ -30,6 +36,10 @@ def gaps_to_contexts(
 ):
     """Undo `contexts_to_gaps`; return whether every context lies among those that are possible."""
     cdef Py_ssize_t suffix, row, at, free, end
+    check_ranges("begin", begin, gaps.shape[0])
+    check_rows("lower_contexts", lower_contexts.shape[0], begin.shape[0] - 1)
+    check_below("lower_contexts", lower_contexts, lower_begin.shape[0] - 1)
+    check_rows("contexts", contexts.shape[0], gaps.shape[0])
     with nogil:
         for suffix in range(begin.shape[0] - 1):
             free, end = lower_begin[lower_contexts[suffix]], lower_begin[lower_contexts[suffix] + 1]

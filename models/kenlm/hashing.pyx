@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from curricle.c_checks cimport check_rows, check_spans
 from curricle.models.kenlm.murmur cimport murmur_hash
 
 
@@ -30,6 +31,12 @@ def hash_each_token(
     cdef Py_ssize_t row
     cdef int64_t position, end, token_start
     cdef int64_t count = 0
+    check_spans(starts, ends, data.shape[0])
+    check_rows("offsets", offsets.shape[0], rows + 1)
+    for row in range(rows):
+        count += (ends[row] - starts[row] + 1) // 2
+    check_rows("hashes", hashes.shape[0], count)
+    count = 0
     with nogil:
         for row in range(rows):
             position = starts[row]

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint32_t
 
+from curricle.c_checks cimport check_below, check_ranges, check_rows
+
 
 def link_contexts(
     const uint32_t[::1] word,
@@ -17,6 +19,11 @@ def link_contexts(
     """
     cdef Py_ssize_t suffix, row, low, high, middle, end
     cdef uint32_t context
+    check_ranges("begin", begin, word.shape[0])
+    check_ranges("lower_begin", lower_begin, lower_word.shape[0])
+    check_rows("lower_contexts", lower_contexts.shape[0], begin.shape[0] - 1)
+    check_below("lower_contexts", lower_contexts, lower_begin.shape[0] - 1)
+    check_rows("contexts", contexts.shape[0], word.shape[0])
     with nogil:
         for suffix in range(begin.shape[0] - 1):
             context = lower_contexts[suffix]

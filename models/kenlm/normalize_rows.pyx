@@ -3,6 +3,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
+from curricle.c_checks cimport check_ranges, check_rows, check_spans
+
 cpdef enum:
     # What a table's entry says of a code point: two bits for what becomes of it, flags, length and offset of its replacement.
     COPY = 0
@@ -21,6 +23,8 @@ cdef enum:
     KIND_MASK = 3
     LENGTH_MASK = 255
     BLOCK_MASK = (1 << BLOCK_BITS) - 1
+    BLOCKS = 1 << 13  # that four bytes of UTF-8 can encode
+    ASCII = 128
     MOST_BYTES = 256  # that one code point becomes
     REPLACEMENT_CHARACTER = 0xFFFD
     NO_ROOM = -1
@@ -187,6 +191,24 @@ cdef int64_t normalize_row(
     return written
 
 
+cdef int check_table(
+    const uint16_t[::1] blocks, const uint32_t[::1] entries, const uint8_t[::1] replacements, const uint16_t[::1] ascii
+) except -1:
+    """Raise ValueError if a table does not cover all code points, or an entry's replacement is not there."""
+    cdef Py_ssize_t i
+    cdef int64_t last_block = 0, last_byte = 0
+    check_rows("blocks", blocks.shape[0], BLOCKS)
+    check_rows("ascii", ascii.shape[0], ASCII)
+    for i in range(blocks.shape[0]):
+        last_block = max(last_block, blocks[i])
+    check_rows("entries", entries.shape[0], (last_block + 1) << BLOCK_BITS)
+    for i in range(entries.shape[0]):
+        if entries[i] & KIND_MASK == REPLACE:
+            last_byte = max(last_byte, <int64_t> (entries[i] >> OFFSET_SHIFT) + (entries[i] >> LENGTH_SHIFT & LENGTH_MASK))
+    check_rows("replacements", replacements.shape[0], last_byte)
+    return 0
+
+
 def normalize_rows(
     table,
     const uint8_t[::1] data,
@@ -211,6 +233,10 @@ def normalize_rows(
     cdef Py_ssize_t row
     cdef int64_t end
     cdef int64_t written = 0
+    check_table(blocks, entries, replacements, ascii)
+    check_spans(starts, ends, data.shape[0])
+    check_rows("offsets", offsets.shape[0], starts.shape[0] + 1)
+    check_rows("context", context.shape[0], starts.shape[0])
     with nogil:
         for row in range(starts.shape[0]):
             end = normalize_row(lookup, &data[0], starts[row], ends[row], &out[0], written, out.shape[0])
@@ -238,11 +264,24 @@ def splice_rows(
     cdef Py_ssize_t row
     cdef Py_ssize_t next_other = 0
     cdef const uint8_t *source
+    cdef int64_t size
+    check_rows("offsets", offsets.shape[0], replaced.shape[0] + 1)
+    check_rows("out_offsets", out_offsets.shape[0], replaced.shape[0] + 1)
+    check_ranges("offsets", offsets, data.shape[0])
+    check_ranges("other_offsets", other_offsets, other.shape[0])
+    check_ranges("out_offsets", out_offsets, out.shape[0])
+    for row in range(replaced.shape[0]):
+        next_other += replaced[row] != 0
+    check_rows("other_offsets", other_offsets.shape[0], next_other + 1)
+    next_other = 0
     with nogil:
         for row in range(replaced.shape[0]):
             if replaced[row]:
-                source = &other[other_offsets[next_other]]
+                source, size = &other[other_offsets[next_other]], other_offsets[next_other + 1] - other_offsets[next_other]
                 next_other += 1
             else:
-                source = &data[offsets[row]]
-            memcpy(&out[out_offsets[row]], source, out_offsets[row + 1] - out_offsets[row])
+                source, size = &data[offsets[row]], offsets[row + 1] - offsets[row]
+            if size != out_offsets[row + 1] - out_offsets[row]:
+                with gil:
+                    raise ValueError(f"row {row} has {size} bytes, room is for {out_offsets[row + 1] - out_offsets[row]}")
+            memcpy(&out[out_offsets[row]], source, size)

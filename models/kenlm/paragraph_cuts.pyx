@@ -2,6 +2,15 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from curricle.c_checks cimport check_ranges
+
+
+cdef inline int check_room(int64_t count, int64_t room) except -1 nogil:
+    if count == room:
+        with gil:
+            raise ValueError(f"there are more than {room} paragraphs")
+    return 0
+
 
 def cut_paragraphs(
     const uint8_t[::1] data, const int64_t[::1] offsets, int64_t min_bytes, int64_t[::1] ends, int64_t[::1] rows
@@ -14,6 +23,8 @@ def cut_paragraphs(
     cdef Py_ssize_t row
     cdef int64_t start, end, position, first
     cdef int64_t count = 0
+    cdef int64_t room = min(ends.shape[0], rows.shape[0])
+    check_ranges("offsets", offsets, data.shape[0])
     with nogil:
         for row in range(offsets.shape[0] - 1):
             start = offsets[row]
@@ -21,12 +32,14 @@ def cut_paragraphs(
             first = count
             for position in range(start, end):
                 if (data[position] == c'\n' or position == end - 1) and position + 1 - start >= min_bytes:
+                    check_room(count, room)
                     start = position + 1
                     ends[count] = start
                     rows[count] = row
                     count += 1
             if start < end:
                 if count == first:
+                    check_room(count, room)
                     rows[count] = row
                     count += 1
                 ends[count - 1] = end

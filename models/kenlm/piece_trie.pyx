@@ -6,6 +6,8 @@ float32 for float32 (unigram_model.cc, EncodeOptimized).
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
+from curricle.c_checks cimport check_rows, check_spans
+
 cdef enum:
     NO_PIECE = -1
     BITS_OF_A_BYTE = 8
@@ -38,6 +40,14 @@ cdef inline int64_t sequence_length(uint8_t first) noexcept nogil:
     return 4
 
 
+cdef int check_slots(int64_t slots, int64_t children) except -1:
+    """Raise ValueError unless the number of slots is a power of two and each has a child."""
+    if slots < 1 or slots & (slots - 1):
+        raise ValueError(f"{slots} slots are not a power of two")
+    check_rows("children", children, slots)
+    return 0
+
+
 def fill_trie(
     const uint8_t[::1] data,
     const int64_t[::1] starts,
@@ -57,6 +67,12 @@ def fill_trie(
     cdef int64_t position, key, slot, node
     cdef int64_t nodes = 1
     cdef Py_ssize_t piece
+    cdef int64_t room = min(piece_of.shape[0], mask)
+    check_slots(mask + 1, children.shape[0])
+    check_spans(starts, ends, data.shape[0])
+    check_rows("usable", usable.shape[0], starts.shape[0])
+    check_rows("unused", unused.shape[0], starts.shape[0])
+    check_rows("piece_of", room, 1)
     with nogil:
         for piece in range(starts.shape[0]):
             if not usable[piece]:
@@ -66,6 +82,9 @@ def fill_trie(
                 key = node << BITS_OF_A_BYTE | data[position]
                 slot = find_slot(&keys[0], mask, key)
                 if keys[slot] < 0:
+                    if nodes == room:
+                        with gil:
+                            raise ValueError(f"the pieces need more than {room} nodes")
                     keys[slot] = key
                     children[slot] = <int32_t> nodes
                     nodes += 1
@@ -86,6 +105,17 @@ cdef class PieceTrie:
         const float[::1] scores,
         float unknown_score,
     ):
+        cdef Py_ssize_t i
+        cdef bint room = False, fits = True
+        check_slots(keys.shape[0], children.shape[0])
+        check_rows("piece_of", piece_of.shape[0], 1)
+        for i in range(keys.shape[0]):
+            room |= keys[i] < 0
+            fits &= keys[i] < 0 or 0 <= children[i] < piece_of.shape[0]
+        for i in range(piece_of.shape[0]):
+            fits &= piece_of[i] < scores.shape[0]
+        if not room or not fits:
+            raise ValueError("the trie has no free slot, or a node or piece that is not there")
         self._keys = keys
         self._children = children
         self._piece_of = piece_of

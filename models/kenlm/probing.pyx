@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from curricle.c_bytes cimport count_trailing_zeros, load32, load64, load_float, prefetch
+from curricle.c_checks cimport check_below, check_ranges, check_rows
 
 cpdef enum:
     MOST_ORDER = 63  # KenLM itself stops at 6 unless it is compiled for more
@@ -118,6 +119,13 @@ cdef int64_t find_pending(const HashTable *table, Block *block, int64_t pending)
     return found
 
 
+cdef int check_table(const uint8_t[::1] file, int64_t start, uint64_t buckets, int64_t width) except -1:
+    """Raise ValueError if a table of that many entries is not inside the file."""
+    if not 0 <= start <= file.shape[0] or not 1 <= buckets <= <uint64_t> ((file.shape[0] - start) // width):
+        raise ValueError(f"{buckets} entries of {width} bytes from byte {start} on, in a file of {file.shape[0]} bytes")
+    return 0
+
+
 cdef class ProbingLookup:
     """The tables inside the bytes of a model file, which `models.kenlm.table` has checked to be long enough."""
 
@@ -126,6 +134,7 @@ cdef class ProbingLookup:
     cdef HashTable _vocabulary
     cdef HashTable _tables[MOST_ORDER]  # [n - 2]: of the n-grams of n words
     cdef const uint8_t *_unigrams
+    cdef int64_t _words  # there is room for so many unigrams
     cdef int64_t _begin, _end
 
     def __init__(
@@ -142,17 +151,26 @@ cdef class ProbingLookup:
         """
         cdef Py_ssize_t i
         cdef Py_ssize_t longest = tables.shape[0] - 1
+        cdef int64_t width
         if not 1 <= tables.shape[0] < MOST_ORDER or buckets.shape[0] != tables.shape[0] + 1:
             raise ValueError(f"{tables.shape[0]} tables and {buckets.shape[0]} numbers of buckets")
+        check_table(file, vocabulary, buckets[0], VOCABULARY_BYTES)
+        if not 0 <= unigrams <= tables[0]:
+            raise ValueError(f"unigrams at byte {unigrams}, the next table at {tables[0]}")
         self._file = file
+        self._words = (tables[0] - unigrams) // UNIGRAM_BYTES
         self._order = <int> tables.shape[0] + 1
         self._unigrams = &file[unigrams]
         self._vocabulary = HashTable(&file[vocabulary], VOCABULARY_BYTES, buckets[0])
         for i in range(tables.shape[0]):
-            self._tables[i] = HashTable(&file[tables[i]], LONGEST_BYTES if i == longest else MIDDLE_BYTES, buckets[i + 1])
+            width = LONGEST_BYTES if i == longest else MIDDLE_BYTES
+            check_table(file, tables[i], buckets[i + 1], width)
+            self._tables[i] = HashTable(&file[tables[i]], width, buckets[i + 1])
 
     def set_marks(self, int64_t begin, int64_t end):
         """Set the word ids of a sentence's begin and end."""
+        if not (0 <= begin < self._words and 0 <= end < self._words):
+            raise ValueError(f"word ids {begin} and {end}, there is room for {self._words} words")
         self._begin = begin
         self._end = end
 
@@ -175,11 +193,19 @@ cdef class ProbingLookup:
         int64_t[::1] unknown,
         float[::1] each,
     ):
-        """See `ProbingTable.score`, which checks the arguments."""
+        """See `ProbingTable.score`."""
         cdef Py_ssize_t row
         cdef Py_ssize_t rows = offsets.shape[0] - 1
         cdef float *each_token
-        cdef Block *block = <Block *> malloc(sizeof(Block))
+        cdef Block *block
+        check_ranges("offsets", offsets, tokens.shape[0])
+        check_below("tokens", tokens, ids.shape[0])
+        check_below("ids", ids, self._words)
+        check_rows("log10", log10.shape[0], rows)
+        check_rows("unknown", unknown.shape[0], rows)
+        if each.shape[0]:
+            check_rows("each", each.shape[0], offsets[rows] + rows)
+        block = <Block *> malloc(sizeof(Block))
         if block == NULL:
             raise MemoryError
         with nogil:

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from curricle.c_bytes cimport load_float
+from curricle.c_checks cimport check_columns, check_rows
 
 cdef enum:
     PIECES_FIELD = 1  # of the file, as the next two
@@ -48,6 +49,12 @@ def scan_pieces(
     cdef int64_t position = 0
     cdef int64_t count = 0
     cdef int64_t tag, length, field
+    check_rows("starts", starts.shape[0], size // 2)
+    check_rows("ends", ends.shape[0], size // 2)
+    check_rows("scores", scores.shape[0], size // 2)
+    check_rows("kinds", kinds.shape[0], size // 2)
+    check_rows("settings", settings.shape[0], 2)
+    check_columns("settings", settings.shape[1], 2)
     with nogil:
         while position < size:
             tag = read_varint(&data[0], size, &position)

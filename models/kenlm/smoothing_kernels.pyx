@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint32_t
 
+from curricle.c_checks cimport check_below, check_columns, check_ranges, check_rows
+
 cdef extern from "curricle/models/kenlm/lmplz_log10.h" nogil:
     float lmplz_log10f(float x) noexcept
 
@@ -17,6 +19,9 @@ cdef inline uint32_t discount_class(uint32_t count) noexcept nogil:
 def add_to_sums(const uint32_t[::1] contexts, const uint32_t[::1] counts, uint32_t[:, ::1] sums):
     """Add each n-gram's adjusted count to its context's row of `sums`."""
     cdef Py_ssize_t row
+    check_rows("counts", counts.shape[0], contexts.shape[0])
+    check_columns("sums", sums.shape[1], MOST + 1)
+    check_below("contexts", contexts, sums.shape[0])
     with nogil:
         for row in range(contexts.shape[0]):
             if counts[row]:  # <unk> and <s> have none
@@ -31,6 +36,10 @@ def interpolation_weights(
     cdef Py_ssize_t row
     cdef uint32_t count
     cdef float taken
+    check_columns("sums", sums.shape[1], MOST + 1)
+    check_rows("totals", totals.shape[0], sums.shape[0])
+    check_rows("discounts", discounts.shape[0], MOST + 1)
+    check_rows("weights", weights.shape[0], sums.shape[0])
     with nogil:
         for row in range(sums.shape[0]):
             weights[row] = 1
@@ -56,6 +65,13 @@ def interpolate(
     cdef Py_ssize_t suffix, row
     cdef uint32_t context
     cdef float own
+    check_ranges("begin", begin, contexts.shape[0])
+    check_rows("counts", counts.shape[0], contexts.shape[0])
+    check_rows("discounts", discounts.shape[0], MOST + 1)
+    check_rows("weights", weights.shape[0], totals.shape[0])
+    check_below("contexts", contexts, totals.shape[0])
+    check_rows("lower", lower.shape[0], begin.shape[0] - 1)
+    check_rows("probabilities", probabilities.shape[0], contexts.shape[0])
     with nogil:
         for suffix in range(begin.shape[0] - 1):
             for row in range(begin[suffix], begin[suffix + 1]):
@@ -68,6 +84,7 @@ def log10_at_most_0(const float[::1] values, float[::1] out):
     """log10 of each value as lmplz computes it; 0 for values over 1."""
     cdef Py_ssize_t row
     cdef float result
+    check_rows("out", out.shape[0], values.shape[0])
     with nogil:
         for row in range(values.shape[0]):
             result = lmplz_log10f(values[row])

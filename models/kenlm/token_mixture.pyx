@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from curricle.c_checks cimport check_ranges
 from curricle.c_math cimport exp10, log10
 
 
@@ -18,6 +19,7 @@ def mix_sentences(
     cdef double total, below
     if own.shape[0] != base.shape[0] or out.shape[0] != offsets.shape[0] - 1:
         raise ValueError(f"{own.shape[0]} and {base.shape[0]} tokens, {offsets.shape[0]} offsets and {out.shape[0]} sentences")
+    check_ranges("offsets", offsets, own.shape[0])
     with nogil:
         for sentence in range(out.shape[0]):
             total = 0

@@ -14,6 +14,7 @@ from libc.string cimport memcpy
 import numpy as np
 
 from curricle.c_bytes cimport count_trailing_zeros, load64, prefetch, store64
+from curricle.c_checks cimport check_spans
 from curricle.models.kenlm.murmur cimport murmur_hash
 from curricle.models.kenlm.piece_trie cimport SEGMENT_BYTES, Lattice, PieceTrie, Segments
 
@@ -160,6 +161,7 @@ cdef class WordTable:
         cdef bint finished
         if starts.shape[0] != ends.shape[0] or offsets.shape[0] != starts.shape[0] + 1:
             raise ValueError(f"{starts.shape[0]} starts, {ends.shape[0]} ends and {offsets.shape[0]} offsets")
+        check_spans(starts, ends, data.shape[0])
         batch = Batch(
             data=&data[0], size=data.shape[0], starts=&starts[0], ends=&ends[0], rows=starts.shape[0], offsets=&offsets[0],
             tokens=&tokens[0], room=tokens.shape[0], row=0, written=0, row_read=0, position=0,

@@ -4,10 +4,11 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from curricle.c_checks cimport check_columns, check_ranges, check_rows
 from curricle.models.raters.document cimport HEAD, IDEOGRAPH, LIMIT, SYMBOL, TAIL, Document
 from curricle.models.raters.ngrams cimport Features, NgramScratch, fill_count_weights, find_ngrams, weigh_ngrams
 from curricle.models.raters.ngrams import SLOTS
-from curricle.models.raters.statistics cimport StatisticsScratch, describe
+from curricle.models.raters.statistics cimport STATISTICS, StatisticsScratch, describe
 
 cdef enum:
     GAP_SIZE = 7
@@ -36,7 +37,7 @@ cdef inline bint continues(uint8_t byte) noexcept nogil:
 
 
 cdef Py_ssize_t decode(const uint8_t** text, const uint8_t* stop, uint32_t* codes, Py_ssize_t most) noexcept nogil:
-    """Decode up to `most` code points of valid UTF-8; return how many, and move `text` behind them."""
+    """Decode up to `most` code points of UTF-8; return how many, and move `text` behind them. Invalid bytes give any code points."""
     cdef Py_ssize_t size = 0, k, length
     cdef const uint8_t* byte = text[0]
     cdef uint32_t code
@@ -53,6 +54,7 @@ cdef Py_ssize_t decode(const uint8_t** text, const uint8_t* stop, uint32_t* code
         else:
             code &= 0x07
             length = 4
+        length = min(length, stop - byte)
         for k in range(1, length):
             code = code << 6 | byte[k] & 0x3F
         codes[size] = code
@@ -62,12 +64,12 @@ cdef Py_ssize_t decode(const uint8_t** text, const uint8_t* stop, uint32_t* code
     return size
 
 
-cdef const uint8_t* tail_of(const uint8_t* stop) noexcept nogil:
-    """Where the last TAIL characters begin."""
+cdef const uint8_t* tail_of(const uint8_t* start, const uint8_t* stop) noexcept nogil:
+    """Where the last TAIL characters of the text begin, which has more."""
     cdef int k
     for k in range(<int>TAIL):
-        stop -= 1
-        while continues(stop[0]):
+        stop -= stop > start
+        while stop > start and continues(stop[0]):
             stop -= 1
     return stop
 
@@ -82,7 +84,7 @@ cdef Py_ssize_t cut_codes(const uint8_t* start, const uint8_t* stop, uint32_t* c
     for k in range(GAP_SIZE):
         codes[size] = GAP[k]
         size += 1
-    end = tail_of(stop)
+    end = tail_of(start, stop)
     return size + decode(&end, stop, codes + size, TAIL)
 
 
@@ -117,7 +119,15 @@ def featurize(
     cdef const uint8_t* text = &data[0]
     cdef Document document
     cdef NgramScratch ngrams
-    cdef Scratch* scratch = <Scratch*>calloc(1, sizeof(Scratch))
+    cdef Scratch* scratch
+    check_ranges("offsets", offsets, data.shape[0])
+    check_rows("characters", characters.shape[0], 2)
+    check_columns("characters", characters.shape[1], BASIC_PLANE)
+    check_rows("indptr", indptr.shape[0], offsets.shape[0])
+    check_rows("values", values.shape[0], room)
+    check_rows("stats", stats.shape[0], offsets.shape[0] - 1)
+    check_columns("stats", stats.shape[1], STATISTICS)
+    scratch = <Scratch*>calloc(1, sizeof(Scratch))
     if scratch == NULL:
         raise MemoryError
     document = Document(size=0, codes=&scratch.codes[0], lower=&scratch.lower[0], classes=&scratch.classes[0])
@@ -159,21 +169,31 @@ cdef const uint8_t* skip(const uint8_t* start, const uint8_t* stop, Py_ssize_t c
 
 def cut(const uint8_t[::1] data, const int64_t[::1] offsets, uint8_t[::1] out, int64_t[::1] ends):
     """Write the bytes of the cut texts to `out`, and where each ends to `ends` (rows + 1)."""
-    cdef Py_ssize_t row, written = 0
+    cdef Py_ssize_t row, written = 0, needed
     cdef const uint8_t* start
     cdef const uint8_t* stop
     cdef const uint8_t* head
+    cdef const uint8_t* tail
+    check_ranges("offsets", offsets, data.shape[0])
+    check_rows("ends", ends.shape[0], offsets.shape[0])
     with nogil:
         for row in range(offsets.shape[0] - 1):
             start = &data[0] + offsets[row]
             stop = &data[0] + offsets[row + 1]
             head = skip(start, stop, HEAD)
+            tail = start
+            needed = stop - start
             if skip(head, stop, LIMIT - HEAD) < stop:
+                tail = tail_of(start, stop)
+                needed = head - start + GAP_SIZE + (stop - tail)
+            if needed > out.shape[0] - written:
+                with gil:
+                    raise ValueError(f"out has {out.shape[0]} bytes, at least {written + needed} are needed")
+            if tail > start:
                 memcpy(&out[0] + written, start, head - start)
                 written += head - start
                 memcpy(&out[0] + written, GAP, GAP_SIZE)
                 written += GAP_SIZE
-                start = tail_of(stop)
-            memcpy(&out[0] + written, start, stop - start)
-            written += stop - start
+            memcpy(&out[0] + written, tail, stop - tail)
+            written += stop - tail
             ends[row + 1] = written

@@ -5,6 +5,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from curricle.c_checks cimport check_below, check_columns, check_ranges, check_rows
 from curricle.c_math cimport exp, log
 
 cdef extern from "layers.h" nogil:
@@ -20,9 +21,18 @@ cdef extern from "layers.h" nogil:
     ) noexcept
 
 cdef enum:
+    NARROWEST = 16  # columns: `LANES` of layers.h
     ROWS = 8  # documents that are compared with a landmark while its values are in the processor's cache
 
 cdef float SHORTEST = 1e-6  # no vector is divided by less
+
+
+cdef int check_widths(Py_ssize_t width, Py_ssize_t table) except -1:
+    """Raise ValueError unless outputs are wide enough and as wide as the table whose rows are added to them."""
+    if width < NARROWEST:
+        raise ValueError(f"out has {width} columns, at least {NARROWEST} are needed")
+    check_columns("out", width, table)
+    return 0
 
 
 def add_ngrams(
@@ -36,7 +46,14 @@ def add_ngrams(
     """Add to every row of `out` (16 wide or more) its n-grams' rows of `table`, times their values and the column's scale."""
     cdef Py_ssize_t row, n, width = out.shape[1]
     cdef weighted_rows terms
-    cdef float* total = <float*>malloc(width * sizeof(float))
+    cdef float* total
+    check_widths(width, table.shape[1])
+    check_rows("scale", scale.shape[0], width)
+    check_rows("indptr", indptr.shape[0], out.shape[0] + 1)
+    check_rows("values", values.shape[0], indices.shape[0])
+    check_ranges("indptr", indptr, indices.shape[0])
+    check_below("indices", indices, table.shape[0])
+    total = <float*>malloc(width * sizeof(float))
     if total == NULL:
         raise MemoryError
     with nogil:
@@ -55,6 +72,9 @@ def add_linear(const float[:, ::1] inputs, const float[:, ::1] weights, float[:,
     """Add `inputs` (rows, n) times `weights` (n, outputs) to `out` (16 wide or more)."""
     cdef Py_ssize_t row
     cdef weighted_rows terms
+    check_widths(out.shape[1], weights.shape[1])
+    check_rows("inputs", inputs.shape[0], out.shape[0])
+    check_columns("inputs", inputs.shape[1], weights.shape[0])
     terms.rows = NULL
     terms.count = inputs.shape[1]
     with nogil:
@@ -66,6 +86,7 @@ def add_linear(const float[:, ::1] inputs, const float[:, ::1] weights, float[:,
 def squared_lengths(const float[:, ::1] landmarks, float[::1] out):
     """Fill `out` with the squared length of each column of `landmarks`."""
     cdef Py_ssize_t d, k
+    check_columns("landmarks", landmarks.shape[1], out.shape[0])
     with nogil:
         for k in range(out.shape[0]):
             out[k] = 0
@@ -89,7 +110,13 @@ def add_kernel(
     cdef float square, exponent
     cdef float* nearness
     cdef weighted_rows terms
-    cdef float* products = <float*>malloc(max(1, ROWS * count) * sizeof(float))
+    cdef float* products
+    check_widths(out.shape[1], weights.shape[1])
+    check_rows("inputs", inputs.shape[0], out.shape[0])
+    check_rows("landmarks", landmarks.shape[0], size)
+    check_columns("landmarks", landmarks.shape[1], count)
+    check_rows("weights", weights.shape[0], count)
+    products = <float*>malloc(max(1, ROWS * count) * sizeof(float))
     if products == NULL:
         raise MemoryError
     terms.rows = NULL
@@ -136,6 +163,19 @@ cdef void fill_bag(Bag* bag, const int32_t[::1] pieces, Py_ssize_t start, Py_ssi
         bag.counts[row] = 0
 
 
+cdef int check_row_numbers(const int32_t[::1] pieces, const int32_t[::1] rows, Py_ssize_t vectors) except -1:
+    """Raise ValueError for a negative piece, or a row that there is no vector for."""
+    cdef Py_ssize_t k
+    cdef int32_t least = 0, last = -1
+    for k in range(pieces.shape[0]):
+        least = min(least, pieces[k])
+    for k in range(rows.shape[0]):
+        last = max(last, rows[k])
+    if least < 0 or last >= vectors:
+        raise ValueError(f"the least piece is {least}, the last row {last}, there are {vectors} vectors")
+    return 0
+
+
 def embed_pieces(
     const int32_t[::1] pieces,
     const int64_t[::1] offsets,
@@ -154,6 +194,12 @@ def embed_pieces(
     cdef Bag bag
     cdef float* total
     cdef float squares, length
+    check_widths(width, vectors.shape[1])
+    check_rows("offsets", offsets.shape[0], out.shape[0] + 1)
+    check_ranges("offsets", offsets, pieces.shape[0])
+    check_rows("scale", scale.shape[0], width)
+    check_rows("center", center.shape[0], width)
+    check_row_numbers(pieces, rows, vectors.shape[0])
     for document in range(out.shape[0]):
         longest = max(longest, offsets[document + 1] - offsets[document] + 1)
     bag.counts = <int32_t*>calloc(max(1, vectors.shape[0]), sizeof(int32_t))

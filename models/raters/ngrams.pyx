@@ -9,6 +9,7 @@ from itertools import accumulate
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from curricle.c_checks cimport check_below, check_columns, check_ranges, check_rows
 from curricle.c_math cimport log
 from curricle.models.raters.document cimport DIGIT, IDEOGRAPH, LETTER, NEWLINE, PUNCTUATION, SPACE, Document, in_word
 
@@ -154,6 +155,10 @@ def count_words(const int64_t[::1] indptr, const int32_t[::1] indices, const uin
     """Fill `out` (rows, 2): how many distinct words a row of features has, and how many of them are `known` (0 or 1 by slot)."""
     cdef Py_ssize_t row, place, words = known.shape[0]
     cdef int64_t seen, remembered
+    check_columns("out", out.shape[1], 2)
+    check_rows("indptr", indptr.shape[0], out.shape[0] + 1)
+    check_ranges("indptr", indptr, indices.shape[0])
+    check_below("indices", indices, <Py_ssize_t>SLOTS)
     with nogil:
         for row in range(out.shape[0]):
             seen = remembered = 0

@@ -8,6 +8,8 @@ from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from curricle.c_checks cimport check_below, check_columns, check_rows
+
 ctypedef fused Weight:
     uint8_t
     uint32_t
@@ -51,6 +53,7 @@ cdef inline uint64_t sort_key(Value value, bint descending) noexcept nogil:
 def keyed(const uint64_t[::1] hashes, uint64_t key, uint64_t[::1] out):
     """Fill `out` (n,) with the hash of each hash under a key."""
     cdef Py_ssize_t i
+    check_rows("out", out.shape[0], hashes.shape[0])
     with nogil:
         for i in range(hashes.shape[0]):
             out[i] = mix(hashes[i] ^ key)
@@ -59,6 +62,9 @@ def keyed(const uint64_t[::1] hashes, uint64_t key, uint64_t[::1] out):
 def totals(const int16_t[::1] cell, const uint8_t[::1] among, const Weight[::1] weight, int64_t[::1] sums):
     """Fill `sums` (cells,) with the weight of the rows `among`, by cell."""
     cdef Py_ssize_t i
+    check_rows("among", among.shape[0], cell.shape[0])
+    check_rows("weight", weight.shape[0], cell.shape[0])
+    check_below("cell", cell, sums.shape[0])
     with nogil:
         for i in range(sums.shape[0]):
             sums[i] = 0
@@ -70,6 +76,7 @@ def totals(const int16_t[::1] cell, const uint8_t[::1] among, const Weight[::1] 
 def sort_keys(const Value[::1] values, bint descending, uint64_t[::1] out):
     """Fill `out` (n,) with the sort key of each value."""
     cdef Py_ssize_t i
+    check_rows("out", out.shape[0], values.shape[0])
     with nogil:
         for i in range(values.shape[0]):
             out[i] = sort_key(values[i], descending)
@@ -97,20 +104,32 @@ cdef struct Search:  # for the row where each cell meets its quota
     int64_t* sums  # by cell and digit
 
 
-cdef void find_digit(Search* search, uint64_t[:, ::1] bound, int level, int shift) noexcept nogil:
+cdef void find_digit(Search* search, uint64_t[:, ::1] bound, Py_ssize_t cells, int level, int shift) noexcept nogil:
     """Find the next digit of every cell's bound from the sums by digit."""
     cdef Py_ssize_t c
     cdef uint64_t digit
     cdef int64_t* sums
-    for c in range(bound.shape[0]):
+    for c in range(cells):
         if search.rest[c] > 0:
             sums = search.sums + RADIX * c
             digit = 0
-            while sums[digit] < search.rest[c]:
+            while digit < RADIX - 1 and sums[digit] < search.rest[c]:
                 search.rest[c] -= sums[digit]
                 digit += 1
             bound[c, level] |= digit << shift
             search.last[c] = sums[digit]
+
+
+cdef int check_documents(
+    const int16_t[::1] cell, const uint8_t[::1] among, const Value[::1] values, const uint64_t[::1] id_hash, Py_ssize_t cells
+) except -1:
+    """Raise ValueError if an array has no row for each document, or a document is in none of the cells."""
+    check_rows("among", among.shape[0], cell.shape[0])
+    check_rows("id_hash", id_hash.shape[0], cell.shape[0])
+    if values.shape[0]:
+        check_rows("values", values.shape[0], cell.shape[0])
+    check_below("cell", cell, cells)
+    return 0
 
 
 def find_bounds(
@@ -134,7 +153,13 @@ def find_bounds(
     cdef int level, digit, shift
     cdef uint32_t* nearer = NULL
     cdef Ranking ranking = Ranking(descending=descending, id_hash=&id_hash[0], key=key, by_value=True)
-    cdef Search search = Search(
+    cdef Search search
+    check_documents(cell, among, values, id_hash, cells)
+    check_rows("weight", weight.shape[0], cell.shape[0])
+    check_rows("bound", bound.shape[0], cells)
+    check_columns("bound", bound.shape[1], 2)
+    check_rows("closed", closed.shape[0], cells)
+    search = Search(
         size=cell.shape[0],
         rows=NULL,
         rest=<int64_t*>malloc(max(1, cells) * sizeof(int64_t)),
@@ -159,7 +184,7 @@ def find_bounds(
                         if among[i] and search.rest[cell[i]] > 0:
                             c = cell[i]
                             search.sums[RADIX * c + <uint8_t>(rank(&ranking, values, i) >> shift)] += weight[i]
-                    find_digit(&search, bound, level, shift)
+                    find_digit(&search, bound, cells, level, shift)
                     kept = 0  # count the rows that share the digits so far, then keep them
                     for j in range(search.size):
                         i = j if search.rows == NULL else search.rows[j]
@@ -207,6 +232,11 @@ def within(
     cdef Py_ssize_t i, c
     cdef uint64_t key_of_row
     cdef bint by_value = values.shape[0] > 0
+    check_documents(cell, among, values, id_hash, state.shape[0])
+    check_rows("bound", bound.shape[0], state.shape[0])
+    check_columns("bound", bound.shape[1], 2)
+    check_rows("closed", closed.shape[0], state.shape[0])
+    check_rows("taken", taken.shape[0], cell.shape[0])
     with nogil:
         for i in range(cell.shape[0]):
             taken[i] = 0

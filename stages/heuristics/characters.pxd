@@ -1,4 +1,4 @@
-"""Characters of valid UTF-8 text and their flags, for kernels."""
+"""Characters of UTF-8 text and their flags, for kernels. Invalid text gives any characters, but none that is outside it."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
@@ -71,12 +71,15 @@ cdef inline bint is_continuation(uint8_t byte) noexcept nogil:
     return (byte & 0xC0) == 0x80
 
 
-cdef inline Character character_before(Text text, int64_t i) noexcept nogil:
-    """The character that ends before byte i; there must be one."""
-    i -= 1
-    while is_continuation(text.data[i]):
-        i -= 1
-    return character_at(text, i)
+cdef inline Character character_before(Text text, int64_t start, int64_t i) noexcept nogil:
+    """The last character of data[start:i], which is not empty."""
+    cdef Character found
+    cdef int64_t place = i - 1
+    while place > start and is_continuation(text.data[place]):
+        place -= 1
+    found = character_at(text, place)
+    found.width = min(found.width, i - place)
+    return found
 
 
 cdef inline Span strip(Text text, int64_t start, int64_t end) noexcept nogil:
@@ -88,8 +91,9 @@ cdef inline Span strip(Text text, int64_t start, int64_t end) noexcept nogil:
         if not character.flags & SPACE:
             break
         start += character.width
+    start = min(start, end)
     while start < end:
-        character = character_before(text, end)
+        character = character_before(text, start, end)
         if not character.flags & SPACE:
             break
         end -= character.width

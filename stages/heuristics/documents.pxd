@@ -2,35 +2,11 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
+from curricle.c_checks cimport check_ranges, check_rows
 from curricle.stages.heuristics.characters cimport PAGES, Text
 
 cpdef enum:
     SPARE = 16  # bytes after the text that kernels may read: they take eight at a time
-
-
-cdef inline int check_rows(str name, Py_ssize_t rows, Py_ssize_t needed) except -1:
-    """Raise ValueError if an argument has fewer rows than needed."""
-    if rows < needed:
-        raise ValueError(f"{name} has {rows} rows, {needed} are needed")
-    return 0
-
-
-cdef inline int check_columns(str name, Py_ssize_t columns, Py_ssize_t needed) except -1:
-    """Raise ValueError if an argument has not this many columns."""
-    if columns != needed:
-        raise ValueError(f"{name} has {columns} columns, {needed} are needed")
-    return 0
-
-
-cdef inline int check_ranges(str name, const int64_t[::1] offsets, Py_ssize_t size) except -1:
-    """Raise ValueError if `offsets` are not ascending offsets into `size` elements."""
-    cdef Py_ssize_t i
-    cdef bint ascending = offsets.shape[0] > 0 and offsets[0] >= 0
-    for i in range(offsets.shape[0] - 1):
-        ascending &= offsets[i] <= offsets[i + 1]
-    if not ascending or offsets[offsets.shape[0] - 1] > size:
-        raise ValueError(f"{name} must be ascending, from at least 0 to at most {size}")
-    return 0
 
 
 cdef inline int check_text(const uint8_t[::1] data, const int64_t[::1] offsets) except -1:

@@ -7,9 +7,10 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport Span, Text, has_words, is_continuation, strip
-from curricle.stages.heuristics.documents cimport check_columns, check_rows, check_text, text_of
+from curricle.stages.heuristics.documents cimport check_text, text_of
 from curricle.stages.heuristics.hash_sets cimport HashSet, clear, nonzero, slot_of, table_bits
 from curricle.stages.heuristics.scan cimport CASE_BIT, count_newlines, has_phrase, is_ellipsis_at
 

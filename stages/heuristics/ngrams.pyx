@@ -15,8 +15,9 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from curricle.c_checks cimport check_columns, check_ranges, check_rows
 from curricle.stages.heuristics.bytes64 cimport HASH_FACTOR, keep_bytes, load_eight, mix
-from curricle.stages.heuristics.documents cimport SPARE, check_columns, check_ranges, check_rows
+from curricle.stages.heuristics.documents cimport SPARE
 from curricle.stages.heuristics.hash_sets cimport table_bits
 from curricle.stages.heuristics.words cimport Word
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
+from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport (
     BREAK,
@@ -24,7 +25,7 @@ from curricle.stages.heuristics.characters cimport (
     is_continuation,
     strip,
 )
-from curricle.stages.heuristics.documents cimport check_columns, check_rows, check_text, text_of
+from curricle.stages.heuristics.documents cimport check_text, text_of
 from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear, table_bits
 from curricle.stages.heuristics.scan cimport (
     CASE_BIT,
@@ -299,11 +300,13 @@ cdef int64_t split_at_breaks(Text text, int64_t start, int64_t end, int64_t docu
     return start
 
 
-cdef inline void measure_full_line(Text text, int64_t end, int64_t chars, bint repeated, int64_t *row) noexcept nogil:
-    """Count a line of FineWeb, which is not blank and ends before byte `end`."""
+cdef inline void measure_full_line(
+    Text text, int64_t start, int64_t end, int64_t chars, bint repeated, int64_t *row
+) noexcept nogil:
+    """Count the line data[start:end] of FineWeb, which is not blank."""
     row[FULL_LINES] += 1
     row[SHORT_LINES] += chars <= SHORT_CHARS
-    row[TERMINAL_LINES] += character_before(text, end).flags & TERMINAL != 0
+    row[TERMINAL_LINES] += character_before(text, start, end).flags & TERMINAL != 0
     if repeated:
         row[DUP_FULL_LINE_CHARS] += chars
 
@@ -365,7 +368,7 @@ cdef void measure_document(
                 row[DUP_RUN_LINES] += 1
                 row[DUP_RUN_LINE_CHARS] += chars
             if stripped.start < stripped.end:
-                measure_full_line(text, stop, chars, repeated, row)
+                measure_full_line(text, line, stop, chars, repeated, row)
         else:
             gap = True
         rest = line

@@ -10,8 +10,9 @@ import numpy as np
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
+from curricle.c_checks cimport check_columns, check_ranges, check_rows
 from curricle.stages.heuristics.bytes64 cimport keep_bytes, load_eight
-from curricle.stages.heuristics.documents cimport SPARE, check_columns, check_ranges, check_rows
+from curricle.stages.heuristics.documents cimport SPARE
 from curricle.stages.heuristics.ngrams cimport (
     Scratch,
     Top,

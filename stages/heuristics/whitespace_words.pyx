@@ -6,9 +6,10 @@ Sources: NeMo Curator 1.4.0 (stages/text/filters/heuristic/string.py) and Dolma 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes, keep_bytes, leading_letters, load_eight, mix
 from curricle.stages.heuristics.characters cimport ALPHA, ALPHABETIC, SPACE, Character, Text, character_at
-from curricle.stages.heuristics.documents cimport check_columns, check_rows, check_text, text_of
+from curricle.stages.heuristics.documents cimport check_text, text_of
 from curricle.stages.heuristics.words cimport STOP_SLOTS, Word, stop_bit
 
 from curricle.stages.heuristics.lexicon import hash_bytes as python_hash
@@ -123,6 +124,9 @@ cdef inline Marks find_end(Text text, int64_t start, int64_t letters, int64_t en
             marks.ellipsis = True
         previous = character.code
         i += width
+    if i > end:  # the last character is cut off
+        marks.continuations -= i - end
+        i = end
     marks.end, marks.next_place = i, i + width
     return marks
 

@@ -11,6 +11,7 @@ is that of real words.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes, leading_letters, load_eight, mix
 from curricle.stages.heuristics.characters cimport (
     ACTIVE,
@@ -38,7 +39,7 @@ from curricle.stages.heuristics.characters cimport (
     character_at,
     character_before,
 )
-from curricle.stages.heuristics.documents cimport check_columns, check_rows, check_text, text_of
+from curricle.stages.heuristics.documents cimport check_text, text_of
 from curricle.stages.heuristics.scan cimport is_ellipsis_at
 from curricle.stages.heuristics.words cimport HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL, Word
 
@@ -206,13 +207,13 @@ cdef int64_t full_stop_length(Text text, int64_t start, int64_t end) noexcept no
         return end - i
     if i == start:
         return 0
-    previous = character_before(text, i)
+    previous = character_before(text, start, i)
     if previous.flags & BEFORE_STOP:
         return 1
     if i - start >= 3 and data[i - 3] == 0xC2 and data[i - 2] == 0xB0 and data[i - 1] in (c'C', c'F', c'K'):  # a degree sign
         return 1
     if previous.flags & UPPER and i - previous.width > start:
-        return 1 if character_before(text, i - previous.width).flags & UPPER else 0
+        return 1 if character_before(text, start, i - previous.width).flags & UPPER else 0
     return 0
 
 
@@ -234,7 +235,7 @@ cdef int64_t suffix_length(const Lexicon *lexicon, Text text, int64_t start, int
         return 0
     if data[end - 1] == c'.':
         return full_stop_length(text, start, end)
-    last = character_before(text, end)
+    last = character_before(text, start, end)
     if last.code == c's' or last.code == c'S':
         genitive = genitive_length(data, start, end)
         if genitive:
@@ -360,7 +361,7 @@ cdef int64_t infix_length(Text text, int64_t start, int64_t i, int64_t end) noex
         return stop - i
     if i == start or i + here.width >= end:
         return 0
-    previous = character_before(text, i).flags
+    previous = character_before(text, start, i).flags
     after = character_at(text, i + here.width)
     if here.code == c'.':
         return here.width if previous & (LOWER | QUOTE) and after.flags & (UPPER | QUOTE) else 0
@@ -510,7 +511,7 @@ cdef inline bint ends_simply(Text text, const Chunk *chunk, Character last, int6
     """Whether the last character of a chunk, at byte `place`, is its only active one and is split off."""
     if chunk.active != 1 or (chunk.some & DIGIT and chunk.some & ALPHA):
         return False
-    return last.flags & AFFIX or (last.code == c'.' and character_before(text, place).flags & (LOWER | DIGIT))
+    return last.flags & AFFIX or (last.code == c'.' and character_before(text, chunk.start, place).flags & (LOWER | DIGIT))
 
 
 cdef Word *split_marked(Word *out, const Lexicon *lexicon, Text text, const Chunk *chunk) noexcept nogil:
@@ -520,7 +521,7 @@ cdef Word *split_marked(Word *out, const Lexicon *lexicon, Text text, const Chun
     cdef Character last
     if lengths > 0:
         return put_parts(out, text, start, end, lengths)
-    last = character_before(text, end)
+    last = character_before(text, start, end)
     place = end - last.width
     if place == start:
         return put_span(out, text, start, end)
@@ -606,6 +607,9 @@ cdef inline int64_t find_chunk(Chunk *chunk, Text text, int64_t start, int64_t l
         continuations += character.width - 1
         some |= character.flags
         active += character.flags & ACTIVE != 0
+    if i > end:  # the last character is cut off
+        continuations -= i - end
+        i = end
     chunk.start, chunk.end, chunk.some, chunk.active, chunk.continuations = start, i, some, active, continuations
     return i + character.width if i < end else end
 

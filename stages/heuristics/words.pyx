@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from curricle.stages.heuristics.documents cimport check_columns, check_ranges, check_rows
+from curricle.c_checks cimport check_columns, check_ranges, check_rows
 from curricle.stages.heuristics.words cimport HAS_ALPHA, IS_PUNCTUATION, IS_STOP, NOT_SYMBOL, STOP_SLOTS, Word, stop_bit
 
 cdef extern from * nogil:

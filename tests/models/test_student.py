@@ -19,7 +19,7 @@ from curricle.models.catalog import model_folder
 from curricle.models.raters import student
 from curricle.models.raters.embedding import PIECES, VECTORS, Pieces
 from curricle.models.raters.features import HEAD, LIMIT, TAIL, character_table, cut_texts, extract
-from curricle.models.raters.layer_kernels import add_kernel, add_ngrams
+from curricle.models.raters.layer_kernels import add_kernel, add_ngrams, embed_pieces
 from curricle.models.raters.layers import landmark_lengths, quantize, top_two
 from curricle.models.raters.ngrams import SLOTS
 from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE
@@ -338,3 +338,15 @@ def test_a_pickle_is_not_opened(tmp_path: Path):
 def test_another_kind_of_model_is_rejected():
     with pytest.raises(ModelError, match="kind"):
         student.load(model_folder("lid.176"))
+
+
+def test_an_embedding_does_not_depend_on_the_document_before_and_is_zero_without_pieces():
+    vectors = np.eye(2, 16, dtype=np.int8)
+    out = np.ones((3, 16), np.float32)
+    pieces, offsets = np.array([0, 0, 1, 0, 1], np.int32), np.array([0, 3, 5, 5])
+    scale, center = np.ones(16, np.float32), np.zeros(16, np.float32)
+    embed_pieces(pieces, offsets, np.arange(2, dtype=np.int32), vectors, scale, center, out)
+    twice = 1 + np.log(2)
+    assert out[0, :2] == pytest.approx(np.array([twice, 1]) / np.hypot(twice, 1))
+    assert out[1, :2] == pytest.approx(np.sqrt([0.5, 0.5]))
+    assert not out[2].any()

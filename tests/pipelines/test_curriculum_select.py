@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curricle.pipelines.curriculum import radix
 from curricle.pipelines.curriculum.cells import make_cells, passing
 from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.draw import UNUSED, draw_phases, hold_out
@@ -352,3 +353,56 @@ def test_the_words_of_a_plan_are_short_where_they_can_be():
     assert phase.order == Order.model_validate({"method": "shuffled"})
     assert phase.where["language"].values_in == ("tr",)
     assert phase.where["n"].values_in == (1, 2)
+
+
+def bounds(cell=(0, 1), among=2, values=2, ids=2, weight=2, quota=(1, 1), bound=(2, 2), closed=2):
+    """The bounds of two documents with a weight of 1."""
+    arrays = np.zeros(values), False, np.arange(ids, dtype=np.uint64), 0, np.ones(weight, np.int64), np.array(quota, np.int64)
+    found = np.zeros(bound, np.uint64), np.zeros(closed, np.uint8)
+    radix.find_bounds(np.array(cell, np.int16), np.ones(among, np.uint8), *arrays, *found)
+    return found
+
+
+def within(cell=(0, 1), state=2, taken=2):
+    arrays = np.zeros(2), False, np.arange(2, dtype=np.uint64), 0, np.zeros((2, 2), np.uint64), np.zeros(2, np.uint8)
+    radix.within(np.array(cell, np.int16), np.ones(2, np.uint8), *arrays, np.ones(state, np.int8), np.zeros(taken, np.uint8))
+
+
+def totals(cell=(0, 1), among=2, weight=2):
+    arrays = np.ones(among, np.uint8), np.ones(weight, np.int64), np.zeros(2, np.int64)
+    radix.totals(np.array(cell, np.int16), *arrays)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bounds(cell=(0, 2)), "cell must be at least 0 and below 2"),
+        (lambda: bounds(cell=(-1, 0)), "cell must be at least 0 and below 2"),
+        (lambda: bounds(among=1), "among has 1 rows, 2 are needed"),
+        (lambda: bounds(values=1), "values has 1 rows"),
+        (lambda: bounds(ids=1), "id_hash has 1 rows"),
+        (lambda: bounds(weight=1), "weight has 1 rows"),
+        (lambda: bounds(bound=(1, 2)), "bound has 1 rows"),
+        (lambda: bounds(bound=(2, 1)), "bound has 1 columns"),
+        (lambda: bounds(closed=1), "closed has 1 rows"),
+        (lambda: within(cell=(0, 2)), "cell must be"),
+        (lambda: within(state=3), "bound has 2 rows, 3 are needed"),
+        (lambda: within(taken=1), "taken has 1 rows"),
+        (lambda: totals(cell=(0, 2)), "cell must be"),
+        (lambda: totals(among=1), "among has 1 rows"),
+        (lambda: totals(weight=1), "weight has 1 rows"),
+        (lambda: radix.keyed(np.zeros(2, np.uint64), 0, np.zeros(1, np.uint64)), "out has 1 rows"),
+        (lambda: radix.places_of(np.zeros(2), False, np.zeros(1, np.uint64)), "out has 1 rows"),
+    ],
+)
+def test_an_array_of_the_wrong_size_is_rejected(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_quota_over_the_total_ends_at_the_last_place():
+    found, closed = bounds(quota=(9, 1))
+    assert found[0].tolist() != found[1].tolist()
+    assert closed.tolist() == [1, 1]
+    within()
+    totals()

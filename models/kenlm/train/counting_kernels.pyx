@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from curricle.c_checks cimport check_below, check_columns, check_rows, check_spans
+
 cdef enum:
     BOS = 1
     EOS = 2
@@ -25,6 +27,9 @@ def pack_rows(
     cdef Py_ssize_t order = history.shape[0]
     cdef uint32_t token
     cdef uint64_t packed
+    check_rows("rows", rows.shape[0], tokens.shape[0])
+    check_below("tokens", tokens, numbers.shape[0])
+    check_rows("history", order, 1)
     with nogil:
         for row in range(tokens.shape[0]):
             token = tokens[row]
@@ -48,10 +53,20 @@ def pack_rows(
     return used
 
 
+cdef int check_digits(const uint64_t[:, ::1] rows, Py_ssize_t key, Py_ssize_t digits) except -1:
+    """Raise ValueError unless there is such a key, and a power of two of digits."""
+    if not 0 <= key < rows.shape[1]:
+        raise ValueError(f"there is no key {key} in rows of {rows.shape[1]} keys")
+    if digits < 1 or digits & (digits - 1):
+        raise ValueError(f"{digits} digits are not a power of two")
+    return 0
+
+
 def count_digits(const uint64_t[:, ::1] rows, Py_ssize_t key, int shift, int64_t[::1] counts):
     """Add to `counts` how many rows have each digit: the bits of one key from `shift` on, as many as `counts` has room for."""
     cdef Py_ssize_t row
     cdef uint64_t mask = <uint64_t> counts.shape[0] - 1
+    check_digits(rows, key, counts.shape[0])
     with nogil:
         for row in range(rows.shape[0]):
             counts[rows[row, key] >> shift & mask] += 1
@@ -62,10 +77,15 @@ def scatter_rows(const uint64_t[:, ::1] rows, uint64_t[:, ::1] out, Py_ssize_t k
     cdef Py_ssize_t row, column, to
     cdef uint64_t digit
     cdef uint64_t mask = <uint64_t> starts.shape[0] - 1
+    check_digits(rows, key, starts.shape[0])
+    check_columns("out", out.shape[1], rows.shape[1])
     with nogil:
         for row in range(rows.shape[0]):
             digit = rows[row, key] >> shift & mask
             to = starts[digit]
+            if not 0 <= to < out.shape[0]:
+                with gil:
+                    raise ValueError(f"out has {out.shape[0]} rows, a digit goes to row {to}")
             starts[digit] = to + 1
             for column in range(rows.shape[1]):
                 out[to, column] = rows[row, column]
@@ -85,6 +105,7 @@ def sum_equal_rows(uint64_t[:, ::1] rows, uint32_t[::1] counts):
     """Keep one of each run of equal rows, in place; `counts` gets their lengths. Return how many are left."""
     cdef Py_ssize_t row, key
     cdef Py_ssize_t last = -1
+    check_rows("counts", counts.shape[0], rows.shape[0])
     with nogil:
         for row in range(rows.shape[0]):
             if last >= 0 and equal_rows(rows, row, rows, last):
@@ -126,6 +147,8 @@ cdef inline void sift_down(
 def make_heap(const uint64_t[:, ::1] rows, const int64_t[::1] heads, int64_t[::1] heap):
     """Order `heap`, the numbers of all runs, as a binary heap; `heads[run]` is the run's first row."""
     cdef Py_ssize_t at
+    check_below("heads", heads, rows.shape[0])
+    check_below("heap", heap, heads.shape[0])
     with nogil:
         for at in range(heap.shape[0] - 1, -1, -1):
             sift_down(rows, heads, heap, heap.shape[0], at)
@@ -145,6 +168,15 @@ def merge_runs(
     cdef Py_ssize_t key
     cdef Py_ssize_t filled = 0
     cdef int64_t run, head
+    check_rows("counts", counts.shape[0], rows.shape[0])
+    check_spans(heads, ends, rows.shape[0])
+    check_rows("heap", heap.shape[0], size)
+    check_below("heap", heap[:size], heads.shape[0])
+    for key in range(size):
+        if heads[heap[key]] == ends[heap[key]]:
+            raise ValueError(f"run {heap[key]} has no rows left")
+    check_columns("out", out.shape[1], rows.shape[1])
+    check_rows("sums", sums.shape[0], out.shape[0])
     with nogil:
         while size:
             run = heap[0]

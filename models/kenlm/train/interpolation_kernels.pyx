@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from curricle.c_checks cimport check_below, check_columns, check_rows
 from curricle.c_math cimport exp10, log10
 
 ctypedef fused real:
@@ -16,6 +17,8 @@ cdef enum:
 def scale_by_best(float[:, ::1] log10_scores, float[::1] best):
     """Replace log10 p of each model (models, tokens) by p over the best model's p, whose log10 goes to `best`."""
     cdef Py_ssize_t model, token
+    check_rows("log10_scores", log10_scores.shape[0], 1)
+    check_columns("log10_scores", log10_scores.shape[1], best.shape[0])
     with nogil:
         for token in range(best.shape[0]):
             best[token] = log10_scores[0, token]
@@ -61,6 +64,9 @@ def add_log10(const float[:, ::1] relative, const float[::1] best, const double[
     """Add log10 p of each token, in order, under each mixture to `totals`."""
     cdef Py_ssize_t block, start, size, mixture, token
     cdef double mixed[BLOCK]
+    check_columns("relative", relative.shape[1], best.shape[0])
+    check_columns("weights", weights.shape[1], relative.shape[0])
+    check_rows("totals", totals.shape[0], weights.shape[0])
     with nogil:
         for block in range((best.shape[0] + BLOCK - 1) // BLOCK):
             start = block * BLOCK
@@ -84,6 +90,12 @@ def add_shares(
     """
     cdef Py_ssize_t block, start, size, mixture, model, token
     cdef real mixed[BLOCK]
+    check_columns("relative", relative.shape[1], document.shape[0])
+    check_columns("weights", weights.shape[1], relative.shape[0])
+    check_rows("draws", draws.shape[0], weights.shape[0])
+    check_below("document", document, draws.shape[1])
+    check_rows("sums", sums.shape[0], weights.shape[0])
+    check_columns("sums", sums.shape[1], relative.shape[0])
     with nogil:
         for block in range((document.shape[0] + BLOCK - 1) // BLOCK):
             start = block * BLOCK

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from curricle.c_checks cimport check_columns, check_ranges, check_rows
+
 cdef enum:
     BOS = 1
 
@@ -41,6 +43,14 @@ def grow_levels(
     """
     cdef Py_ssize_t row, back, length, same, depth, at
     cdef Py_ssize_t order = last.shape[0]
+    check_rows("counts", counts.shape[0], rows.shape[0])
+    check_rows("last", order, max(<Py_ssize_t> 1, last_length))
+    check_columns("words", words.shape[0], order)
+    check_rows("keys", per_key * rows.shape[1], order)
+    check_rows("sizes", sizes.shape[0], order)
+    check_rows("added", added.shape[0], order)
+    check_rows("word, begin or count", min(word.shape[0], begin.shape[0], count.shape[0]), order)
+    check_rows("an order", min(word.shape[1], begin.shape[1], count.shape[1]), rows.shape[0])
     with nogil:
         added[:] = 0
         for row in range(rows.shape[0]):
@@ -67,6 +77,8 @@ def grow_levels(
 def add_extensions(const uint32_t[::1] begin, const uint32_t[::1] longer, uint32_t[::1] count):
     """Add the counts of all left extensions, begin[row]:begin[row + 1] in `longer`, to each n-gram's own count."""
     cdef Py_ssize_t row, extension
+    check_rows("begin", begin.shape[0], count.shape[0] + 1)
+    check_ranges("begin", begin, longer.shape[0])
     with nogil:
         for row in range(count.shape[0]):
             for extension in range(begin[row], begin[row + 1]):

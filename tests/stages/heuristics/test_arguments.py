@@ -111,3 +111,59 @@ def test_bytes_that_are_not_valid_utf_8_are_survived():
     out = integers(1, dolma_lines.MEASURES)
     measure_dolma(Texts(data, np.array([0, 11])), tables(), out)
     assert out[0, dolma_lines.LINES] == 1
+
+
+def broken_texts():
+    """Documents of bytes that are no UTF-8: characters that are cut off, and continuation bytes without a start."""
+    random = np.random.default_rng(15)
+    pieces = [
+        b"\x80",
+        b"\xbf\xbf",
+        b"\xf0",
+        b"\xe2\x80",
+        b"\xf0\x9f",
+        b"a",
+        b"Ab1",
+        b" ",
+        b"\n",
+        b".",
+        b"-",
+        b"(",
+        b"\xc2\xa0",
+        b"\xe2\x80\xa6",
+    ]
+    return [b"".join(pieces[k] for k in random.integers(0, len(pieces), size)) for size in random.integers(1, 9, 4000)]
+
+
+@pytest.mark.parametrize("split_text", ["spaCy", "str.split"])
+def test_words_of_text_that_is_not_utf_8_lie_inside_their_document(split_text):
+    for text in broken_texts():
+        data = np.frombuffer(b"a\xf0" + text + b"\xa9)'s" + bytes(SPARE), np.uint8)
+        texts, first = Texts(data, np.array([2, 2 + len(text)])), integers(2)
+        found = some_words(len(text) + 4)
+        found["size"] = 99
+        if split_text == "spaCy":
+            split_words(texts, np.ones(1, np.uint8), tables(), lexicon(), found, first)
+        else:
+            out = integers(1, whitespace_words.MEASURES)
+            whitespace_words.split_at_whitespace(texts, tables(), STOPS[0], found, first, out)
+        assert first[1] <= len(text), text
+        assert (found["size"][len(text) :] == 99).all(), text
+        starts, ends = (found[field][: first[1]].astype(np.int64) for field in ("start", "size"))
+        ends += starts
+        assert (starts >= 2).all(), text
+        assert (ends <= 2 + len(text) + 3).all(), text
+
+
+def test_lines_of_continuation_bytes_at_the_start_of_the_text_are_measured_alone():
+    text = b"\x80\x80\n\xbf\xbf\xbf"
+    rows = []
+    for before in (b"", b"\xe2\x80"):
+        data = np.frombuffer(before + text + bytes(SPARE), np.uint8)
+        texts = Texts(data, np.array([len(before), len(before) + len(text)]))
+        nemo, dolma, datatrove = integers(1, 19), integers(1, dolma_lines.MEASURES), integers(1, segments.MEASURES)
+        measure_nemo(texts, tables(), nemo)
+        measure_dolma(texts, tables(), dolma)
+        segments.measure_lines(texts, tables(), datatrove, integers(99, 3), np.zeros(99, np.uint8))
+        rows.append([*nemo[0], *dolma[0], *datatrove[0]])
+    assert rows[0] == rows[1]
