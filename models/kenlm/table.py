@@ -105,7 +105,7 @@ def map_table(path: Path) -> ProbingTable | None:
     for middle in buckets[1:-1]:
         tables.append(tables[-1] + _MIDDLE_BYTES * middle)
     if len(mapped) < (needed := tables[-1] + _LONGEST_BYTES * buckets[-1]):
-        raise ModelError(f"{path} is cut short: it has is cut short: {len(mapped):,} bytes, but its header promises {needed:,}")
+        raise ModelError(f"{path} is cut short: it has {len(mapped):,} bytes, but its header promises {needed:,}")
     lookup = ProbingLookup(
         np.frombuffer(mapped, np.uint8), vocabulary, unigrams, np.array(tables, np.int64), np.array(buckets, np.uint64)
     )

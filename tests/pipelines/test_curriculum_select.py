@@ -392,7 +392,7 @@ def totals(cell=(0, 1), among=2, weight=2):
         (lambda: totals(among=1), "among has 1 rows"),
         (lambda: totals(weight=1), "weight has 1 rows"),
         (lambda: radix.keyed(np.zeros(2, np.uint64), 0, np.zeros(1, np.uint64)), "out has 1 rows"),
-        (lambda: radix.places_of(np.zeros(2), False, np.zeros(1, np.uint64)), "out has 1 rows"),
+        (lambda: radix.sort_keys(np.zeros(2), False, np.zeros(1, np.uint64)), "out has 1 rows"),
     ],
 )
 def test_an_array_of_the_wrong_size_is_rejected(call, message):
