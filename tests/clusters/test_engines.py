@@ -69,7 +69,7 @@ def test_folders_of_a_worker_that_are_named_like_ours_do_not_matter(prism, demo,
 
 def test_a_worker_with_another_version_of_our_code_ends_the_job_with_one_line(prism, tmp_path):
     for name, folder in code_folders().items():
-        ignored = shutil.ignore_patterns("starter", "__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(folder, tmp_path / "foreign" / name.replace(".", "/"), ignore=ignored, dirs_exist_ok=True)
     with (tmp_path / "foreign/curricle/schemas/config.py").open("a") as changed:
         changed.write("# another version\n")
@@ -77,7 +77,7 @@ def test_a_worker_with_another_version_of_our_code_ends_the_job_with_one_line(pr
     assert done.returncode == 1
     [line] = [line for line in done.stdout.splitlines() if "FAILED" in line]
     assert f"curricle.schemas in {tmp_path / 'foreign/curricle/schemas'}" in line
-    assert "install the same curricle there" in line
+    assert "install the same packages there" in line
     assert "Traceback" not in done.stdout + done.stderr
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
