@@ -307,7 +307,8 @@ def recipe_page() -> str:
             settings(FunctionConfig),
             "## decide",
             first_paragraph(Rule.__doc__),
-            "The first rule that fails gives `reject_reason`, and `failed_rules` lists all that fail.",
+            "The first rule that fails gives `reject_reason`, and `failed_rules` lists all that fail. Slow stages skip "
+            "rejected rows, so rules on their columns are missing from the list.",
             settings(Rule),
             "An entry may also bring several rules:",
             rows(("key", "what it holds"), ((f"`{key}`", text) for key, text in ENTRY_KEYS.items())),

@@ -318,7 +318,12 @@ FORMAT = (
 )
 
 DECISION = (
-    Column(name="reject_reason", dtype=pa.string(), doc="name of the first rule that the row fails", null="no rule failed"),
+    Column(
+        name="reject_reason",
+        dtype=pa.string(),
+        doc="name of the first rule that the row fails; the decision's columns are in rejected/ only",
+        null="no rule failed",
+    ),
     Column(
         name="reject_value",
         dtype=pa.string(),
@@ -328,7 +333,7 @@ DECISION = (
     Column(
         name="failed_rules",
         dtype=pa.list_(pa.field("element", pa.string())),
-        doc="names of all rules that the row fails",
+        doc="names of all rules that the row fails, except on columns that slow stages did not measure for a rejected row",
         null="dead letter",
     ),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,21 @@ class Step:
             except Exception as error:  # whatever the stage's function raises
                 raise ExtensionError(f"{field} of the stage cannot be computed: {one_line(error, kind=True)}") from error
             _check_members(f"{field} of the stage", members, kind)
+        self._check_call()
         for field, modules in (("packages", self.packages), ("preload", self.stage.preload)):
             for module in modules:
                 if not _exists(module):
                     raise ExtensionError(f"{field} of the stage name the module {module!r}, which is not installed")
+
+    def _check_call(self) -> None:
+        """ExtensionError if the kernel is known to take other arguments than those that it will get."""
+        given = ("batch", "config") if self.stage.load is None else ("batch", "loaded", "config")
+        try:
+            signature(self.stage.kernel).bind(*given)
+        except ValueError:
+            return  # a compiled function that does not tell its arguments
+        except TypeError as error:
+            raise ExtensionError(f"the kernel of the stage cannot be called as kernel({', '.join(given)}): {error}") from None
 
     def settings(self) -> Any:
         """Its settings as plain values, defaults included, as in a recipe."""

@@ -167,6 +167,12 @@ def _rules(entry: object, where: str, folder: Path) -> tuple[list[Rule], Thresho
     return [_checked(Rule, rule, where) for rule in chosen], calibrated
 
 
+def _not_settable(part: str) -> str:
+    if part == "decide":
+        return "decide is a list of rules, of which no single one can be set: copy the recipe and edit the rule"
+    return f"{part} is not a mapping"
+
+
 def put_setting(content: dict[str, Any], setting: str) -> None:
     """Put `a.b=YAML` into nested plain values; RecipeError if it is not such a setting."""
     key, equals, value = setting.partition("=")
@@ -178,7 +184,7 @@ def put_setting(content: dict[str, Any], setting: str) -> None:
             content[part] = {}
         content = content[part]
         if not isinstance(content, dict):
-            raise RecipeError(f"--set {setting}: {part} is not a mapping")
+            raise RecipeError(f"--set {setting}: {_not_settable(part)}")
     try:
         content[last] = yaml_file.parse_yaml(value)
     except ValueError as error:

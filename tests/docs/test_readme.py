@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_recipe_is_the_file_in_examples_and_runs(tmp_path):
+def test_the_recipe_is_the_file_in_examples_and_runs(tmp_path, monkeypatch, capsys):
     recipe = ROOT / "examples/recipe.yaml"
     assert re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1] == recipe.read_text("utf-8")
     output = tmp_path / "out"
@@ -22,7 +22,11 @@ def test_the_recipe_is_the_file_in_examples_and_runs(tmp_path):
     assert done.exit_code == 0, done.output
     counts = total(read_manifests(output))
     assert (counts.records, counts.rows["dead"]) == (365, 3)
-    assert 0 < counts.rows["kept"] < 365
+    assert f"Of the sample's 365 pages it keeps {counts.rows['kept']}." in README
+    [snippet] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(snippet.replace('"OUT"', '"out"'), {})
+    assert "reject_reason" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

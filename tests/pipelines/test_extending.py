@@ -151,6 +151,7 @@ def load(config):
 STAGE = Stage(name="outside", kernel=measure, config=Words, columns=COLUMNS)
 LOADS_A_LIST = Stage(name="outside", kernel=measure, config=Unhashable, columns=COLUMNS, load=load)
 LAMBDA = Stage(name="outside", kernel=lambda batch, config: batch)
+ONE_ARGUMENT = Stage(name="outside", kernel=load, columns=COLUMNS)
 """
 
 
@@ -219,6 +220,10 @@ REFUSED = {
         "stages.s.read: unknown key; did you mean 'reads'?",
     ),
     "a lambda": ({"s": {"use": "outside:LAMBDA"}}, "stages.s: the stage cannot be sent to workers: Can't pickle"),
+    "a kernel of one argument": (
+        {"s": {"use": "outside:ONE_ARGUMENT"}},
+        "stages.s: the kernel of the stage cannot be called as kernel(batch, config): too many positional arguments",
+    ),
     "settings that cannot be hashed": (
         {"s": {"use": "outside:LOADS_A_LIST"}},
         "stages.s: the stage cannot be sent to workers: unhashable type: 'list'",

@@ -11,7 +11,7 @@ import pytest
 import curricle
 from curricle.schemas.column import Column
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "pipelines/sample"
 RECIPE = {"stages": {"extract": {}, "language": {}}, "decide": [{"name": "short", "column": "text_chars", "min": 20}]}
 LONG = "A sentence that is longer than twenty characters."
@@ -179,7 +179,7 @@ def _stage(kernel, **fields):
         pytest.param(lambda: _stage(5), "kernel must be a function", id="no kernel"),
         pytest.param(lambda: curricle.run_stage(_stage(len, columns=len), ["a"]), "cannot be computed", id="columns that fail"),
         pytest.param(
-            lambda: curricle.run_stage(_stage(len, packages=("no_such_module",)), ["a"]), "'no_such_module'", id="no package"
+            lambda: curricle.run_stage(_stage(max, packages=("no_such_module",)), ["a"]), "'no_such_module'", id="no package"
         ),
         pytest.param(lambda: curricle.open("nowhere"), "not an output of `curricle run`", id="no output"),
         pytest.param(lambda: curricle.open_curriculum("nowhere"), "not a finished curriculum", id="no curriculum"),
