@@ -27,9 +27,13 @@ The second base class (ValueError, OSError, ...) lets callers that know nothing 
 
 import os
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 PRIVATE = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Environment variables whose values never appear in a message, because a message may end up in a log or in run.json."""
+
+MOST_CHOICES = 24  # in a message
 
 _LOGIN = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _SIGNATURE = re.compile(
@@ -131,3 +135,12 @@ def without_secrets(text: str) -> str:
         if value := os.environ.get(name):
             text = text.replace(value.rstrip("/"), f"${name}")
     return _SIGNATURE.sub(r"\1***", _LOGIN.sub("***@", text))
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, whatever its case, or a short list of choices if none is similar."""
+    known = sorted(choices)
+    by_lower = {choice.lower(): choice for choice in reversed(known)}
+    if near := get_close_matches(name, known, n=1) or get_close_matches(name.lower(), by_lower, n=1):
+        return f"; did you mean {near[0] if near[0] in known else by_lower[near[0]]!r}?"
+    return f" (choose from: {', '.join(known)})" if 0 < len(known) <= MOST_CHOICES else ""

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from curricle.errors import did_you_mean
+
 NOUNS = {
     "bool": "true or false",
     "int": "a whole number",
@@ -37,7 +39,6 @@ BOUNDS = {
 }
 """Pydantic's name of an error: the words for it, and the key of the limit in its context."""
 
-MOST_CHOICES = 24  # in a message
 SHOWN_CHARS = 80  # characters of a wrong value in a message
 
 
@@ -45,15 +46,6 @@ class Config(BaseModel):
     """Frozen and hashable; an unknown key or a value outside its range is a `pydantic.ValidationError` at construction."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, whatever its case, or a short list of choices if none is similar."""
-    known = sorted(choices)
-    by_lower = {choice.lower(): choice for choice in reversed(known)}
-    if near := get_close_matches(name, known, n=1) or get_close_matches(name.lower(), by_lower, n=1):
-        return f"; did you mean {near[0] if near[0] in known else by_lower[near[0]]!r}?"
-    return f" (choose from: {', '.join(known)})" if 0 < len(known) <= MOST_CHOICES else ""
 
 
 def explain_error(error: ValidationError, kind: Any, where: str, key: str = "") -> str:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from curricle.schemas.config import Config, did_you_mean
+from curricle.errors import did_you_mean
+from curricle.schemas.config import Config
 from curricle.schemas.extensions import extension_names, is_reference
 
 TOKEN_COUNT = "token_count"

@@ -16,8 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from curricle.errors import ExtensionError as ExtensionError
-from curricle.errors import one_line
-from curricle.schemas.config import did_you_mean
+from curricle.errors import did_you_mean, one_line
 
 OURS = "curricle"
 CODE = (".py", ".pyx", ".pxd", ".h", ".so", ".pyd")

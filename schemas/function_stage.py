@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final
 import pyarrow as pa
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
+from curricle.errors import did_you_mean
 from curricle.schemas.column import Column
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import Config
 from curricle.schemas.extensions import find_extension
 from curricle.schemas.stage import Stage
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import yaml
 
-from curricle.errors import CurricleError
-from curricle.schemas.config import did_you_mean
+from curricle.errors import CurricleError, did_you_mean
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from curricle.errors import ModelError, one_line
+from curricle.errors import ModelError, did_you_mean, one_line
 from curricle.installation import install_hint
 from curricle.schemas.batches import append_columns, living_rows, mark_dead, replace_text, scatter
 from curricle.schemas.cleaning_columns import datatrove_column
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DEAD, PAYLOAD
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
 
 KEEP, DROP = "keep", "drop"

@@ -78,12 +78,12 @@ cdef inline Point look_up(Table table, const uint8_t *data, int64_t position, in
     return point
 
 
-cdef inline int64_t skip_digits(Table table, const uint8_t *data, int64_t position, int64_t end) noexcept nogil:
-    """Where the run of digits at `position` ends."""
+cdef inline int64_t skip_run(Table table, const uint8_t *data, int64_t position, int64_t end, uint32_t flag) noexcept nogil:
+    """Where the run of code points with `flag` at `position` ends."""
     cdef Point point
     while position < end:
         point = look_up(table, data, position, end)
-        if not point.entry & DIGIT:
+        if not point.entry & flag:
             break
         position += point.length
     return position
@@ -92,27 +92,16 @@ cdef inline int64_t skip_digits(Table table, const uint8_t *data, int64_t positi
 cdef int64_t skip_number(Table table, const uint8_t *data, int64_t position, int64_t end) noexcept nogil:
     """Where the number at `position` ends: digits, or digits, a separator and digits."""
     cdef Point point
-    cdef int64_t after_digits = skip_digits(table, data, position, end)
+    cdef int64_t after_digits = skip_run(table, data, position, end, DIGIT)
     cdef int64_t fraction
     if after_digits < end:
         point = look_up(table, data, after_digits, end)
         if point.entry & SEPARATOR:
             fraction = after_digits + point.length
-            position = skip_digits(table, data, fraction, end)
+            position = skip_run(table, data, fraction, end, DIGIT)
             if position > fraction:
                 return position
     return after_digits
-
-
-cdef int64_t skip_strip(Table table, const uint8_t *data, int64_t position, int64_t end) noexcept nogil:
-    """Where the row at `position` begins without the code points to strip."""
-    cdef Point point
-    while position < end:
-        point = look_up(table, data, position, end)
-        if not point.entry & STRIP:
-            break
-        position += point.length
-    return position
 
 
 cdef int64_t strip_end(Table table, const uint8_t *data, int64_t position, int64_t end) noexcept nogil:
@@ -148,7 +137,7 @@ cdef int64_t normalize_row(
     cdef Point point
     cdef const uint8_t *replacement
     if table.strip:
-        position = skip_strip(table, data, position, end)
+        position = skip_run(table, data, position, end, STRIP)
         end = strip_end(table, data, position, end)
     while position < end:
         if written + MOST_BYTES > room:

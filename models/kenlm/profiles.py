@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from curricle.errors import ModelError as ModelError
+from curricle.errors import did_you_mean
 from curricle.models.kenlm.normalizer import Bytes, Offsets, Table, apply_table, code_points, compile_table, each, splice
-from curricle.schemas.config import did_you_mean
 
 Step = Literal[
     "strip", "lower", "fold", "nfd", "nfkc", "marks", "digits", "numbers", "punctuation", "typography",

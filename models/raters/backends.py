@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SerializeAsAny, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
+from curricle.errors import did_you_mean
 from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
 from curricle.models.raters.classifier import ClassifierConfig
@@ -16,7 +17,7 @@ from curricle.models.raters.generate import DataManConfig
 from curricle.models.raters.rater import ColumnName, OutsideRaterConfig, Rater, criteria
 from curricle.schemas.column import Column
 from curricle.schemas.columns import student_columns
-from curricle.schemas.config import Config, did_you_mean, explain_error
+from curricle.schemas.config import Config, explain_error
 from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, is_reference
 
 

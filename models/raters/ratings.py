@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curricle.errors import RatingsError
+from curricle.errors import RatingsError, did_you_mean
 from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import Config
 
 
 class RatingColumns(Config):

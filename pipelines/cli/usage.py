@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from curricle.schemas.config import did_you_mean
+from curricle.errors import did_you_mean
 
 SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"(?:File|Directory|Path) '(.*)' does not exist\.", lambda said: f"{said[1]}: no such file or folder"),

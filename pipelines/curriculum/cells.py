@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from curricle.errors import did_you_mean
 from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import CHUNK, BoolArray, CellCodes, FloatArray, quantiles
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.curriculum import TOKEN_COUNT, Bucket, Condition
 
 MOST_CELLS = np.iinfo(np.int16).max

@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curricle.errors import one_line
+from curricle.errors import did_you_mean, one_line
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import FloatArray, HashArray, IntArray
 from curricle.pipelines.curriculum.measure import MEASURES
 from curricle.pipelines.output.manifest import finished_run, read_manifests
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.curriculum import TOKEN_COUNT
 
 ADDED = pa.schema([(TOKEN_COUNT, pa.int64()), ("phase", pa.string()), ("phase_origin", pa.string()), ("repeat", pa.int32())])

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from curricle.errors import did_you_mean
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import IntArray
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.curriculum import Mixture
 
 Shares = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from curricle.errors import RunnerError as RunnerError
-from curricle.schemas.config import did_you_mean
+from curricle.errors import did_you_mean
 
 Runner = Literal["PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner"]
 RUNNERS: tuple[Runner, ...] = ("PrismRunner", "SparkRunner", "FlinkRunner", "DataflowRunner")

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from curricle.errors import did_you_mean
 from curricle.models.raters.agreement import count_pairs, interval, spearman
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import keyed, salt
 from curricle.pipelines.curriculum.quotas import Shares
 from curricle.pipelines.mixture.units import Trained, Units
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.yaml_file import read_mapping
 
 FEWEST = 5  # checked candidates that the interval of a rank correlation needs

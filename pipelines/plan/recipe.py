@@ -12,9 +12,10 @@ import orjson
 from pydantic import ValidationError
 
 from curricle.errors import RecipeError as RecipeError
+from curricle.errors import did_you_mean
 from curricle.pipelines.plan.stage_table import find_stage, outside_module
 from curricle.schemas import yaml_file
-from curricle.schemas.config import Config, did_you_mean, explain_error
+from curricle.schemas.config import Config, explain_error
 from curricle.schemas.extensions import ExtensionError, look_in
 from curricle.schemas.function_stage import FUNCTION
 from curricle.schemas.rule import Rule

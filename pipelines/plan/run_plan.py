@@ -6,6 +6,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from curricle.errors import did_you_mean
 from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
@@ -13,7 +14,6 @@ from curricle.pipelines.plan.recipe import Recipe, RecipeError
 from curricle.pipelines.plan.stage_table import Steps, modules_of, writer_of
 from curricle.schemas.column import Column, schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.extensions import code_hashes
 from curricle.schemas.shards import Shard
 from curricle.schemas.stage import Step

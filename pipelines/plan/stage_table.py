@@ -5,8 +5,9 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any, Final
 
+from curricle.errors import did_you_mean
 from curricle.schemas.column import Column
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import Config
 from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, module_of
 from curricle.schemas.function_stage import FUNCTION, GROUP
 from curricle.schemas.stage import Stage, Step

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from curricle.errors import RatingsError
+from curricle.errors import RatingsError, did_you_mean
 from curricle.models.raters.agreement import (
     Table,
     Values,
@@ -23,7 +23,6 @@ from curricle.models.raters.agreement import (
 )
 from curricle.models.raters.ratings import RatingColumns, read_ratings
 from curricle.schemas.columns import DOMAINS
-from curricle.schemas.config import did_you_mean
 
 RATING_FIGURES: dict[str, Callable[[Table], Values]] = {
     "exact": exact,

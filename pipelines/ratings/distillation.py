@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curricle.errors import RatingsError
+from curricle.errors import RatingsError, did_you_mean
 from curricle.models.catalog import model_folder
 from curricle.models.raters import encoder
 from curricle.models.raters.ratings import RatingColumns, read_ratings
@@ -26,7 +26,6 @@ from curricle.models.raters.train.distil import (
 from curricle.models.raters.train.evaluation import Evaluation, evaluate, evaluation_table
 from curricle.pipelines.ratings.calibration_plot import draw_calibration
 from curricle.schemas.columns import QUALITY_CRITERIA
-from curricle.schemas.config import did_you_mean
 
 DOMAIN_WEIGHT = 0.3  # weight of a document of `--domains`; a rated document has 1 (docs/raters.md)
 FIGURES, PLOT = "figures.md", "calibration.svg"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import yaml
 
+from curricle.errors import did_you_mean
 from curricle.pipelines.output.manifest import OutputError
 from curricle.pipelines.plan.model_uses import language_of
 from curricle.pipelines.thresholds.methods import PERPLEXITIES, Figures, Found, LabelsMethod, Method
 from curricle.pipelines.thresholds.plot import draw
 from curricle.pipelines.thresholds.scores import label_counts, read_scores
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.rule import Rule
 from curricle.schemas.thresholds import Thresholds
 from curricle.storage.whole_file import whole_file

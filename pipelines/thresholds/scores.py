@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curricle.errors import did_you_mean
 from curricle.models.cards import ModelError, read_card
 from curricle.models.catalog import model_folder
 from curricle.models.kenlm.card import WORDS, KenlmCard
@@ -22,7 +23,6 @@ from curricle.pipelines.output.manifest import OutputError, finished_run, read_m
 from curricle.pipelines.plan.model_uses import language_of, model_uses
 from curricle.pipelines.plan.recipe import load_recipe
 from curricle.pipelines.plan.stage_table import writer_of
-from curricle.schemas.config import did_you_mean
 from curricle.schemas.languages import UNDETERMINED, WITHOUT_SPACES
 from curricle.schemas.thresholds import ModelUse
 

@@ -14,7 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from curricle.errors import RuleSetError as RuleSetError
-from curricle.schemas.config import did_you_mean, explain_error
+from curricle.errors import did_you_mean
+from curricle.schemas.config import explain_error
 from curricle.schemas.rule import Rule
 from curricle.schemas.yaml_file import read_yaml
 

@@ -10,9 +10,9 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport Span, Text, has_words, is_continuation, strip
-from curricle.stages.heuristics.documents cimport check_text, text_of
-from curricle.stages.heuristics.hash_sets cimport HashSet, clear, nonzero, slot_of, table_bits
-from curricle.stages.heuristics.scan cimport CASE_BIT, count_newlines, has_phrase, is_ellipsis_at
+from curricle.stages.heuristics.documents cimport check_text, size_line_tables, text_of
+from curricle.stages.heuristics.hash_sets cimport HashSet, clear, nonzero, slot_of
+from curricle.stages.heuristics.scan cimport CASE_BIT, has_phrase, is_ellipsis_at
 
 cpdef enum:  # columns of measure_dolma
     CHARS
@@ -110,7 +110,8 @@ def measure_dolma(texts, tables, int64_t[:, ::1] out):
     cdef const int64_t[::1] offsets = texts.offsets
     cdef Py_ssize_t documents = offsets.shape[0] - 1, d
     cdef Text text = text_of(data, tables.pages, tables.flags)
-    cdef int64_t[::1] bits = np.zeros(documents + 1, np.int64)
+    cdef int64_t[::1] bits = np.empty(documents, np.int64)
+    cdef int64_t slots
     cdef uint64_t[::1] keys
     cdef int64_t[::1] copies
     cdef LineTable table
@@ -118,10 +119,8 @@ def measure_dolma(texts, tables, int64_t[:, ::1] out):
     check_rows("out", out.shape[0], documents)
     check_columns("out", out.shape[1], MEASURES)
     out[:] = 0
-    for d in range(documents):
-        bits[d] = table_bits(2 + count_newlines(&data[0], offsets[d], offsets[d + 1]))
-        bits[documents] = max(bits[documents], bits[d])
-    keys, copies = np.empty(1 << bits[documents], np.uint64), np.empty(1 << bits[documents], np.int64)
+    slots = 1 << size_line_tables(data, offsets, bits)
+    keys, copies = np.empty(slots, np.uint64), np.empty(slots, np.int64)
     table.copies = &copies[0]
     with nogil:
         for d in range(documents):

@@ -12,9 +12,9 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from curricle.c_checks cimport check_columns, check_rows
 from curricle.stages.heuristics.bytes64 cimport hash_bytes
 from curricle.stages.heuristics.characters cimport Span, Text, character_at, strip
-from curricle.stages.heuristics.documents cimport check_text, text_of
-from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear, table_bits
-from curricle.stages.heuristics.scan cimport CASE_BIT, count_newlines, ends_in_ellipsis, has_phrase, is_ellipsis_at
+from curricle.stages.heuristics.documents cimport check_text, size_line_tables, text_of
+from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear
+from curricle.stages.heuristics.scan cimport CASE_BIT, ends_in_ellipsis, has_phrase, is_ellipsis_at
 
 cpdef enum:  # columns of measure_nemo; the first five are the classes of bytes
     CHARS
@@ -308,17 +308,16 @@ def measure_nemo(texts, tables, int64_t[:, ::1] out):
     cdef const int64_t[::1] offsets = texts.offsets
     cdef Py_ssize_t documents = offsets.shape[0] - 1, d
     cdef Text text = text_of(data, tables.pages, tables.flags)
-    cdef int64_t[::1] bits = np.zeros(documents + 1, np.int64)
+    cdef int64_t[::1] bits = np.empty(documents, np.int64)
+    cdef int64_t slots
     cdef uint64_t[:, ::1] keys
     cdef Seen seen
     check_text(data, offsets)
     check_rows("out", out.shape[0], documents)
     check_columns("out", out.shape[1], MEASURES)
     out[:] = 0
-    for d in range(documents):
-        bits[d] = table_bits(2 + count_newlines(&data[0], offsets[d], offsets[d + 1]))
-        bits[documents] = max(bits[documents], bits[d])
-    keys = np.empty((2, 1 << bits[documents]), np.uint64)
+    slots = 1 << size_line_tables(data, offsets, bits)
+    keys = np.empty((2, slots), np.uint64)
     with nogil:
         for d in range(documents):
             clear(&seen.lines, &keys[0, 0], <int>bits[d])

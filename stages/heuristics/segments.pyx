@@ -25,12 +25,11 @@ from curricle.stages.heuristics.characters cimport (
     is_continuation,
     strip,
 )
-from curricle.stages.heuristics.documents cimport check_text, text_of
-from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear, table_bits
+from curricle.stages.heuristics.documents cimport check_text, size_line_tables, text_of
+from curricle.stages.heuristics.hash_sets cimport HashSet, add, clear
 from curricle.stages.heuristics.scan cimport (
     CASE_BIT,
     LineMarks,
-    count_newlines,
     ends_in_dots,
     ends_in_ellipsis,
     has_phrase,
@@ -408,7 +407,8 @@ def measure_lines(texts, tables, int64_t[:, ::1] out, int64_t[:, ::1] kept, uint
     cdef Py_ssize_t documents = offsets.shape[0] - 1, d
     cdef Text text = text_of(data, tables.pages, tables.flags)
     cdef uint64_t[::1] keys
-    cdef int64_t[::1] bits = np.zeros(documents + 1, np.int64)
+    cdef int64_t[::1] bits = np.empty(documents, np.int64)
+    cdef int64_t slots
     cdef KeptLine *first_kept
     cdef KeptLine *end_kept
     cdef Kept lines
@@ -421,10 +421,8 @@ def measure_lines(texts, tables, int64_t[:, ::1] out, int64_t[:, ::1] kept, uint
     check_columns("kept", kept.shape[1], 3)
     check_rows("cited", cited.shape[0], size)
     out[:] = 0
-    for d in range(documents):
-        bits[d] = table_bits(2 + count_newlines(&data[0], offsets[d], offsets[d + 1]))
-        bits[documents] = max(bits[documents], bits[d])
-    keys = np.empty(1 << bits[documents], np.uint64)
+    slots = 1 << size_line_tables(data, offsets, bits)
+    keys = np.empty(slots, np.uint64)
     first_kept = <KeptLine *>&kept[0, 0]
     end_kept = first_kept + kept.shape[0]
     lines.plain, lines.bracketed, lines.cited, lines.cited_size = first_kept, end_kept, &cited[0], 0

@@ -2,9 +2,10 @@
 
 from pydantic import Field, field_validator
 
+from curricle.errors import did_you_mean
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
-from curricle.schemas.config import Config, did_you_mean
+from curricle.schemas.config import Config
 
 
 class ReadConfig(Config):

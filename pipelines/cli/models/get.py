@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from curricle.pipelines.cli.options import license_option
 from curricle.pipelines.cli.usage import language_option
 from curricle.schemas.categories import CATEGORIES
 
@@ -65,14 +66,7 @@ def pull(name: str, offline: bool, force: bool) -> None:
     help="What the model treats as one sentence.",
 )
 @click.option("--category", default="", type=click.Choice(["", *CATEGORIES]), help="With --role harmful: kind of harmful text.")
-@click.option(
-    "--license",
-    "--licence",
-    "licence",
-    default="not stated",
-    show_default=True,
-    help="License of the model, one line for its card.",
-)
+@license_option("License of the model, one line for its card.")
 @click.option("--source", default="", help="Where the model comes from, one line for its card.")
 @click.option("--output", type=click.Path(path_type=Path), help="Model folder to create.  [default: NAME in the cache]")
 def add(file: Path, sentencepiece: Path | None, words: bool, output: Path | None, language: str, **fields: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from curricle.pipelines.cli.options import license_option
 from curricle.pipelines.cli.run import inputs
 from curricle.pipelines.cli.usage import Commands, language_option
 from curricle.schemas.categories import CATEGORIES
@@ -62,14 +63,7 @@ def train() -> None:
 @click.option("--compact", is_flag=True, help="Write a lossless file of a tenth of the size, which is unpacked on first use.")
 @click.option("--arpa", is_flag=True, help="Also write model.arpa.gz.")
 @click.option("--source", default="", help="Where the text comes from, one line for the card.")
-@click.option(
-    "--license",
-    "--licence",
-    "licence",
-    default="not stated",
-    show_default=True,
-    help="License of the text, one line for the card.",
-)
+@license_option("License of the text, one line for the card.")
 def perplexity(
     language: str,
     role: str,

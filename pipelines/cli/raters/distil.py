@@ -6,6 +6,7 @@ import click
 
 from curricle.errors import ModelError
 from curricle.installation import install_hint
+from curricle.pipelines.cli.options import license_option
 
 
 @click.command()
@@ -38,14 +39,7 @@ from curricle.installation import install_hint
     show_default=True,
     help="Name of the language column. Languages with fewer than 20 rated documents get the status out_of_domain.",
 )
-@click.option(
-    "--license",
-    "--licence",
-    "licence",
-    default="not stated",
-    show_default=True,
-    help="License of the ratings and texts, one line for the card.",
-)
+@license_option("License of the ratings and texts, one line for the card.")
 def distil(
     patterns: tuple[str, ...],
     domain_patterns: tuple[str, ...],
