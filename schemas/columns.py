@@ -274,7 +274,13 @@ def reply_columns(prefix: str) -> tuple[Column, ...]:
     """The columns of a language model that fills in DataMan's form: `rater: dataman`, `rater: endpoint`."""
     return (
         *criteria_columns(prefix),
-        Column(name=f"{prefix}_domain", dtype=pa.string(), doc="one of DataMan's 15 domains, by name", null="not rated"),
+        Column(
+            name=f"{prefix}_domain",
+            dtype=pa.string(),
+            doc="one of DataMan's 15 domains, by name",
+            null="not rated",
+            values=DOMAINS,
+        ),
         status_column(prefix),
         Column(
             name=f"{prefix}_raw", dtype=pa.string(), doc="the unchanged reply of the model, or why there is none", null="rated"
@@ -302,18 +308,31 @@ DOMAIN = (
         dtype=pa.string(),
         doc="one of DataMan's 15 domains, by name",
         null="not tagged: no text, or the row was dead or already rejected",
+        values=DOMAINS,
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
-    Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged"),
+    Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged", values=DOMAINS),
     Column(name="domain_2_score", dtype=pa.float32(), doc="probability of `domain_2`, 0..0.5", null="not tagged"),
 )
 
 TOPIC = (
-    Column(name="topic", dtype=pa.string(), doc="one of WebOrganizer's 24 topics; with `tags: [topic]`", null="not tagged"),
+    Column(
+        name="topic",
+        dtype=pa.string(),
+        doc="one of WebOrganizer's 24 topics; with `tags: [topic]`",
+        null="not tagged",
+        values=TOPICS,
+    ),
     Column(name="topic_score", dtype=pa.float32(), doc="probability of `topic`, 0..1", null="not tagged"),
 )
 FORMAT = (
-    Column(name="format", dtype=pa.string(), doc="one of WebOrganizer's 24 formats; with `tags: [format]`", null="not tagged"),
+    Column(
+        name="format",
+        dtype=pa.string(),
+        doc="one of WebOrganizer's 24 formats; with `tags: [format]`",
+        null="not tagged",
+        values=FORMATS,
+    ),
     Column(name="format_score", dtype=pa.float32(), doc="probability of `format`, 0..1", null="not tagged"),
 )
 

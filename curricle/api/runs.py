@@ -15,8 +15,9 @@ from curricle.api.outputs import Output
 from curricle.errors import InputError, RecipeError, RunFailedError, RunnerError
 from curricle.pipelines.execute.local import local_launcher
 from curricle.pipelines.execute.run import run as run_plan
-from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe, put_setting
+from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe
 from curricle.pipelines.plan.run_plan import Plan, make_plan
+from curricle.pipelines.plan.settings import apply_settings
 from curricle.schemas.extensions import look_in
 from curricle.storage.output import parse_output
 
@@ -24,7 +25,7 @@ RecipeLike = str | Path | Mapping[str, Any]
 """The name of a shipped recipe, the path of a recipe file, or a recipe's content."""
 
 Settings = Mapping[str, Any]
-"""Changes to a recipe by dotted key: `{"stages.language.min_score": 0.5, "stages.quality": False}`."""
+"""Changes to a recipe by dotted key: `{"stages.quality": False, "decide.adult_like.min.en": -0.1}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,9 @@ def resolve_recipe(recipe: RecipeLike, settings: Settings) -> Recipe:
     if not isinstance(recipe, Mapping):
         return load_recipe(str(recipe), changes)
     content = deepcopy(dict(recipe))
-    for change in changes:
-        put_setting(content, change)
+    rule_changes = apply_settings(content, changes)
     look_in(Path())
-    return check_recipe("recipe", content, "recipe")
+    return check_recipe("recipe", content, "recipe", changes=rule_changes)
 
 
 def _as_yaml(key: str, value: object) -> str:

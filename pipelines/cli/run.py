@@ -24,7 +24,8 @@ settings = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one setting of the recipe, such as stages.language.min_score=0.5. Can be given several times.",
+    help="Change one setting of the recipe, such as stages.language.min_score=0.5 or decide.adult_like.min.en=-0.1; decide.-RULE "
+    "leaves a rule out. Can be given several times.",
 )
 runner = click.option(
     "--runner",

@@ -11,6 +11,7 @@ from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
+from curricle.pipelines.plan.rule_checks import check_rules
 from curricle.pipelines.plan.stage_table import Steps, modules_of, writer_of
 from curricle.schemas.column import Column, schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
@@ -67,7 +68,8 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     """The recipe's steps with decisions placed before each step that skips rejected rows and at the end, each with the rules
     that it can judge.
 
-    Raises RecipeError if a step or a rule reads a column that nothing before it writes, or two steps write the same column.
+    Raises RecipeError if a step or a rule reads a column that nothing before it writes, if two steps write the same column, or if
+    a rule asks for what its column never holds.
     `input_columns` is asked only then, for a better message.
     """
     known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
@@ -102,6 +104,8 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     for rule in waiting:
         name = next(name for name in rule.reads() if name not in known)
         raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {name!r}: {missing(name)}")
+    columns = (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *(column for step in recipe.steps for column in step.columns))
+    check_rules(recipe.decide, {column.name: column for column in columns}, f"recipe {recipe.name}")
     return tuple(steps)
 
 
