@@ -78,7 +78,8 @@ DEFAULTS = {
 }
 EXIT_CODES = {
     0: "Success.",
-    1: "The command finished, and what it reports is not in order: a shard failed (`run`, `demo`, `curriculum`), `verify` found a"
+    1: "The command finished, and what it reports is not in order: a shard failed (`run`, `demo`, `curriculum`), too many"
+    " documents are dead letters (`run`), `verify` found a"
     " problem, `doctor` found something missing, or `models calibrate` found no threshold.",
     2: "A mistake that you can correct. One line on standard error says what is wrong, where, and what to do.",
     130: "Stopped with Ctrl-C. The same command continues.",

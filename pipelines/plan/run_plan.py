@@ -23,6 +23,9 @@ from curricle.stages.decide import DecideConfig
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.parquet import open_parquet
 
+EXTRACT = "extract"
+"""The stage that fills `text`. By name, because importing it is slow."""
+
 InputColumns = Callable[[], set[str] | None]
 """Returns the names of the input's columns; None where they are not known."""
 
@@ -61,7 +64,20 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)
+    if any(shard.format == "warc" for shard in shards):
+        _check_order(recipe)
     return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs)
+
+
+def _check_order(recipe: Recipe) -> None:
+    """RecipeError if a step reads the text of HTML pages before it is extracted."""
+    for at, step in enumerate(recipe.steps):
+        later = next((later.name for later in recipe.steps[at + 1 :] if later.stage.name == EXTRACT), None)
+        if later and "text" in step.reads:
+            raise RecipeError(
+                f"recipe {recipe.name}: stage {step.name!r} stands before {later!r}, which fills the text of HTML pages: put "
+                f"{later!r} first"
+            )
 
 
 def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) -> Steps:

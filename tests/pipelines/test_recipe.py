@@ -1,9 +1,10 @@
 import re
+from pathlib import Path
 
 import pytest
 
 from curricle.pipelines.plan.recipe import SHIPPED, RecipeError, check_recipe, load_recipe
-from curricle.pipelines.plan.run_plan import output_schemas, place_decisions
+from curricle.pipelines.plan.run_plan import make_plan, output_schemas, place_decisions
 from curricle.pipelines.plan.settings import apply_settings
 from curricle.schemas.yaml_file import shipped
 
@@ -156,6 +157,26 @@ def test_carried_columns_may_be_judged_and_are_written():
 
 def recipe_with(*rules):
     return check_recipe("x", {"stages": {"heuristics": {"language": "en"}}, "decide": list(rules)}, "x")
+
+
+PAGES = Path(__file__).parents[2] / "pipelines/sample/pages.warc.gz"
+LINES = Path(__file__).parents[2] / "pipelines/sample/web.jsonl.zst"
+
+
+@pytest.mark.parametrize("stage", ["language", "perplexity", "redact", "domain", "heuristics"])
+def test_a_stage_that_reads_text_stands_behind_the_extraction_of_pages(stage):
+    settings = {"language": "en"} if stage == "heuristics" else {}
+    before = {} if stage in ("language", "redact", "heuristics") else {"language": {}}
+    recipe = check_recipe("x", {"stages": {**before, stage: settings, "extract": {}}}, "x")
+    with pytest.raises(RecipeError, match=r"stands before 'extract', which fills the text of HTML pages: put 'extract' first"):
+        make_plan(recipe, [str(LINES), str(PAGES)])
+    make_plan(recipe, [str(LINES)])  # documents that come as text need no extraction
+
+
+def test_url_rules_may_stand_before_the_extraction(tmp_path):
+    (tmp_path / "domains").write_text("a.example\n")
+    rules = {"domains": [str(tmp_path / "domains")]}
+    make_plan(check_recipe("x", {"stages": {"url_rules": rules, "extract": {}}}, "x"), [str(PAGES)])
 
 
 def test_a_published_set_expands_and_each_threshold_can_be_changed_or_left_out():
