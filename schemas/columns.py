@@ -130,6 +130,12 @@ PAYLOAD = (
         name="payload", dtype=pa.binary(), doc="body of the HTTP response, as stored", null="the input contains text, not HTML"
     ),
     Column(name="payload_type", dtype=pa.string(), doc="HTTP Content-Type header", null="no such header, or not HTML"),
+    Column(
+        name="payload_truncated",
+        dtype=pa.bool_(),
+        doc="whether the end of the body is missing: the crawler cut it, or its encoding ends early or is damaged",
+        null="not HTML",
+    ),
 )
 """Given by readers of HTML and removed by the `extract` stage; never written to a file."""
 
@@ -147,6 +153,26 @@ EXTRACT = (
         dtype=pa.int32(),
         doc="number of Unicode code points of `text`, without white space at its ends",
         null="dead letter",
+    ),
+    Column(
+        name="charset",
+        dtype=pa.string(),
+        doc="the charset that the page was read in, as the WHATWG Encoding Standard names it (`utf-8`, `windows-1251`)",
+        null="the input is text, or a dead letter",
+    ),
+    Column(
+        name="charset_source",
+        dtype=pa.string(),
+        doc="what decided the charset: `mark` (byte order mark), `bytes` (they are UTF-8, UTF-16 or ISO-2022), `header` (HTTP), "
+        "`meta`, `detected`, or `mixed` (UTF-8 in which some runs of bytes are not)",
+        null="the input is text, or a dead letter",
+        values=("mark", "bytes", "header", "meta", "detected", "mixed"),
+    ),
+    Column(
+        name="page_truncated",
+        dtype=pa.bool_(),
+        doc="whether the end of the page is missing: the crawler cut it, or its encoding ends early or is damaged",
+        null="the input is text",
     ),
 )
 
