@@ -50,13 +50,13 @@ def _expand(document: Hashes, part: Hashes, anchor: Stretch, stretches: Sequence
     mask[position : position + length] = True
     end = at + length
     if position + length < part.size:
-        after = [stretch for stretch in stretches if stretch[0] + stretch[2] > position + length and stretch[1] + stretch[2] > end]
+        after = [
+            stretch for stretch in stretches if stretch[0] + stretch[2] > position + length and stretch[1] + stretch[2] > end
+        ]
         end = _follow(document, part, position + length, end, sorted(after, key=lambda one: (one[1], one[0])), mask)
     first = at
     if position > 0:
-        before = [
-            (part.size - p - n, document.size - a - n, n) for p, a, n in stretches if p < position and a < at
-        ]
+        before = [(part.size - p - n, document.size - a - n, n) for p, a, n in stretches if p < position and a < at]
         reverse = _follow(
             document[::-1],
             part[::-1],

@@ -192,22 +192,20 @@ def _seeds(words: Hashes, starts: Offsets) -> dict[str, Any]:
     first = np.searchsorted(owner, np.arange(starts.size - 1))
     lowest = np.minimum.reduceat(common, first) if common.size else common
     needed = np.flatnonzero(lowest > MOST_PARTS)
-    for number in needed:
-        own = slice(first[number], first[number + 1] if number + 1 < first.size else owner.size)
-        taken[own.start + int(np.argmin(common[own]))] = True
+    for number in needed.tolist():
+        start, end = np.searchsorted(owner, [number, number + 1]).tolist()
+        taken[start + int(np.argmin(common[start:end]))] = True
     order = np.flatnonzero(taken)
     order = order[np.argsort(which[order], kind="stable")]
     kept, sizes = np.unique(which[order], return_counts=True)
     seeds = distinct[kept]
     slots, bits = (1 << max(4, int(seeds.size * factor).bit_length()) for factor in (2, BIT_MAP / 8))
-    table = {
-        "slots": np.zeros(slots, np.uint64),
-        "numbers": np.zeros(slots, np.int32),
-        "bits": np.zeros(bits, np.uint8),
-    }
-    fill_table(seeds, **table)
+    table, numbers, bit_map = np.zeros(slots, np.uint64), np.zeros(slots, np.int32), np.zeros(bits, np.uint8)
+    fill_table(seeds, table, numbers, bit_map)
     return {
-        **table,
+        "slots": table,
+        "numbers": numbers,
+        "bits": bit_map,
         "postings": np.cumsum([0, *sizes], dtype=np.int64),
         "parts": owner[order],
         "positions": place[order],

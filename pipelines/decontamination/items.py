@@ -73,9 +73,7 @@ def find_fields(columns: Iterable[str], named: Fields, where: str) -> dict[str, 
     if not found["choices"]:
         found["choices"] = next((names for names in CHOICE_COLUMNS if set(names) <= set(known)), ())
     if not found["question"]:
-        raise InputError(
-            f"{where}: no field for the question (fields: {', '.join(known)}); name it with --fields question=FIELD"
-        )
+        raise InputError(f"{where}: no field for the question (fields: {', '.join(known)}); name it with --fields question=FIELD")
     return found
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -175,7 +176,7 @@ def _table_rows(file: Path, ending: str) -> Rows:
 def _hub_rows(name: str, benchmark: Benchmark) -> Rows:
     if find_spec("datasets") is None:
         raise InputError(f"--against {name}: needs a package that is not installed: {install_hint(EXTRA)}")
-    import datasets
+    datasets = import_module("datasets")
 
     try:
         rows = datasets.load_dataset(benchmark.hub, benchmark.config, split=benchmark.split)

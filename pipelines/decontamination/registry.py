@@ -33,9 +33,7 @@ BENCHMARKS = {
     "gpqa": Benchmark("Idavidrein/gpqa", "gpqa_main", "train", {"question": ("Question",), "answer": ("Correct Answer",)}),
     "gsm8k": Benchmark("openai/gsm8k", "main"),
     "hellaswag": Benchmark("Rowan/hellaswag", split="validation", fields={"question": ("ctx",), "answer": ("label",)}),
-    "humaneval": Benchmark(
-        "openai/openai_humaneval", fields={"question": ("prompt",), "answer": ("canonical_solution",)}
-    ),
+    "humaneval": Benchmark("openai/openai_humaneval", fields={"question": ("prompt",), "answer": ("canonical_solution",)}),
     "lambada": Benchmark("EleutherAI/lambada_openai", "en", fields={"question": ("text",)}),
     "math": Benchmark("HuggingFaceH4/MATH-500", fields={"question": ("problem",), "answer": ("solution",)}),
     "mbpp": Benchmark("google-research-datasets/mbpp", "full", fields={"question": ("text",), "answer": ("code",)}),
@@ -54,9 +52,7 @@ BENCHMARKS = {
     "winogrande": Benchmark(
         "allenai/winogrande", "winogrande_xl", "validation", {"question": ("sentence",), "choices": ("option1", "option2")}
     ),
-    "xcopa_turkish": Benchmark(
-        "cambridgeltl/xcopa", "tr", fields={"question": ("premise",), "choices": ("choice1", "choice2")}
-    ),
+    "xcopa_turkish": Benchmark("cambridgeltl/xcopa", "tr", fields={"question": ("premise",), "choices": ("choice1", "choice2")}),
     "xnli_turkish": Benchmark("facebook/xnli", "tr", fields={"question": ("hypothesis",), "passage": ("premise",)}),
     "xquad_turkish": Benchmark("google/xquad", "xquad.tr", "validation"),
 }

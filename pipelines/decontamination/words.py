@@ -28,6 +28,9 @@ class Words:
         return self.hashes[self.offsets[text] : self.offsets[text + 1]]
 
 
+EMPTY = np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64)
+
+
 def word_groups(texts: pa.StringArray) -> Iterator[Words]:
     """The words of groups of texts, in order, small enough for a processor's cache. A null has no words.
 
@@ -41,14 +44,12 @@ def word_groups(texts: pa.StringArray) -> Iterator[Words]:
             arrays = np.empty(room, np.uint64), np.empty(room, np.uint32), np.empty(room, np.uint32)
         offsets = np.empty(group.offsets.size, np.int64)
         count = split_words(group, folding(), *arrays, offsets)
-        hashes, starts, ends = (array[:count] for array in arrays)
-        yield Words(hashes, starts, ends, offsets)
+        yield Words(arrays[0][:count], arrays[1][:count], arrays[2][:count], offsets)
 
 
 def find_words(texts: pa.StringArray) -> Words:
     """The words of all texts at once."""
     groups = [(words.hashes.copy(), words.starts.copy(), words.ends.copy(), words.offsets) for words in word_groups(texts)]
     counts = np.concatenate([np.zeros(1, np.int64), *(np.diff(offsets) for *_, offsets in groups)])
-    empty = (np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.uint32))
-    hashes, starts, ends = (np.concatenate(arrays) for arrays in zip(empty, *(group[:3] for group in groups), strict=True))
-    return Words(hashes, starts, ends, np.cumsum(counts))
+    hashes, starts, ends, _ = zip(EMPTY, *groups, strict=True)
+    return Words(np.concatenate(hashes), np.concatenate(starts), np.concatenate(ends), np.cumsum(counts))
