@@ -49,7 +49,13 @@ ENTRY_KEYS = {
     "set": "What changes in its rules, such as `{gopher_short_doc: {min: 20}}`.",
     "without": "Names of its rules that are left out.",
 }
+VALUES = "list of strings, numbers, or `true` and `false`"
 TYPE_NAMES = {
+    ("Rule", "values_in"): VALUES,
+    ("Rule", "not_in"): VALUES,
+    ("Rule", "where"): "mapping of column to [condition](plan-file.md#condition)",
+    ("Condition", "values_in"): VALUES,
+    ("Condition", "not_in"): VALUES,
     ("PerplexityConfig", "clean"): "mapping of language code to string",
     ("PerplexityConfig", "harmful"): "mapping of language code to string or list of strings",
     ("FunctionConfig", "writes"): "mapping of string to type",
@@ -72,7 +78,8 @@ DEFAULTS = {
 }
 EXIT_CODES = {
     0: "Success.",
-    1: "The command finished, and what it reports is not in order: a shard failed (`run`, `demo`, `curriculum`), `verify` found a"
+    1: "The command finished, and what it reports is not in order: a shard failed (`run`, `demo`, `curriculum`), too many"
+    " documents are dead letters (`run`), `verify` found a"
     " problem, `doctor` found something missing, or `models calibrate` found no threshold.",
     2: "A mistake that you can correct. One line on standard error says what is wrong, where, and what to do.",
     130: "Stopped with Ctrl-C. The same command continues.",
@@ -310,8 +317,12 @@ def recipe_page() -> str:
             "The first rule that fails gives `reject_reason`, and `failed_rules` lists all that fail. Slow stages skip "
             "rejected rows, so rules on their columns are missing from the list.",
             settings(Rule),
+            "`--set decide.RULE.KEY=VALUE` changes one rule by its name, as in `--set decide.adult_like.min.en=-0.1` or "
+            "`--set decide.short.min=50`, and `--set decide.-RULE` leaves it out.",
             "An entry may also bring several rules:",
             rows(("key", "what it holds"), ((f"`{key}`", text) for key, text in ENTRY_KEYS.items())),
+            "Where two sets have a rule of the same name, the later one is named after its set too: "
+            "`fineweb2@datatrove.gopher_short_doc`.",
             "## Values",
             "The texts that columns can hold, and that rules (`in`, `not_in`) and plans (`where`) can name.",
             *(

@@ -8,12 +8,14 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One output column: its content, and what null means."""
+    """One output column: its content, what null means, and its values if they are a fixed list."""
 
     name: str
     dtype: pa.DataType
     doc: str
     null: str = "never null"
+    values: tuple[str, ...] = ()
+    """All values that a text column can have; empty if they are not a fixed list."""
 
     @property
     def field(self) -> pa.Field:

@@ -130,6 +130,12 @@ PAYLOAD = (
         name="payload", dtype=pa.binary(), doc="body of the HTTP response, as stored", null="the input contains text, not HTML"
     ),
     Column(name="payload_type", dtype=pa.string(), doc="HTTP Content-Type header", null="no such header, or not HTML"),
+    Column(
+        name="payload_truncated",
+        dtype=pa.bool_(),
+        doc="whether the end of the body is missing: the crawler cut it, or its encoding ends early or is damaged",
+        null="not HTML",
+    ),
 )
 """Given by readers of HTML and removed by the `extract` stage; never written to a file."""
 
@@ -147,6 +153,26 @@ EXTRACT = (
         dtype=pa.int32(),
         doc="number of Unicode code points of `text`, without white space at its ends",
         null="dead letter",
+    ),
+    Column(
+        name="charset",
+        dtype=pa.string(),
+        doc="the charset that the page was read in, as the WHATWG Encoding Standard names it (`utf-8`, `windows-1251`)",
+        null="the input is text, or a dead letter",
+    ),
+    Column(
+        name="charset_source",
+        dtype=pa.string(),
+        doc="what decided the charset: `mark` (byte order mark), `bytes` (they are UTF-8, UTF-16 or ISO-2022), `header` (HTTP), "
+        "`meta`, `detected`, or `mixed` (UTF-8 in which some runs of bytes are not)",
+        null="the input is text, or a dead letter",
+        values=("mark", "bytes", "header", "meta", "detected", "mixed"),
+    ),
+    Column(
+        name="page_truncated",
+        dtype=pa.bool_(),
+        doc="whether the end of the page is missing: the crawler cut it, or its encoding ends early or is damaged",
+        null="the input is text",
     ),
 )
 
@@ -274,7 +300,13 @@ def reply_columns(prefix: str) -> tuple[Column, ...]:
     """The columns of a language model that fills in DataMan's form: `rater: dataman`, `rater: endpoint`."""
     return (
         *criteria_columns(prefix),
-        Column(name=f"{prefix}_domain", dtype=pa.string(), doc="one of DataMan's 15 domains, by name", null="not rated"),
+        Column(
+            name=f"{prefix}_domain",
+            dtype=pa.string(),
+            doc="one of DataMan's 15 domains, by name",
+            null="not rated",
+            values=DOMAINS,
+        ),
         status_column(prefix),
         Column(
             name=f"{prefix}_raw", dtype=pa.string(), doc="the unchanged reply of the model, or why there is none", null="rated"
@@ -302,18 +334,31 @@ DOMAIN = (
         dtype=pa.string(),
         doc="one of DataMan's 15 domains, by name",
         null="not tagged: no text, or the row was dead or already rejected",
+        values=DOMAINS,
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
-    Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged"),
+    Column(name="domain_2", dtype=pa.string(), doc="the second most probable domain", null="not tagged", values=DOMAINS),
     Column(name="domain_2_score", dtype=pa.float32(), doc="probability of `domain_2`, 0..0.5", null="not tagged"),
 )
 
 TOPIC = (
-    Column(name="topic", dtype=pa.string(), doc="one of WebOrganizer's 24 topics; with `tags: [topic]`", null="not tagged"),
+    Column(
+        name="topic",
+        dtype=pa.string(),
+        doc="one of WebOrganizer's 24 topics; with `tags: [topic]`",
+        null="not tagged",
+        values=TOPICS,
+    ),
     Column(name="topic_score", dtype=pa.float32(), doc="probability of `topic`, 0..1", null="not tagged"),
 )
 FORMAT = (
-    Column(name="format", dtype=pa.string(), doc="one of WebOrganizer's 24 formats; with `tags: [format]`", null="not tagged"),
+    Column(
+        name="format",
+        dtype=pa.string(),
+        doc="one of WebOrganizer's 24 formats; with `tags: [format]`",
+        null="not tagged",
+        values=FORMATS,
+    ),
     Column(name="format_score", dtype=pa.float32(), doc="probability of `format`, 0..1", null="not tagged"),
 )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curricle.errors import did_you_mean
+from curricle.schemas.condition import Where
 from curricle.schemas.config import Config
 from curricle.schemas.extensions import extension_names, is_reference
 
@@ -61,31 +62,6 @@ class Tokens(Config):
         return self
 
 
-class Condition(Config):
-    """What a value must be: within [min, max], or one of `in`; a bare value or list in YAML is `in`. A null never passes."""
-
-    min: float | None = None
-    """Smallest value that passes."""
-    max: float | None = None
-    """Largest value that passes."""
-    values_in: tuple[str | int | float, ...] | None = Field(None, alias="in")
-    """Values that pass."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, value: Any) -> Any:
-        return value if isinstance(value, dict) else {"in": value if isinstance(value, list) else [value]}
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.min is None and self.max is None) == (self.values_in is None):
-            raise ValueError("give min, max or both, or a list of values")
-        return self
-
-
-Where = dict[str, Condition]
-
-
 class HeldOut(Config):
     """A share of the distinct texts (by a keyed hash of the text, so duplicates go together) that no phase may hold."""
 
@@ -94,7 +70,7 @@ class HeldOut(Config):
     share: float = Field(ge=0, lt=1)
     """Share of the distinct texts."""
     where: Where = Field(default_factory=dict)
-    """Only documents with these values: column to a value, a list of values, or `{min, max}`."""
+    """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
 
 
 class Bucket(Config):
@@ -320,7 +296,7 @@ class Phase(Config):
     tokens: int = Field(gt=0)
     """How many tokens the phase holds, replayed ones included."""
     where: Where = Field(default_factory=dict)
-    """Only documents with these values: column to a value, a list of values, or `{min, max}`."""
+    """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
     mixture: Mixture = Mixture(proportional=True)
     """Shares of the budget by cell. By default as the documents are."""
     select: Select = Select.model_validate({})
@@ -335,7 +311,7 @@ class Phase(Config):
     def numbers(self) -> Iterator[str]:
         """Columns that must be numbers."""
         yield from (part.column for part in self.mixture.by if isinstance(part, Bucket))
-        yield from (name for name, condition in self.where.items() if condition.values_in is None)
+        yield from (name for name, condition in self.where.items() if condition.is_range)
         if isinstance(self.select.score, str):
             yield self.select.score
         elif self.select.score:

@@ -5,12 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from curricle.schemas.condition import Where
 from curricle.schemas.config import Config
-from curricle.schemas.languages import canonical
+from curricle.schemas.languages import UNDETERMINED, canonical
 
 DEFAULT = "default"
 
 Bound = float | dict[str, float] | None
+Value = str | bool | int | float
 
 
 class Rule(Config):
@@ -28,12 +30,14 @@ class Rule(Config):
     """Smallest value that passes: a number, or a mapping of language codes (or `default`) to numbers."""
     max: Bound = None
     """Largest value that passes, in the same form."""
-    values_in: tuple[str, ...] | None = Field(None, alias="in")
+    values_in: tuple[Value, ...] | None = Field(None, alias="in")
     """The values that pass."""
-    not_in: tuple[str, ...] | None = None
+    not_in: tuple[Value, ...] | None = None
     """Values that fail."""
     on_null: Literal["keep", "reject"] = "keep"
     """What a null means: the document stays (`keep`), or fails the rule (`reject`)."""
+    where: Where | None = None
+    """Only documents with these values are judged: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
     source: str | None = None
     """Where the threshold comes from. A note for readers."""
 
@@ -49,9 +53,12 @@ class Rule(Config):
             raise ValueError(f"rule {self.name!r}: min ({self.min:g}) is greater than max ({self.max:g})")
         codes = [code for bound in (self.min, self.max) if isinstance(bound, dict) for code in bound if code != DEFAULT]
         if self.column == "language":
-            codes += [code for code in (*(self.values_in or ()), *(self.not_in or ())) if code != "und"]
+            codes += _texts((*(self.values_in or ()), *(self.not_in or ())))
+        if self.where and (condition := self.where.get("language")):
+            codes += _texts((*(condition.values_in or ()), *(condition.not_in or ())))
         for code in codes:
-            canonical(code)
+            if code != UNDETERMINED:
+                canonical(code)
         return self
 
     @property
@@ -61,4 +68,12 @@ class Rule(Config):
 
     def reads(self) -> tuple[str, ...]:
         """Names of the columns that the rule needs."""
-        return (self.column, "language") if self.per_language else (self.column,)
+        return tuple(dict.fromkeys([self.column, *(["language"] if self.per_language else []), *(self.where or ())]))
+
+
+def _texts(values: tuple[Value, ...]) -> list[str]:
+    """The language codes; ValueError for what YAML took for something else, such as `no` without quotes."""
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"a language code is text, not {value!r}; put it in quotes")
+    return [str(value) for value in values]

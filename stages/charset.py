@@ -10,7 +10,7 @@ is ignored.
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
@@ -19,6 +19,9 @@ META_BYTES: Final = 4096
 
 DETECT_BYTES: Final = 262_144
 """Bytes of a page from which its charset is guessed."""
+
+JUDGED_BYTES: Final = 16_384
+"""Bytes of text by which a label is judged."""
 
 _BOMS: Final = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -50,6 +53,48 @@ _EXTRA_LABELS: Final = {
 _SEVEN_BIT: Final = frozenset({"iso2022_jp", "iso2022_kr", "hz"})
 _MULTIBYTE: Final = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"})
 _UTF16: Final = frozenset({"utf-16-le", "utf-16-be"})
+
+_LATIN: Final = frozenset({"cp1252", "iso8859-15"})
+"""What servers send by default, whatever the page is in."""
+
+_OTHER_LATIN: Final = frozenset({"cp1250", "cp1254", "cp1257", "cp1258", "iso8859-2", "iso8859-4", "iso8859-10", "iso8859-13"})
+_CYRILLIC: Final = frozenset({"cp1251", "koi8-r", "koi8_u", "iso8859-5", "mac_cyrillic", "cp866"})
+
+_COMMON: Final = {
+    "gb18030": re.compile(rb"(?:[\xb0-\xd7][\xa1-\xfe]|\xa1[\xa2-\xbf]|\xa3[\xa1-\xfe])+"),
+    "big5hkscs": re.compile(rb"(?:[\xa4-\xc6][\x40-\x7e\xa1-\xfe]|\xa1[\x40-\x7e])+"),
+    "cp949": re.compile(rb"(?:[\xb0-\xc8][\xa1-\xfe])+"),
+    "euc_jp": re.compile(rb"(?:\xa4[\xa1-\xf3]|\xa5[\xa1-\xf6]|\xa1[\xa2-\xbf]|[\xb0-\xcf][\xa1-\xfe])+"),
+    "cp932": re.compile(rb"(?:\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41-\x5b]|[\x88-\x97][\x40-\x7e\x80-\xfc])+"),
+}
+"""Common characters of the multi-byte charsets: frequent ideographs, kana, Hangul, punctuation."""
+
+_ACCENTED = re.compile(
+    r"(?<=[A-Za-z])[^\W\d_a-zA-Z]{1,2}|[^\W\d_a-zA-Z]{1,2}(?=[A-Za-z])|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·]"
+)
+_SMALL_CYRILLIC = re.compile("[а-яёіїєґў]+")
+_GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´]")
+"""Letters beyond ASCII (not the bytes FE and FF, which are more often damage) and common punctuation."""
+
+_CUT = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})?\Z")
+"""The start of a character at the end of a page."""
+
+_ENDS = re.compile(rb"[<>\r\n]+")
+_SPLIT = re.compile(rb"(?<=[<>\r\n])")
+_LABEL = re.compile(r"^cp(\d+)$")
+_NAMES: Final = {
+    "big5hkscs": "big5",
+    "cp932": "shift_jis",
+    "cp949": "euc-kr",
+    "hz": "hz-gb-2312",
+    "mac_cyrillic": "x-mac-cyrillic",
+    "mac_roman": "macintosh",
+    "utf-16-be": "utf-16be",
+    "utf-16-le": "utf-16le",
+    "cp866": "ibm866",
+    "iso2022_jp": "iso-2022-jp",
+    "iso2022_kr": "iso-2022-kr",
+}
 
 _HIGH: Final = bytes(range(0x80, 0x100))
 
@@ -86,57 +131,171 @@ def meta_codec(payload: bytes) -> str | None:
     return "utf-8" if codec in _UTF16 else codec
 
 
-def decode_html(payload: bytes, content_type: str | None = None) -> tuple[str, str]:
-    """The page's text and the Python codec that read it. Bytes that the codec cannot read become U+FFFD; never an exception.
+class Decoded(NamedTuple):
+    """The text of a page, the Python codec that read it, and what decided: a value of the column `charset_source`."""
+
+    text: str
+    codec: str
+    source: str
+
+
+def whatwg_name(codec: str) -> str:
+    """The WHATWG Encoding Standard's name of a Python codec that `decode_html` returns."""
+    return _NAMES.get(codec) or _LABEL.sub(r"windows-\1", codec.replace("_", "-")).replace("iso8859-", "iso-8859-")
+
+
+def decode_html(payload: bytes, content_type: str | None = None) -> Decoded:
+    """Decode a page. Bytes that the codec cannot read become U+FFFD; never an exception.
 
     The text has no byte order mark and no lone surrogates.
     """
     for bom, utf in _BOMS:
         if payload.startswith(bom):
-            return payload[len(bom) :].decode(utf, "replace"), utf
+            return Decoded(payload[len(bom) :].decode(utf, "replace"), utf, "mark")
     header = header_codec(content_type)
     if header in _UTF16 and b"\0" in payload:  # the `<` of a tag holds one
-        return payload.decode(header, "replace"), header
+        return Decoded(payload.decode(header, "replace"), header, "header")
+    if b"\0" in payload[:64] and (unmarked := utf16_without_mark(payload[:META_BYTES])):
+        return Decoded(payload.decode(unmarked, "replace"), unmarked, "bytes")
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         return _decode_other(payload, header)
-    codec = _short_codec(payload, len(payload) - len(text), header)
-    return (text, "utf-8") if codec is None else (payload.decode(codec, "replace"), codec)
+    short = _short_codec(payload, len(payload) - len(text), header)
+    return Decoded(text, "utf-8", "bytes") if short is None else Decoded(payload.decode(short[0], "replace"), *short)
 
 
-def _short_codec(payload: bytes, continuation_bytes: int, header: str | None) -> str | None:
-    """The charset of a page that is valid UTF-8 only by chance: ISO-2022 is ASCII, and two Chinese characters can be too."""
+def utf16_without_mark(head: bytes) -> str | None:
+    """The codec of UTF-16 without a mark, known by its markup, in which every second byte is zero; None for other bytes."""
+    for zeros, others, codec in ((head[1::2], head[::2], "utf-16-le"), (head[::2], head[1::2], "utf-16-be")):
+        if zeros.count(0) * 4 > len(zeros) and others.count(0) * 20 <= len(others) and len(zeros) > 8:
+            return codec
+    return None
+
+
+def _short_codec(payload: bytes, continuation_bytes: int, header: str | None) -> tuple[str, str] | None:
+    """The charset of a page that is valid UTF-8 only by chance, and what decided.
+
+    ISO-2022 is ASCII, and two Chinese characters can be UTF-8 too.
+    """
     if continuation_bytes >= 8:
         return None
-    declared = header or meta_codec(payload)
-    if declared in _SEVEN_BIT or (continuation_bytes and declared in _MULTIBYTE):
-        return declared
-    return "iso2022_jp" if b"\x1b$B" in payload else None
+    for declared, source in ((header, "header"), (meta_codec(payload), "meta")):
+        if declared and (declared in _SEVEN_BIT or (continuation_bytes and declared in _MULTIBYTE)):
+            return declared, source
+        if declared:
+            break
+    return ("iso2022_jp", "bytes") if b"\x1b$B" in payload else None
 
 
-def _decode_other(payload: bytes, header: str | None) -> tuple[str, str]:
-    """Decode bytes that are not UTF-8 throughout."""
+def _decode_other(payload: bytes, header: str | None) -> Decoded:
+    """Decode bytes that are not UTF-8 throughout.
+
+    The first label that the bytes do not contradict; a label that servers send by default only after one that the page names
+    itself. Then uchardet's guess.
+    """
     text = payload.decode("utf-8", "replace")
     if _is_mostly_read(text, payload.count("\ufffd".encode())):
-        return text, "utf-8"
-    for codec in (header, meta_codec(payload)):
-        if codec is None or codec == "utf-8":
+        return _mended(payload, "cp1252")
+    words = _TAG.sub(b" ", payload[:DETECT_BYTES])
+    codec, source = _believed(words, header, meta_codec(payload))
+    if codec not in _MULTIBYTE and _holds_utf8(payload):
+        return _mended(payload, codec)
+    return Decoded(payload.decode(codec, "replace"), codec, source)
+
+
+def _believed(words: bytes, header: str | None, meta: str | None) -> tuple[str, str]:
+    """The codec of text without its tags that is not UTF-8, and what decided: a label or detection."""
+    labels = [(header, "header"), (meta, "meta")]
+    if header in _LATIN:
+        # A server's default says little: what the page says of itself, or its bytes, decide.
+        if meta in _LATIN | {None, "utf-8"} or _contradicted(words, str(meta)):
+            detected = _detected_codec(words)
+            return (detected, "header" if detected == header else "detected")
+        labels.reverse()
+    for label, source in labels:
+        if label and label != "utf-8" and not _contradicted(words, label):
+            return label, source
+    return _detected_codec(words), "detected"
+
+
+def _holds_utf8(payload: bytes) -> bool:
+    """Whether parts of the page are UTF-8: stretches between tags with three or more characters that no other charset gives."""
+    found = 0
+    for part in _ENDS.split(payload):
+        if part.isascii():
             continue
-        text = payload.decode(codec, "replace")
-        if codec not in _MULTIBYTE | _SEVEN_BIT or _is_mostly_read(text, 0):
-            return text, codec
-    codec = _detected_codec(payload)
-    return payload.decode(codec, "replace"), codec
+        try:
+            length = len(part) - len(part.decode())
+        except UnicodeDecodeError:
+            continue
+        found += length if length >= 3 else 0
+        if found >= 16:
+            return True
+    return False
 
 
-def _detected_codec(payload: bytes) -> str:
+def _mended(payload: bytes, codec: str) -> Decoded:
+    """UTF-8 in which parts are not: each stretch between tags and line ends that is not UTF-8 is read in `codec`.
+
+    Only if that gives letters and punctuation; single damaged bytes and a cut end stay U+FFFD.
+    """
+    found = _CUT.search(payload, max(0, len(payload) - 3))
+    cut = found[0] if found else b""
+    texts, mended = [], False
+    for part in _SPLIT.split(payload[: len(payload) - len(cut)]):
+        try:
+            texts.append(part.decode())
+        except UnicodeDecodeError:
+            text = part.decode("utf-8", "replace")
+            other = part.decode(codec, "replace")
+            if _reads_better(part, text, other):
+                text, mended = other, True
+            texts.append(text)
+    return Decoded("".join(texts) + "\ufffd" * bool(cut), "utf-8", "mixed" if mended else "bytes")
+
+
+def _reads_better(part: bytes, as_utf8: str, as_other: str) -> bool:
+    """Whether a stretch that is not UTF-8 is text in another charset: it holds no UTF-8, and all its bytes are read well."""
+    high = len(part) - len(part.translate(None, _HIGH))
+    if as_utf8.count("\ufffd") < high or high == 0:  # some of it is UTF-8, or a character is cut
+        return False
+    return len(_GOOD.findall(as_other)) == high == len(as_other) - len(as_other.encode("ascii", "ignore"))
+
+
+def _contradicted(words: bytes, codec: str) -> bool:
+    """Whether text in this charset would hardly be these bytes (the page without its tags)."""
+    words = words[:JUDGED_BYTES]
+    text = words.decode(codec, "replace")
+    high = len(words) - len(words.translate(None, _HIGH))
+    if not _is_mostly_read(text, 0) or (codec in _UTF16 and b"\0" not in words):
+        return True
+    if codec in _MULTIBYTE:
+        best = max(_MULTIBYTE, key=lambda other: (_common_share(words, other), other == codec))
+        return high >= 20 and _common_share(words, codec) < 0.4 and _common_share(words, best) > 0.7
+    if high >= 20 and max(_common_share(words, other) for other in _MULTIBYTE) > 0.8:
+        return True
+    # In words of the Latin script most letters are ASCII; other scripts read as Latin give words of accents and symbols, and the
+    # other way around.
+    accented = sum(map(len, _ACCENTED.findall(text))) * 2
+    if codec in _LATIN or codec in _OTHER_LATIN:
+        return accented < high and high >= 4
+    return accented > high or (codec in _CYRILLIC and sum(map(len, _SMALL_CYRILLIC.findall(text))) * 2 < high)
+
+
+def _common_share(words: bytes, codec: str) -> float:
+    """Share of the bytes beyond ASCII that are common characters of a multi-byte charset, 0..1."""
+    high = len(words) - len(words.translate(None, _HIGH))
+    found = sum(len(run) - len(run.translate(None, _HIGH)) for run in _COMMON[codec].findall(words))
+    return found / max(high, 1)
+
+
+def _detected_codec(words: bytes) -> str:
     """uchardet's guess from the text between the tags (1 % more pages right than with the tags).
 
     Returns windows-1252, the standard's default, if uchardet has no guess or fewer than ten bytes beyond ASCII: it takes two
     `é` of a Dutch page for windows-1250.
     """
-    words = _TAG.sub(b" ", payload[:DETECT_BYTES])
     if len(words) - len(words.translate(None, _HIGH)) < 10:
         return "cp1252"
     detected = python_codec(detect_encoding(words, html5_compatible=False) or "")

@@ -5,7 +5,7 @@ exist by then. A row that an earlier decision rejected keeps its reason; later r
 if their column was measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from curricle.schemas.batches import Mask, append_columns
 from curricle.schemas.columns import DECISION
+from curricle.schemas.condition import Condition
 from curricle.schemas.config import Config
-from curricle.schemas.languages import canonical
-from curricle.schemas.rule import DEFAULT, Bound, Rule
+from curricle.schemas.languages import UNDETERMINED, canonical
+from curricle.schemas.rule import DEFAULT, Bound, Rule, Value
 from curricle.schemas.stage import Stage
 
 
@@ -69,13 +70,32 @@ def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
         failed |= numbers > _bound(rule.max, batch)
     for members, wanted in ((rule.values_in, True), (rule.not_in, False)):
         if members is not None:
-            inside = pc.is_in(column, value_set=pa.array(_codes(rule, members), column.type)).to_numpy(zero_copy_only=False)
+            inside = pc.is_in(column, value_set=pa.array(_codes(rule.column, members), column.type)).to_numpy(
+                zero_copy_only=False
+            )
             failed |= ~null & (inside != wanted)
+    for name, condition in (rule.where or {}).items():
+        failed &= _meets(batch.column(name), name, condition)
     return failed
 
 
-def _codes(rule: Rule, members: tuple[str, ...]) -> list[str]:
-    return [code if code == "und" else canonical(code) for code in members] if rule.column == "language" else list(members)
+def _meets(column: pa.Array, name: str, condition: Condition) -> Mask:
+    """Shape (rows,): True where the value is not null and meets the condition."""
+    valid: Mask = column.is_valid().to_numpy(zero_copy_only=False)
+    if condition.is_range:
+        numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        low = -np.inf if condition.min is None else condition.min
+        high = np.inf if condition.max is None else condition.max
+        return valid & (numbers >= low) & (numbers <= high)
+    members = condition.not_in if condition.values_in is None else condition.values_in
+    inside = pc.is_in(column, value_set=pa.array(_codes(name, members or ()), column.type)).to_numpy(zero_copy_only=False)
+    return valid & (inside == (condition.values_in is not None))
+
+
+def _codes(column: str, members: Sequence[Value]) -> list[Value]:
+    if column != "language":
+        return list(members)
+    return [code if code == UNDETERMINED else canonical(str(code)) for code in members]
 
 
 def _bound(bound: Bound, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | float:

@@ -4,7 +4,7 @@ Source: resiliparse or trafilatura (see `stages.markup`, which also limits what 
 the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,11 +12,12 @@ from pydantic import Field
 
 from curricle.errors import one_line
 from curricle.schemas.batches import append_columns, mark_dead, scatter, text_chars
+from curricle.schemas.column import Column
 from curricle.schemas.columns import EXTRACT, PAYLOAD
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from curricle.stages.charset import decode_html, header_codec
-from curricle.stages.markup import EXTRACTORS, Extractor, Page, extract_page
+from curricle.stages.charset import decode_html, header_codec, utf16_without_mark, whatwg_name
+from curricle.stages.markup import EXTRACTORS, Extractor, extract_page
 
 _MAGIC: Final = {
     b"%PDF-": "PDF",
@@ -44,6 +45,19 @@ _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _LOOKED_AT: Final = 8_192
 
 
+class DecodedPage(NamedTuple):
+    """What one page gives: the columns of its row."""
+
+    title: str | None
+    text: str | None
+    charset: str | None
+    charset_source: str | None
+
+
+NO_PAGE: Final = DecodedPage(None, "", None, None)
+"""For a dead letter: its text is removed later."""
+
+
 class ExtractConfig(Config):
     """Settings of the stage `extract`."""
 
@@ -58,22 +72,23 @@ class ExtractConfig(Config):
 
 
 def extract_text(batch: pa.RecordBatch, config: ExtractConfig) -> pa.RecordBatch:
-    """Fill `text` (string) of rows with a payload; append `title` (string) and `text_chars` (int32, code points, ends trimmed).
+    """Fill `text` (string) of rows with a payload; append `title` (string), `text_chars` (int32, code points, ends trimmed),
+    `charset`, `charset_source` (strings) and `page_truncated` (bool).
 
-    `text` is empty if a page has no main text; rows that have text keep it and get a null title. `text_chars` is null where
-    `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
+    `text` is empty if a page has no main text; rows that have text keep it and get nulls in all but `text_chars`, which is null
+    where `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
     `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are removed; in a batch without them
-    existing `title` and `text_chars` stay.
+    existing columns stay.
     """
     return extract_with(batch, EXTRACTORS[config.extractor], config.max_html_bytes)
 
 
 def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: int) -> pa.RecordBatch:
     """`extract_text` with any extractor."""
-    title = batch.column("title") if "title" in batch.schema.names else pa.nulls(batch.num_rows, pa.string())
+    earlier = {column.name: _column(batch, column) for column in EXTRACT}
     if "payload" not in batch.schema.names:
         chars = batch.column("text_chars") if "text_chars" in batch.schema.names else text_chars(batch.column("text"))
-        return append_columns(batch, EXTRACT, {"title": title, "text_chars": chars})
+        return append_columns(batch, EXTRACT, earlier | {"text_chars": chars})
     waiting = pc.and_(batch.column("text").is_null(), batch.column("dead_reason").is_null())
     waiting = pc.and_(waiting, batch.column("payload").is_valid())
     mask = waiting.to_numpy(zero_copy_only=False)
@@ -82,18 +97,32 @@ def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: in
         _page(body.as_buffer().to_pybytes(), content_type, extractor, max_html_bytes)
         for body, content_type in zip(payload, batch.column("payload_type").filter(waiting).to_pylist(), strict=True)
     ]
-    pages = [result if isinstance(result, Page) else Page(None, "") for result in results]
+    pages = [result if isinstance(result, DecodedPage) else NO_PAGE for result in results]
     reasons = [result if isinstance(result, str) else None for result in results]
-    title = pc.coalesce(scatter(pa.array([page.title for page in pages], pa.string()), mask), title)
+    found = {
+        "title": pa.array([page.title for page in pages], pa.string()),
+        "charset": pa.array([page.charset for page in pages], pa.string()),
+        "charset_source": pa.array([page.charset_source for page in pages], pa.string()),
+    }
+    columns = {name: pc.coalesce(scatter(values, mask), earlier[name]) for name, values in found.items()}
+    columns["page_truncated"] = pc.coalesce(_truncated(batch), earlier["page_truncated"])
     text = pc.coalesce(batch.column("text"), scatter(pa.array([page.text for page in pages], pa.string()), mask))
     at = batch.schema.get_field_index("text")
     batch = batch.set_column(at, batch.schema.field(at), text)
     batch = mark_dead(batch, scatter(pa.array(reasons, pa.string()), mask), "extract", batch.column("payload"))
-    batch = batch.drop_columns([column.name for column in PAYLOAD])
-    return append_columns(batch, EXTRACT, {"title": title, "text_chars": text_chars(batch.column("text"))})
+    batch = batch.drop_columns([column.name for column in PAYLOAD if column.name in batch.schema.names])
+    return append_columns(batch, EXTRACT, columns | {"text_chars": text_chars(batch.column("text"))})
 
 
-def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_html_bytes: int) -> Page | str:
+def _column(batch: pa.RecordBatch, column: Column) -> pa.Array:
+    return batch.column(column.name) if column.name in batch.schema.names else pa.nulls(batch.num_rows, column.dtype)
+
+
+def _truncated(batch: pa.RecordBatch) -> pa.Array:
+    return _column(batch, next(column for column in PAYLOAD if column.name == "payload_truncated"))
+
+
+def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_html_bytes: int) -> DecodedPage | str:
     """The page, or one line that says why it cannot be used."""
     if len(payload) > max_html_bytes:
         return f"HTML of {len(payload)} bytes, over the limit of {max_html_bytes}"
@@ -101,8 +130,9 @@ def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_ht
     if kind is not None:
         return f"not text: {kind}"
     try:
-        html, _ = decode_html(payload, content_type)
-        return extract_page(html.replace("\0", "") if b"\0" in payload else html, extractor)
+        html, codec, source = decode_html(payload, content_type)
+        page = extract_page(html.replace("\0", "") if b"\0" in payload else html, extractor)
+        return DecodedPage(page.title, page.text, whatwg_name(codec), source)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in the extractor's Rust code is not an Exception
@@ -115,6 +145,8 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
         if payload.startswith(magic):
             return kind
     if payload.startswith(_UTF16_BOMS) or (header_codec(content_type) or "").startswith("utf-16"):
+        return None
+    if utf16_without_mark(payload[:_LOOKED_AT]):
         return None
     head = payload[:_LOOKED_AT]
     control = len(head) - len(head.translate(None, _CONTROL))

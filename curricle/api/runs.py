@@ -15,8 +15,10 @@ from curricle.api.outputs import Output
 from curricle.errors import InputError, RecipeError, RunFailedError, RunnerError
 from curricle.pipelines.execute.local import local_launcher
 from curricle.pipelines.execute.run import run as run_plan
-from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe, put_setting
+from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe
 from curricle.pipelines.plan.run_plan import Plan, make_plan
+from curricle.pipelines.plan.settings import apply_settings
+from curricle.schemas.dead_limits import DEFAULT_LIMITS, DeadLimits
 from curricle.schemas.extensions import look_in
 from curricle.storage.output import parse_output
 
@@ -24,7 +26,7 @@ RecipeLike = str | Path | Mapping[str, Any]
 """The name of a shipped recipe, the path of a recipe file, or a recipe's content."""
 
 Settings = Mapping[str, Any]
-"""Changes to a recipe by dotted key: `{"stages.language.min_score": 0.5, "stages.quality": False}`."""
+"""Changes to a recipe by dotted key: `{"stages.quality": False, "decide.adult_like.min.en": -0.1}`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +55,9 @@ def resolve_recipe(recipe: RecipeLike, settings: Settings) -> Recipe:
     if not isinstance(recipe, Mapping):
         return load_recipe(str(recipe), changes)
     content = deepcopy(dict(recipe))
-    for change in changes:
-        put_setting(content, change)
+    rule_changes = apply_settings(content, changes)
     look_in(Path())
-    return check_recipe("recipe", content, "recipe")
+    return check_recipe("recipe", content, "recipe", changes=rule_changes)
 
 
 def _as_yaml(key: str, value: object) -> str:
@@ -121,19 +122,29 @@ def run(
     settings: Settings | None = None,
     workers: int | None = None,
     progress: bool = False,
+    append: bool = False,
+    prune: bool = False,
+    max_dead: float = DEFAULT_LIMITS.run,
+    max_dead_per_file: float = DEFAULT_LIMITS.file,
 ) -> Output:
     """Run a recipe over `inputs` into the folder `output`, in `workers` processes (default: one for each core).
 
-    A run that was stopped continues where it was; a finished one returns at once. Raises RunFailedError if shards failed (what
-    is committed stays), OutputError where the folder holds something else, and what `plan` raises. A script needs no
+    A run that was stopped continues where it was; a finished one returns at once. `append` allows inputs that earlier runs into
+    this folder did not have; `prune` removes the documents of those that are gone. Raises RunFailedError if shards failed, or if
+    a larger share of the documents than `max_dead`, or of a file's documents than `max_dead_per_file`, are dead letters (what is
+    committed stays), OutputError where the folder holds something else, and what `plan` raises. A script needs no
     `if __name__ == "__main__"`: workers do not import it.
     """
     processes, path = check_workers(workers), parse_output(check_path(output, "output"))
     made = _plan(recipe, inputs, settings or {})
-    result = run_plan(made, path, local_launcher(processes), quiet=not progress)
+    limits = DeadLimits(max_dead, max_dead_per_file)
+    launcher = local_launcher(processes)
+    result = run_plan(made, path, launcher, quiet=not progress, append=append, prune=prune, limits=limits)
     if result.failed:
         causes = "; ".join(f"{source}: {cause}" for source, cause in list(result.failed.items())[:3])
         raise RunFailedError(f"{len(result.failed)} of {len(made.shards)} shards failed: {causes}")
+    if result.too_many_dead:
+        raise RunFailedError(f"too many dead letters: {'; '.join(result.too_many_dead)}")
     return Output(path)
 
 

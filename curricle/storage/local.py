@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,15 @@ class LocalOutput:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def sizes(self, folder: str, names: Iterable[str]) -> dict[str, int]:
+        """From one listing of the folder."""
+        try:
+            with os.scandir(self.path / folder) as entries:
+                found = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+        except FileNotFoundError:
+            return {}
+        return {name: found[name] for name in names if name in found}
 
     def leftovers(self) -> Iterator[str]:
         """A line if there are folders of attempts."""

@@ -10,14 +10,14 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import xxhash
 
-from curricle.storage.files import StoreError, filesystem, one_line, open_input, store_errors
+from curricle.storage.files import StoreError, filesystem, map_threads, one_line, open_input, store_errors
 from curricle.storage.local import locked, new_attempt, without_attempts
 
 CHUNK = 16 << 20  # bytes per part of an upload; a file of less than two chunks is sent in one request
@@ -65,6 +65,15 @@ class ObjectPath:
             return False
 
     is_file = exists
+
+    def size(self) -> int:
+        """Bytes of the object; -1 if there is none."""
+        try:
+            with store_errors(self.url):
+                files, path = filesystem(self.url)
+                return int(files.info(path)["size"])
+        except FileNotFoundError:
+            return -1
 
     def is_dir(self) -> bool:
         """True, because a prefix does not need to be created."""
@@ -163,6 +172,23 @@ class ObjectOutput:
                 logger.warning("%s; uploaded again", one_line(error))
                 time.sleep(PAUSE_S * 2**attempt)
         file.unlink()
+
+    def sizes(self, folder: str, names: Iterable[str]) -> dict[str, int]:
+        """From a listing; what it does not show is requested by name, because it may lag behind."""
+        prefix = self.path / folder
+        with store_errors(prefix.url):
+            files, path = filesystem(prefix.url)
+            files.invalidate_cache()
+            try:
+                listed = {entry["name"].rpartition("/")[2]: entry["size"] for entry in files.ls(path, detail=True)}
+            except FileNotFoundError:
+                listed = {}
+        missing = [name for name in names if name not in listed]
+        return {name: listed[name] for name in names if name in listed} | {
+            name: size
+            for name, size in zip(missing, map_threads(lambda name: (prefix / name).size(), missing), strict=True)
+            if size >= 0
+        }
 
     def leftovers(self) -> Iterator[str]:
         """Uploads that were started and neither completed nor aborted. They cost storage and appear in no listing of objects."""

@@ -1,6 +1,6 @@
 """An output folder, local or remote: the operations that a run and its workers need."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +38,9 @@ class Output(Protocol):
 
     def commit(self, file: Path, name: str) -> None:
         """Move a complete local file to its final name, atomically, replacing an older one."""
+
+    def sizes(self, folder: str, names: Iterable[str]) -> dict[str, int]:
+        """Bytes of those of the files `names` in a subfolder that exist, by name."""
 
     def leftovers(self) -> Iterator[str]:
         """A line for each thing that killed attempts left behind."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from curricle.pipelines.cli.folders import OutputFolder
+from curricle.schemas.dead_limits import DEFAULT_LIMITS, DeadLimits
 
 if TYPE_CHECKING:
     from curricle.pipelines.execute.run import Launcher
@@ -24,7 +25,8 @@ settings = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Change one setting of the recipe, such as stages.language.min_score=0.5. Can be given several times.",
+    help="Change one setting of the recipe, such as stages.language.min_score=0.5 or decide.adult_like.min.en=-0.1; decide.-RULE "
+    "leaves a rule out. Can be given several times.",
 )
 runner = click.option(
     "--runner",
@@ -69,6 +71,22 @@ def check_engine(runner: str, flags: tuple[str, ...], output: str | None = None)
 @workers
 @settings
 @runner
+@click.option("--append", is_flag=True, help="Allow inputs that earlier runs into this folder did not have.")
+@click.option("--prune", is_flag=True, help="Remove the documents of earlier inputs that are not among the inputs now.")
+@click.option(
+    "--max-dead",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT_LIMITS.run,
+    show_default=True,
+    help="Exit with status 1 if a larger share of all documents are dead letters.",
+)
+@click.option(
+    "--max-dead-per-file",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT_LIMITS.file,
+    show_default=True,
+    help="Exit with status 1 if a larger share of the documents of an input file are dead letters.",
+)
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @flags
 def command(
@@ -78,6 +96,10 @@ def command(
     workers: int,
     settings: tuple[str, ...],
     runner: str,
+    append: bool,
+    prune: bool,
+    max_dead: float,
+    max_dead_per_file: float,
     quiet: bool,
     flags: tuple[str, ...],
 ) -> None:
@@ -88,7 +110,8 @@ def command(
     FLAGS are flags of the engine behind --runner: --runner SparkRunner -- --spark_master_url=spark://host:7077
     """
     check_engine(runner, flags, str(output))
-    sys.exit(execute(recipe, inputs, output, workers, settings, quiet, runner, flags))
+    limits = DeadLimits(max_dead, max_dead_per_file)
+    sys.exit(execute(recipe, inputs, output, workers, settings, quiet, runner, flags, append=append, prune=prune, limits=limits))
 
 
 def execute(
@@ -100,6 +123,10 @@ def execute(
     quiet: bool,
     runner: str = "local",
     flags: tuple[str, ...] = (),
+    *,
+    append: bool = False,
+    prune: bool = False,
+    limits: DeadLimits = DEFAULT_LIMITS,
 ) -> int:
     """Plan, run and print the summary; returns the exit status."""
     from curricle.pipelines.cli.summary import print_summary
@@ -108,9 +135,10 @@ def execute(
     from curricle.pipelines.plan.run_plan import make_plan
 
     plan = make_plan(load_recipe(recipe, settings), inputs)
-    result = run(plan, output, _launcher(runner, flags, workers), quiet)
+    launcher = _launcher(runner, flags, workers)
+    result = run(plan, output, launcher, quiet, append=append, prune=prune, limits=limits)
     print_summary(plan, result, output)
-    return 1 if result.failed else 0
+    return 1 if result.failed or result.too_many_dead else 0
 
 
 def _launcher(runner: str, flags: tuple[str, ...], workers: int) -> "Launcher":

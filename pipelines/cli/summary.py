@@ -32,8 +32,16 @@ def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Co
     if cpu := sum(result.cpu_us.values()):
         shares = sorted(result.cpu_us.items(), key=lambda item: -item[1])
         console.print("CPU by stage: " + ", ".join(f"{stage} {us / cpu:.0%}" for stage, us in shares))
+    for note in result.notes:
+        console.print(note)
     for source, cause in result.failed.items():
         console.print(f"FAILED {source}: {cause}", style="red")
+    for line in result.too_many_dead:
+        console.print(f"TOO MANY DEAD LETTERS {line}", style="red")
+    if not totals.records:
+        console.print("No documents: the inputs hold none.", style="red")
+    if not totals.rows["kept"] + totals.rows["rejected"]:
+        return
     console.print("\nNext:")
     curricle, folder = program("curricle"), shlex.quote(str(output))
     console.print(f"  {curricle} verify {folder}")

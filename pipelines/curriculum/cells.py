@@ -10,7 +10,11 @@ from curricle.errors import did_you_mean
 from curricle.pipelines.curriculum.documents import Documents, TextColumn
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import CHUNK, BoolArray, CellCodes, FloatArray, quantiles
-from curricle.schemas.curriculum import TOKEN_COUNT, Bucket, Condition
+from curricle.schemas.condition import Condition
+from curricle.schemas.curriculum import TOKEN_COUNT, Bucket
+
+NULL = "null"
+"""Name of the cell of documents without a value."""
 
 MOST_CELLS = np.iinfo(np.int16).max
 
@@ -27,24 +31,29 @@ def passing(documents: Documents, where: Mapping[str, Condition], at: str) -> Bo
     """The documents that meet every condition, bool (n,); CurriculumError for a value that a text column never has."""
     passed = np.ones(documents.tokens.size, np.bool_)
     for name, condition in where.items():
-        if name in documents.labels and condition.values_in is not None:
+        members = condition.not_in if condition.values_in is None else condition.values_in
+        inside = condition.values_in is not None
+        if name in documents.labels and members is not None:
             labels = documents.labels[name]
-            for value in condition.values_in:
+            for value in members:
                 if str(value) not in labels.names:
                     raise CurriculumError(
                         f"{at}: where.{name}: no document has the value {value!r}{did_you_mean(str(value), labels.names)}"
                     )
-            wanted = {str(value) for value in condition.values_in}
-            passed &= np.array([one in wanted for one in labels.names], np.bool_)[labels.codes]
+            named = {str(value) for value in members}
+            passed &= np.array([one in named if inside else one not in named and one != NULL for one in labels.names], np.bool_)[
+                labels.codes
+            ]
             continue
         values = documents.tokens if name == TOKEN_COUNT else documents.number(name)  # avoids a copy
-        if condition.values_in is not None:
+        if members is not None:
             try:
-                passed &= np.isin(values, np.array(condition.values_in, np.result_type(values, np.float32)))
+                named_numbers = np.isin(values, np.array(members, np.result_type(values, np.float32)))
             except ValueError:
                 raise CurriculumError(
-                    f"{at}: where.{name}: the column holds numbers, not {', '.join(map(repr, condition.values_in))}"
+                    f"{at}: where.{name}: the column holds numbers, not {', '.join(map(repr, members))}"
                 ) from None
+            passed &= named_numbers if inside else ~named_numbers & ~np.isnan(values)
         else:
             low = -np.inf if condition.min is None else condition.min
             high = np.inf if condition.max is None else condition.max

@@ -10,12 +10,13 @@ from importlib.metadata import version
 import orjson
 import yaml
 
+from curricle.pipelines.execute.resume import inputs_hash, resume
 from curricle.pipelines.execute.shard_task import ShardTask
 from curricle.pipelines.output.dataset_card import dataset_card
-from curricle.pipelines.output.difference import differences, read_recipe
-from curricle.pipelines.output.manifest import Manifest, OutputError, Totals, read_manifests, run_record, total
-from curricle.pipelines.output.write import Sink
+from curricle.pipelines.output.dead_limits import over_limits
+from curricle.pipelines.output.manifest import OutputError, Totals, read_manifests, total
 from curricle.pipelines.plan.run_plan import Plan
+from curricle.schemas.dead_limits import DEFAULT_LIMITS, DeadLimits
 from curricle.storage.files import StoreError
 from curricle.storage.output import Output, OutputPath, output_at
 
@@ -43,6 +44,8 @@ class RunResult:
     ran: Totals  # only the shards of this run
     seconds: float
     cpu_us: dict[str, int]  # by stage, over all workers
+    notes: tuple[str, ...] = ()  # about what was found in the output folder, one line each
+    too_many_dead: tuple[str, ...] = ()  # files, and the run, with more dead letters than the limits allow, one line each
 
 
 @contextmanager
@@ -57,29 +60,27 @@ def _locked(output: Output) -> Iterator[None]:
         raise OutputError(f"{output.path}: cannot be written: {error.strerror or error}") from None
 
 
-def pending(plan: Plan, manifests: list[Manifest], output: OutputPath) -> list[ShardTask]:
-    """Tasks for the shards that are not committed. OutputError if the committed ones were made in another way."""
-    committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
-    if manifests and manifests[0]["fingerprint"] != plan.fingerprint:
-        made_by = (run_record(output) or {}).get("made_by", {})
-        what = differences(made_by, plan.fingerprint_inputs, read_recipe(output), plan.recipe.resolved())
-        raise OutputError(f"{output}: made with {what}; choose another output folder")
-    for shard in plan.shards:
-        if shard.name in committed and committed[shard.name]["shard"]["version"] != shard.version:
-            raise OutputError(f"{shard.source}: changed since it was written to {output}; choose another output folder")
-    sink = Sink(output=str(output), schemas=plan.schemas, fingerprint=plan.fingerprint)
-    return [ShardTask(shard, plan.recipe.read, plan.steps, sink) for shard in plan.shards if shard.name not in committed]
+def run(
+    plan: Plan,
+    path: OutputPath,
+    launch: Launcher,
+    quiet: bool = False,
+    *,
+    append: bool = False,
+    prune: bool = False,
+    limits: DeadLimits = DEFAULT_LIMITS,
+) -> RunResult:
+    """Run all pending shards of `plan` with `launch`. OutputError before anything starts if the folder cannot be used.
 
-
-def run(plan: Plan, path: OutputPath, launch: Launcher, quiet: bool = False) -> RunResult:
-    """Run all pending shards of `plan` with `launch`. OutputError before anything starts if the folder cannot be used."""
+    `append` allows inputs that earlier runs into this folder did not have; `prune` removes documents of those that are gone.
+    """
     output = output_at(path.absolute())
     with _locked(output):
         shards = [shard.name for shard in plan.shards]
-        before = read_manifests(output.path, shards)
-        tasks = pending(plan, before, output.path)
+        found = resume(plan, output, read_manifests(output.path, shards), append=append, prune=prune)
+        tasks = found.tasks
         output.write("recipe.yaml", yaml.safe_dump(plan.recipe.resolved(), sort_keys=False, allow_unicode=True).encode())
-        _write_record(plan, output, total(before), None)
+        _write_record(plan, output, total(found.committed), None)
         started = time.monotonic()
         launched = launch(tasks, quiet) if tasks else Launched()
         seconds = time.monotonic() - started
@@ -91,6 +92,8 @@ def run(plan: Plan, path: OutputPath, launch: Launcher, quiet: bool = False) -> 
             ran=total(manifest for manifest in manifests if manifest["shard"]["name"] in names),
             seconds=seconds,
             cpu_us=launched.cpu_us,
+            notes=found.notes,
+            too_many_dead=tuple(over_limits(manifests, limits)),
         )
         if not result.totals.balanced():
             raise RuntimeError(f"{path}: in = kept + rejected + dead does not hold: {result.totals.to_dict()}")
@@ -103,6 +106,7 @@ def _write_record(plan: Plan, output: Output, totals: Totals, result: RunResult 
     record = {
         "recipe": plan.recipe.name,
         "made_by": plan.fingerprint_inputs,
+        "inputs": inputs_hash(plan.shards),
         "fingerprint": plan.fingerprint,
         "counts": totals.to_dict(),
         "finished": result is not None,

@@ -11,6 +11,7 @@ from curricle.pipelines.inputs.find import find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
+from curricle.pipelines.plan.rule_checks import check_rules
 from curricle.pipelines.plan.stage_table import Steps, modules_of, writer_of
 from curricle.schemas.column import Column, schema_of
 from curricle.schemas.columns import DEAD, DECISION, DOCUMENT, PAYLOAD
@@ -21,6 +22,9 @@ from curricle.stages.decide import STAGE as DECIDE
 from curricle.stages.decide import DecideConfig
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.parquet import open_parquet
+
+EXTRACT = "extract"
+"""The stage that fills `text`. By name, because importing it is slow."""
 
 InputColumns = Callable[[], set[str] | None]
 """Returns the names of the input's columns; None where they are not known."""
@@ -60,14 +64,28 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
     shards = plan_shards(find_inputs(patterns), recipe.read)
+    if any(shard.format == "warc" for shard in shards):
+        _check_order(recipe)
     return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs)
+
+
+def _check_order(recipe: Recipe) -> None:
+    """RecipeError if a step reads the text of HTML pages before it is extracted."""
+    for at, step in enumerate(recipe.steps):
+        later = next((later.name for later in recipe.steps[at + 1 :] if later.stage.name == EXTRACT), None)
+        if later and "text" in step.reads:
+            raise RecipeError(
+                f"recipe {recipe.name}: stage {step.name!r} stands before {later!r}, which fills the text of HTML pages: put "
+                f"{later!r} first"
+            )
 
 
 def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) -> Steps:
     """The recipe's steps with decisions placed before each step that skips rejected rows and at the end, each with the rules
     that it can judge.
 
-    Raises RecipeError if a step or a rule reads a column that nothing before it writes, or two steps write the same column.
+    Raises RecipeError if a step or a rule reads a column that nothing before it writes, if two steps write the same column, or if
+    a rule asks for what its column never holds.
     `input_columns` is asked only then, for a better message.
     """
     known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
@@ -102,6 +120,8 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     for rule in waiting:
         name = next(name for name in rule.reads() if name not in known)
         raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {name!r}: {missing(name)}")
+    columns = (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *(column for step in recipe.steps for column in step.columns))
+    check_rules(recipe.decide, {column.name: column for column in columns}, f"recipe {recipe.name}")
     return tuple(steps)
 
 

@@ -28,6 +28,7 @@ class Record:
     offset: int
     head: bytes  # version line and header lines
     block: bytes
+    right_length: bool = True  # False if the end of its compressed member ends it, not its Content-Length
 
 
 class Feed:
@@ -87,6 +88,12 @@ class Feed:
         members = (stored for position, stored in reversed(self._members) if position <= self._position + index)
         return next(members, None)
 
+    def whole_member(self, limit: int) -> bool:
+        """True if the buffer begins with a compressed member, now all in it, that ends undamaged within `limit` bytes."""
+        if self._plain is not None or self._members[0][0] != self._position or self.fill(limit + 1):
+            return False
+        return self.damage is None and len({stored for _, stored in self._members}) == 1
+
     def rewind(self, offset: int) -> bool:
         """Go back to a stored offset. Returns False in a compressed file, where this is not possible."""
         if self._plain is None:
@@ -111,13 +118,14 @@ def read_records(feed: Feed, limit: int, notes: list[str]) -> Iterator[Record | 
     get the following numbers, so that offsets are unique and increasing.
     """
     last = member = -1
-    partly_read = 0
+    partly_read = wrong_lengths = 0
     while True:
         _drop_newlines(feed)
         if feed.fill(1):
             stored = feed.offset()
             last = max(stored, last + 1)
             record = _read_record(feed, last, limit)
+            wrong_lengths += isinstance(record, Record) and not record.right_length
             member = stored if isinstance(record, Record) else member
             yield record
             continue
@@ -133,6 +141,8 @@ def read_records(feed: Feed, limit: int, notes: list[str]) -> Iterator[Record | 
             break
     if partly_read:
         notes.append(PARTLY_READ.format(partly_read))
+    if wrong_lengths:
+        notes.append(f"records with a wrong Content-Length, read to the end of their member: {wrong_lengths}")
 
 
 def _drop_newlines(feed: Feed) -> None:
@@ -157,8 +167,10 @@ def _read_record(feed: Feed, offset: int, limit: int) -> Record | DeadLetter:
         return _skip_damage(feed, offset, "no valid Content-Length", first_bytes, len(head))
     length = int(stated[1])
     size = len(head) + length
-    if length > limit:
+    if length > limit and not feed.whole_member(len(head) + limit + 4):
         return _oversized(feed, offset, size, len(head), limit, first_bytes)
+    if (not feed.fill(size) or not _ends_well(feed, size)) and (member := _member_record(feed, offset, head, limit)):
+        return member
     if not feed.fill(size):
         reason = f"only {len(feed.buffer) - len(head)} of the record's {length} bytes are there"
         return _skip_damage(feed, offset, reason, first_bytes, len(head))
@@ -170,6 +182,15 @@ def _read_record(feed: Feed, offset: int, limit: int) -> Record | DeadLetter:
         block = bytes(view[len(head) : size])
     feed.drop(size)
     return Record(offset, head, block)
+
+
+def _member_record(feed: Feed, offset: int, head: bytes, limit: int) -> Record | None:
+    """The record of a wrong length as the end of its compressed member gives it; None if the member is not one record."""
+    if not feed.whole_member(len(head) + limit + 4) or _HEADER.search(feed.buffer, len(head)):
+        return None
+    block = bytes(feed.buffer[len(head) :]).removesuffix(b"\r\n\r\n")
+    feed.drop(len(feed.buffer))
+    return Record(offset, head, block, right_length=False)
 
 
 def _head(feed: Feed) -> bytes | None:
@@ -262,7 +283,7 @@ def _resync(feed: Feed, start: int) -> bool:
 def parse_head(head: bytes) -> list[tuple[str, str]]:
     """Header lines as (name, value) in order, with folded lines joined. Invalid bytes become U+FFFD."""
     fields: list[tuple[str, str]] = []
-    for line in head.decode("utf-8", "replace").splitlines()[1:]:
+    for line in head.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")[1:]:
         if line[:1] in (" ", "\t") and fields:
             fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}")
         elif ":" in line:

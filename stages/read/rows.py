@@ -55,6 +55,7 @@ class Rows:
         text: str | None = None,
         payload: bytes | None = None,
         payload_type: str | None = None,
+        payload_truncated: bool | None = None,
         dead_reason: str | None = None,
         dead_bytes: bytes | None = None,
     ) -> None:
@@ -68,6 +69,7 @@ class Rows:
         columns["text"].append(text)
         columns["payload"].append(payload)
         columns["payload_type"].append(payload_type)
+        columns["payload_truncated"].append(payload_truncated)
         columns["dead_reason"].append(dead_reason)
         columns["dead_bytes"].append(dead_bytes)
         self.size += size

@@ -9,7 +9,7 @@ from curricle.schemas.shards import Shard
 from curricle.stages.read.compressed import compression_of, decode
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import Window
-from curricle.stages.read.http import decode_body, is_html, media_type, parse_response
+from curricle.stages.read.http import Body, decode_body, is_html, may_be_html, media_type, parse_response
 from curricle.stages.read.records import Feed, Record, parse_head, read_records
 from curricle.stages.read.rows import DEAD_BYTES, DeadLetter, Rows, to_json
 from curricle.storage.files import open_input
@@ -61,12 +61,12 @@ def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:
     kind = headers.get("warc-type", "").lower()
     if kind not in ("response", "resource", "conversion"):
         return kind[:40] or "records without a type"
-    counted = text = payload = payload_type = dead_reason = None
+    counted = text = body = payload_type = dead_reason = None
     try:
         if kind == "conversion":
             text, counted = _text(record.block)
         else:
-            payload, payload_type, skip = _page(record.block, kind, headers, config)
+            body, payload_type, skip = _page(record.block, kind, headers, config)
             if skip:
                 return skip
     except ValueError as error:
@@ -82,10 +82,11 @@ def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:
         url=headers.get("warc-target-uri", "").strip("<>") or None,
         date=headers.get("warc-date") or None,
         metadata=to_json(others) if others else None,
-        size=len(payload or record.block),
+        size=len(body.data if body else record.block),
         text=text,
-        payload=payload,
+        payload=body.data if body else None,
         payload_type=payload_type,
+        payload_truncated=body.truncated if body else None,
         dead_reason=dead_reason,
         dead_bytes=record.block[:DEAD_BYTES] if dead_reason else None,
     )
@@ -106,15 +107,18 @@ def _text(block: bytes) -> tuple[str, str | None]:
     return text, "replaced"
 
 
-def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) -> tuple[bytes | None, str | None, str | None]:
+def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) -> tuple[Body | None, str | None, str | None]:
     """The body, its Content-Type header and, if it is not a document, a description of what it is.
 
     Raises ValueError with the reason of a dead letter.
     """
     block_type = headers.get("content-type")
     media = media_type(block_type)
+    cut = "warc-truncated" in headers
     if kind == "resource" or (kind == "response" and media not in ("", "application/http") and not block.startswith(b"HTTP/")):
-        return (block, block_type, None) if is_html(media, block) else (None, None, f"{kind} of {media[:80] or 'no type'}")
+        if is_html(media, block):
+            return Body(block, cut), block_type, None
+        return None, None, f"{kind} of {media[:80] or 'no type'}"
     response = parse_response(block)
     if response is None:
         raise ValueError("the response has no HTTP status line")
@@ -122,9 +126,9 @@ def _page(block: bytes, kind: str, headers: dict[str, str], config: ReadConfig) 
         return None, None, f"response with status {response.status}"
     payload_type = response.headers.get("content-type") or None
     media = media_type(payload_type)
-    if not is_html(media, b"<html>"):  # not an unknown type either, so it need not be decoded
+    if not may_be_html(media):  # it need not be decoded
         return None, None, f"response of {media[:80]}"
-    body = decode_body(block[response.body_at :], response.headers, config.max_record_bytes, "warc-truncated" in headers)
-    if not is_html(media, body):
+    body = decode_body(block[response.body_at :], response.headers, config.max_record_bytes)
+    if not is_html(media, body.data):
         return None, None, f"response of {media[:80] or 'no type'}"
-    return body, payload_type, None
+    return Body(body.data, body.truncated or cut), payload_type, None

@@ -89,7 +89,10 @@ MISTAKES: dict[str, dict[str, Mistake]] = {
         "--set without a value": Mistake("plan tiny.yaml --input in.jsonl --set decide"),
         "--set with a misspelled key": Mistake("plan tiny.yaml --input in.jsonl --set stages.extract.extracter=trafilatura"),
         "--set with a value that is not YAML": Mistake("plan tiny.yaml --input in.jsonl --set 'decide=['"),
-        "--set below a value": Mistake("plan tiny.yaml --input in.jsonl --set decide.0.min=9"),
+        "--set of a rule that is not there": Mistake("plan tiny.yaml --input in.jsonl --set decide.shrt.min=9"),
+        "--set of a key that a rule does not have": Mistake("plan tiny.yaml --input in.jsonl --set decide.short.mni=9"),
+        "--set of a rule without a value": Mistake("plan tiny.yaml --input in.jsonl --set decide.short.min"),
+        "a value that a column never has": Mistake("plan web --input in.jsonl --set decide.short.where.domain=Medcine"),
         "a setting that needs a mapping": recipe("stages: {language: {}, perplexity: {harmful: en-spam}}\n"),
     },
     "Rules": {

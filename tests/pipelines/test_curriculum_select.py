@@ -18,7 +18,8 @@ from curricle.pipelines.curriculum.kernels import NO_SCORE, Ranking, keyed, orde
 from curricle.pipelines.curriculum.order import order_rows, worst_window
 from curricle.pipelines.curriculum.quotas import quotas, spread
 from curricle.pipelines.curriculum.scoring import gumbel, percentile_bins, score, z_scores
-from curricle.schemas.curriculum import Bucket, Condition, Curriculum, Order, Phase, Score, Select
+from curricle.schemas.condition import Condition
+from curricle.schemas.curriculum import Bucket, Curriculum, Order, Phase, Score, Select
 
 MASK = 2**64 - 1
 SCORES = st.one_of(st.none(), st.integers(1, 5).map(float), st.floats(-1e6, 1e6, width=32))
@@ -302,6 +303,8 @@ def test_conditions_are_inclusive_and_a_null_never_passes():
         ({"score": Condition(min=1, max=2)}, [True, True, False, False]),
         ({"score": Condition.model_validate(1)}, [True, False, False, False]),
         ({"cell": Condition.model_validate(["a", "c"]), "token_count": Condition(max=30)}, [True, False, True, False]),
+        ({"cell": Condition(not_in=["a"])}, [False, True, True, False]),
+        ({"score": Condition(not_in=[2])}, [True, False, False, True]),
     ]:
         assert passing(docs, where, "phase 'one'").tolist() == passed
 

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curricle.stages.charset import decode_html, header_codec, meta_codec, python_codec
+from curricle.schemas.columns import COLUMNS
+from curricle.stages.charset import decode_html, header_codec, meta_codec, python_codec, whatwg_name
+
+SOURCES = COLUMNS["charset_source"].values
 
 LABELS = {
     "iso-8859-1 is windows-1252": ("ISO-8859-1", "cp1252"),
@@ -130,41 +133,43 @@ def test_a_page_is_read_with_the_charset_it_is_in(text, codec, label):
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
 def test_a_byte_order_mark_beats_the_header_and_is_not_text(mark):
     codec = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}[mark]
-    assert decode_html(mark + TURKISH.encode(codec), "text/html; charset=latin-1") == (TURKISH, codec)
+    assert decode_html(mark + TURKISH.encode(codec), "text/html; charset=latin-1") == (TURKISH, codec, "mark")
 
 
 def test_the_header_beats_meta():
     page = '<meta charset="koi8-r">' + RUSSIAN
-    assert decode_html(page.encode("cp1251"), "text/html; charset=windows-1251") == (page, "cp1251")
+    assert decode_html(page.encode("cp1251"), "text/html; charset=windows-1251") == (page, "cp1251", "header")
 
 
 def test_meta_counts_where_the_header_is_silent_or_wrong():
     page = '<meta charset="windows-1254">' + TURKISH
     for header in (None, "text/html", "text/html; charset=utf-8", "text/html; charset=nonsense"):
-        assert decode_html(page.encode("cp1254"), header) == (page, "cp1254")
+        assert decode_html(page.encode("cp1254"), header) == (page, "cp1254", "meta")
 
 
 def test_utf8_with_one_damaged_byte_stays_utf8():
     page = RUSSIAN.encode() + b"\xff<p>" + RUSSIAN.encode()
-    assert decode_html(page, "text/html; charset=windows-1252") == (RUSSIAN + "\ufffd<p>" + RUSSIAN, "utf-8")
+    assert decode_html(page, "text/html; charset=windows-1252") == (RUSSIAN + "\ufffd<p>" + RUSSIAN, "utf-8", "bytes")
 
 
 def test_a_cut_last_character_stays_utf8():
-    assert decode_html(RUSSIAN.encode() + "р".encode()[:1]) == (RUSSIAN + "\ufffd", "utf-8")
+    assert decode_html(RUSSIAN.encode() + "р".encode()[:1]) == (RUSSIAN + "\ufffd", "utf-8", "bytes")
 
 
 def test_two_gbk_characters_that_are_valid_utf8_keep_their_label():
-    assert decode_html("联通".encode("gbk"), "text/html; charset=gbk") == ("联通", "gb18030")
+    assert decode_html("联通".encode("gbk"), "text/html; charset=gbk") == ("联通", "gb18030", "header")
 
 
 def test_a_few_bytes_beyond_ascii_are_windows_1252():
-    assert decode_html("<p>Privé events</p>".encode("cp1252")) == ("<p>Privé events</p>", "cp1252")
+    assert decode_html("<p>Privé events</p>".encode("cp1252")) == ("<p>Privé events</p>", "cp1252", "detected")
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([None, *("text/html; charset=" + label for label, _ in LABELS.values())]))
 def test_any_bytes_under_any_label_become_valid_text(payload, header):
-    text, codec = decode_html(payload, header)
+    text, codec, source = decode_html(payload, header)
+    assert source in SOURCES
+    assert python_codec(whatwg_name(codec)) in (codec, "cp1252")
     text.encode()
     codecs.lookup(codec)
 
@@ -174,4 +179,66 @@ def test_any_bytes_under_any_label_become_valid_text(payload, header):
 def test_utf8_survives_a_single_byte_label(text, header):
     payload = text.encode()
     if not payload.startswith((codecs.BOM_UTF8, b"\xff\xfe", b"\xfe\xff")) and b"\x1b$B" not in payload:
-        assert decode_html(payload, header) == (text, "utf-8")
+        assert decode_html(payload, header) == (text, "utf-8", "bytes")
+
+
+LATIN_LABELS = ("iso-8859-1", "windows-1252", "us-ascii", "iso-8859-15")
+OTHERS = {
+    "windows-1251": (RUSSIAN, "cp1251"),
+    "koi8-r": (RUSSIAN, "koi8-r"),
+    "shift_jis": (JAPANESE, "cp932"),
+    "euc-jp": (JAPANESE, "euc_jp"),
+    "gbk": (CHINESE, "gb18030"),
+    "big5": ("<p>天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。寒來暑往，秋收冬藏。</p>" * 3, "big5"),
+    "euc-kr": (KOREAN, "cp949"),
+    "windows-1253": (GREEK, "cp1253"),
+    "windows-1254": (TURKISH, "cp1254"),
+}
+
+
+@pytest.mark.parametrize("label", LATIN_LABELS)
+@pytest.mark.parametrize("meta", OTHERS)
+def test_a_label_that_servers_send_by_default_does_not_beat_the_page(label, meta):
+    text, codec = OTHERS[meta]
+    page = f"<meta charset={meta}>{text}"
+    found = decode_html(page.encode(codec), f"text/html; charset={label}")
+    assert (found.text, found.source) == (page, "meta")
+    assert decode_html(text.encode(codec), f"text/html; charset={label}").text == text  # the page says nothing
+
+
+@pytest.mark.parametrize("meta", OTHERS)
+@pytest.mark.parametrize("label", [*LATIN_LABELS, None])
+def test_a_wrong_meta_does_not_spoil_a_french_page(meta, label):
+    page = f"<meta charset={meta}>{FRENCH}"
+    assert decode_html(page.encode("cp1252"), label and f"text/html; charset={label}").text == page
+
+
+@pytest.mark.parametrize(
+    ("codec", "label"), [("utf-16-le", None), ("utf-16-be", None), ("utf-16-le", "utf-8"), ("utf-16-be", "iso-8859-1")]
+)
+def test_utf16_without_a_mark_or_a_right_label_is_seen(codec, label):
+    page = f"<!DOCTYPE html><html><head><title>t</title></head><body>{RUSSIAN}</body></html>"
+    assert decode_html(page.encode(codec), label and f"text/html; charset={label}") == (page, codec, "bytes")
+
+
+@pytest.mark.parametrize("label", [None, "utf-8", "iso-8859-1", "windows-1252"])
+@pytest.mark.parametrize("share", [1, 3])
+def test_a_paragraph_in_latin_1_in_a_utf8_page_is_mended_and_the_rest_stays(label, share):
+    quoted = "<p>Où est le café ? « À l’été », dit-elle – déjà.</p>" * share
+    page = RUSSIAN.encode() + quoted.encode("cp1252") + RUSSIAN.encode()
+    found = decode_html(page, label and f"text/html; charset={label}")
+    assert found == (RUSSIAN + quoted + RUSSIAN, "utf-8", "mixed")
+
+
+def test_a_damaged_byte_in_french_utf8_stays_damaged():
+    page = f"<p>{FRENCH}</p>".encode()
+    at = page.index("é".encode())
+    assert decode_html(page[:at] + page[at + 1 :]).text.count("\ufffd") == 1
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("cp1251", "windows-1251"), ("koi8_u", "koi8-u"), ("cp932", "shift_jis"), ("iso8859-7", "iso-8859-7"), ("utf-8", "utf-8")],
+)
+def test_charsets_have_the_standards_names(codec, name):
+    assert whatwg_name(codec) == name

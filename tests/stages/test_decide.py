@@ -26,6 +26,8 @@ CASES = {
     "only nulls can fail": ({"on_null": "reject"}, [None, 1], [True, False]),
     "in": ({"in": ["a", "b"]}, ["a", "c", None], [False, True, False]),
     "not_in": ({"not_in": ["a"]}, ["a", "c", None], [True, False, False]),
+    "true or false": ({"in": [True]}, [True, False, None], [False, True, False]),
+    "whole numbers": ({"not_in": [2]}, [1, 2, None], [False, True, False]),
     "no rows": ({"min": 1}, pa.array([], pa.int8()), []),
 }
 
@@ -51,6 +53,29 @@ def test_a_later_decision_keeps_the_earlier_reason_and_does_not_count_what_was_s
     out = decide(first, rules({"name": "rated", "column": "y", "min": 3, "on_null": "reject"}))
     assert out.column("reject_reason").to_pylist() == ["long", "rated"]
     assert out.column("failed_rules").to_pylist() == [["long"], ["rated"]]
+
+
+@pytest.mark.parametrize(
+    ("where", "judged"),
+    [
+        ({"source": "a"}, [True, False, False, False]),
+        ({"source": ["a", "b"]}, [True, True, True, False]),
+        ({"source": {"not_in": ["a"]}}, [False, True, True, False]),
+        ({"language": ["deu", "und"]}, [False, True, False, True]),
+        ({"score": {"min": 0.5}}, [False, True, True, False]),
+        ({"score": {"max": 0.5}, "source": "b"}, [False, True, False, False]),
+        ({"good": True}, [True, False, False, False]),
+    ],
+)
+def test_a_rule_judges_only_what_meets_all_its_conditions(where, judged):
+    columns = {
+        "source": ["a", "b", "b", None],
+        "language": ["en", "de", "en", "und"],
+        "score": pa.array([0.25, 0.5, 0.75, None], pa.float32()),
+        "good": [True, False, None, False],
+    }
+    out = decide(batch(x=[1, 1, 1, 1], **columns), rules({"name": "r", "column": "x", "min": 9, "where": where}))
+    assert out.column("reject_reason").to_pylist() == ["r" if one else None for one in judged]
 
 
 def test_thresholds_per_language_judge_only_the_languages_in_the_map():

@@ -80,8 +80,9 @@ def _config(rater: str, settings: tuple[str, ...]) -> Any:
     """The rater's configuration; RecipeError, one line, where it cannot be."""
     from pydantic import ValidationError
 
+    from curricle.errors import RecipeError
     from curricle.models.raters.backends import kind_of, with_kind
-    from curricle.pipelines.plan.recipe import RecipeError, put_setting
+    from curricle.pipelines.plan.settings import put_setting
     from curricle.schemas.config import explain_error
     from curricle.schemas.extensions import look_in
 

@@ -14,8 +14,9 @@ import pytest
 from curricle.models.cards import Card, write_card
 from curricle.models.raters.classifier import ClassifierConfig
 from curricle.models.raters.endpoint import EndpointConfig
-from curricle.pipelines.execute.run import pending
+from curricle.pipelines.execute.resume import resume
 from curricle.pipelines.output.manifest import OutputError
+from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.plan import fingerprint
 from curricle.pipelines.plan.fingerprint import (
     ForeignCodeError,
@@ -32,6 +33,18 @@ from curricle.pipelines.plan.run_plan import make_plan
 from curricle.pipelines.plan.stage_table import built_in
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage, Step
+from curricle.storage.output import output_at
+
+FILES = {split: {"path": f"{split}/part-x.parquet", "bytes": 4} for split in SPLITS}
+
+
+def tasks_of(plan, manifests, folder):
+    """The tasks that are left in a folder with the files of these manifests."""
+    for file in FILES.values():
+        (folder / file["path"]).parent.mkdir(exist_ok=True)
+        (folder / file["path"]).write_bytes(b"PAR1")
+    return resume(plan, output_at(folder), [{"files": FILES, **one} for one in manifests], append=False, prune=False).tasks
+
 
 SAMPLE = Path(__file__).parents[3] / "pipelines/sample/documents.parquet"
 
@@ -144,9 +157,9 @@ def test_a_run_goes_on_with_the_same_versions_only(tmp_path, monkeypatch):
     plan = make_plan(recipe, [str(SAMPLE)])
     manifest = {"fingerprint": plan.fingerprint, "shard": asdict(plan.shards[0])}
     (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": {**plan.fingerprint_inputs, "package resiliparse": "1.9"}}))
-    assert len(pending(plan, [manifest], tmp_path)) == len(plan.shards) - 1
+    assert len(tasks_of(plan, [manifest], tmp_path)) == len(plan.shards) - 1
     with pytest.raises(OutputError) as raised:
-        pending(plan, [{**manifest, "fingerprint": "another"}], tmp_path)
+        tasks_of(plan, [{**manifest, "fingerprint": "another"}], tmp_path)
     here = version("resiliparse")
     assert (
         str(raised.value) == f"{tmp_path}: made with resiliparse 1.9, this environment has {here}; choose another output folder"
@@ -169,8 +182,8 @@ def test_an_output_made_with_another_model_is_not_continued(tmp_path):
     (tmp_path / "run.json").write_bytes(orjson.dumps({"made_by": other_model}))
     manifests = [{"fingerprint": other.fingerprint, "shard": {"name": plan.shards[0].name, "version": plan.shards[0].version}}]
     with pytest.raises(OutputError, match=r"model lid\.176"):
-        pending(plan, manifests, tmp_path)
-    assert pending(other, manifests, tmp_path) == []
+        tasks_of(plan, manifests, tmp_path)
+    assert tasks_of(other, manifests, tmp_path) == ()
 
 
 HASH = "from curricle.pipelines.plan.fingerprint import check_code, code_sha256; print(code_sha256());"

@@ -53,6 +53,7 @@ def test_a_line_gives_every_column(tmp_path: Path) -> None:
             "text": "a\0b",
             "payload": None,
             "payload_type": None,
+            "payload_truncated": None,
             "dead_stage": None,
             "dead_reason": None,
             "dead_bytes": None,

@@ -83,6 +83,7 @@ def test_a_response_gives_every_column(tmp_path: Path) -> None:
             "text": None,
             "payload": HTML % b"x",
             "payload_type": "text/html; charset=latin-1",
+            "payload_truncated": False,
             "dead_stage": None,
             "dead_reason": None,
             "dead_bytes": None,
@@ -318,17 +319,34 @@ def test_zeros_between_members_are_only_noted(tmp_path: Path, at: int) -> None:
 
 @pytest.mark.parametrize("error", [-30, -1, +5, +300, +1500, +(10**9)], ids="{:+}".format)
 @pytest.mark.parametrize("kind", ["", ".gz", ".zst"])
-def test_a_wrong_content_length_costs_its_own_record_only(tmp_path: Path, kind: str, error: int) -> None:
+def test_a_wrong_content_length_costs_no_other_record(tmp_path: Path, kind: str, error: int) -> None:
     records = numbered(6)
     block = page(HTML % b"2" * 50)
-    records[2] = record(block, length=len(block) + error)
-    members = compress_each(records, kind)
-    rows, _ = read_bytes(tmp_path, b"".join(members), f"x.warc{kind}")
-    assert good(rows) == ids([0, 1, 3, 4, 5])
-    [(offset, reason)] = dead(rows)
-    assert offset == sum(map(len, members[:2]))
     length = len(block) + error
-    assert reason == f"Content-Length {length} is wrong" or reason.endswith(f"of the record's {length} bytes are there")
+    records[2] = record(block, length=length)
+    members = compress_each(records, kind)
+    rows, notes = read_bytes(tmp_path, b"".join(members), f"x.warc{kind}")
+    if kind:  # the end of its member ends the record
+        assert dead(rows) == []
+        assert len(rows) == 6
+        assert rows[2]["payload"] == HTML % b"2" * 50
+        assert "records with a wrong Content-Length, read to the end of their member: 1" in notes
+    else:
+        assert good(rows) == ids([0, 1, 3, 4, 5])
+        [(offset, reason)] = dead(rows)
+        assert offset == sum(map(len, members[:2]))
+        assert reason == f"Content-Length {length} is wrong" or reason.endswith(f"of the record's {length} bytes are there")
+
+
+@pytest.mark.parametrize("kind", [".gz", ".zst"])
+def test_a_wrong_content_length_in_a_member_of_several_records_costs_its_own_record_only(tmp_path: Path, kind: str) -> None:
+    records = numbered(4)
+    block = page(HTML % b"1" * 50)
+    records[1] = record(block, length=len(block) - 20)
+    [member] = compress_each([b"".join(records)], kind)
+    rows, _ = read_bytes(tmp_path, member, f"x.warc{kind}")
+    assert good(rows) == ids([0, 2, 3])
+    assert [reason for _, reason in dead(rows)] == [f"Content-Length {len(block) - 20} is wrong"]
 
 
 @pytest.mark.parametrize("ends", [b"", b"\n", b"\r\n", b"\r\n\r\n\r\n"], ids=["none", "LF", "one", "three"])
