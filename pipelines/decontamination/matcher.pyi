@@ -17,5 +17,4 @@ class Matcher:
         self,
         words: npt.NDArray[np.uint64],
         offsets: npt.NDArray[np.int64],
-        percent: int,
     ) -> npt.NDArray[np.int32]: ...

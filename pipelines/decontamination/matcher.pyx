@@ -14,6 +14,9 @@ from curricle.c_checks cimport check_below, check_ranges, check_rows
 from curricle.pipelines.decontamination.seeds cimport SEED_WORDS, mixed, rolled
 
 cdef enum:
+    PERCENT = 50  # of the words of a part that must be in stretches of SEED_WORDS or more words
+    SHORT_WORDS = 12  # a shorter part must be there almost whole: verdict.py
+    SHORT_PERCENT = 80
     AHEAD = 8  # n-grams between the prefetch of a slot of the table and its use
 
 
@@ -133,14 +136,15 @@ cdef void scan_document(Index *index, const uint64_t *words, int64_t count, Scra
         look_up(index, scratch.seeds[i], words, count, scratch.places[i], scratch)
 
 
-cdef int64_t keep_covered(Scratch *scratch, Index *index, int64_t percent, int32_t document, int32_t[:, ::1] out,
-                          int64_t row) noexcept nogil:
+cdef int64_t keep_covered(Scratch *scratch, Index *index, int32_t document, int32_t[:, ::1] out, int64_t row) noexcept nogil:
     """Move the stretches of parts that are covered well to `out`; forget the others. Returns the next free row."""
-    cdef int64_t i
+    cdef int64_t i, size, percent
     cdef Found *found
     for i in range(scratch.count):
         found = &scratch.found[i]
-        if <int64_t>scratch.covered[found.part] * 100 >= percent * (index.starts[found.part + 1] - index.starts[found.part]):
+        size = index.starts[found.part + 1] - index.starts[found.part]
+        percent = SHORT_PERCENT if size < SHORT_WORDS else PERCENT
+        if <int64_t>scratch.covered[found.part] * 100 >= percent * size:
             out[row, 0], out[row, 1], out[row, 2] = document, found.part, found.position
             out[row, 3], out[row, 4] = found.at, found.length
             row += 1
@@ -184,12 +188,12 @@ cdef class Matcher:
         self.table.words, self.table.starts = &words[0], &starts[0]
         self.touched = np.zeros((3, self.parts), np.int32)
 
-    def find(self, const uint64_t[::1] words, const int64_t[::1] offsets, int percent):
+    def find(self, const uint64_t[::1] words, const int64_t[::1] offsets):
         """Stretches of SEED_WORDS or more words that a document shares with a part: int32 (stretches, 5), with the columns
         document, part, position in the part, position in the document, length; all but the first two in words.
 
         Document d is words[offsets[d]:offsets[d + 1]], hashes of words. A part whose stretches in a document add up to less than
-        `percent` of its words is left out.
+        PERCENT of its words is left out, and so is one of few words unless they add up to SHORT_PERCENT.
         """
         cdef Py_ssize_t documents = offsets.shape[0] - 1, d
         cdef int64_t most = 0, row = 0, size
@@ -212,7 +216,7 @@ cdef class Matcher:
             if size >= SEED_WORDS:
                 with nogil:
                     scan_document(&self.table, &words[offsets[d]], size, &scratch)
-                    row = keep_covered(&scratch, &self.table, percent, <int32_t>d, out, 0)
+                    row = keep_covered(&scratch, &self.table, <int32_t>d, out, 0)
                 if row:
                     kept.append(np.array(out[:row]))
         return np.concatenate(kept) if kept else np.empty((0, 5), np.int32)

@@ -20,7 +20,6 @@ from curricle.pipelines.output.attribute_tables import ShardDocuments
 from curricle.storage.whole_file import whole_file
 
 BATCH = 1024  # documents read at once
-CANDIDATE_PERCENT = 40  # of the words of a part that must be in long stretches for a closer look
 CANDIDATE_SHARE = 0.5  # of its information that must stand there to be stored
 
 EVIDENCE = pa.schema(
@@ -95,7 +94,7 @@ def scan_texts(texts: pa.StringArray, index: ItemIndex, matcher: Matcher, first:
     found = []
     row = 0  # of the first text of a group
     for words in word_groups(texts):
-        for (text, part), stretches in _by_part(matcher.find(words.hashes, words.offsets, CANDIDATE_PERCENT)).items():
+        for (text, part), stretches in _by_part(matcher.find(words.hashes, words.offsets)).items():
             document, own = words.of(text), slice(index.starts[part], index.starts[part + 1])
             weights = index.word_bits[own]
             occurrence = find_occurrence(document, index.words[own], stretches, weights)

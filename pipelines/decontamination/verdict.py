@@ -10,6 +10,7 @@ SHORT_OVERLAP = 0.97
 ASK_SHARE = 0.6  # least share of the words of its last sentence: a quotation in a question may be public text
 QUESTION_WORDS = 6  # a shorter question needs its answer or its passage beside it
 QUESTION_BITS = 30.0  # so does one of so common words
+SHORTEST_WORDS, SHORTEST_BITS = 5, 34.0  # a question of five words may stand alone if they are rarer
 WITH_ANSWER_BITS = 40.0  # of the question and what stands beside it
 WINDOW_BITS = 7.0  # by which words count less that may stand anywhere near the question: log2 of about 150 places
 PASSAGE_SHARE = 0.5  # of a passage near its question
@@ -56,5 +57,7 @@ class Evidence:
             near += self.passage_bits
         if near and self.bits + near >= WITH_ANSWER_BITS:
             return True
-        alone = self.words >= QUESTION_WORDS and self.bits >= QUESTION_BITS
+        alone = (self.words >= QUESTION_WORDS and self.bits >= QUESTION_BITS) or (
+            self.words >= SHORTEST_WORDS and self.bits >= SHORTEST_BITS
+        )
         return alone and not (self.has_passage and self.items > 1)
