@@ -10,6 +10,7 @@ Prints recall by benchmark, kind and form, precision and false alarms, with 95 %
 import argparse
 import hashlib
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -20,11 +21,12 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curricle.pipelines.decontamination.index import build_index, find_asks
+from curricle.pipelines.decontamination.index import LAST, build_index, find_asked
 from curricle.pipelines.decontamination.items import Item
 from curricle.pipelines.decontamination.matcher import Matcher
 from curricle.pipelines.decontamination.read_items import read_items
@@ -96,10 +98,10 @@ def make_cases(items: list[Item], documents: list[str]) -> list[Case]:
     negatives = [("passage alone", item.passage) for item in items if item.passage]
     long = [item.question for item in items if len(item.question.split()) > 60 and ('"' in item.question or "“" in item.question)]
     words = find_words(pa.array(long, pa.string()))
-    for number, (question, ask) in enumerate(zip(long, find_asks(long, words), strict=True)):
-        negatives.append(
-            ("question without what it asks", question.encode()[: words.starts[words.offsets[number] + ask]].decode())
-        )
+    for number, (question, flags) in enumerate(zip(long, find_asked(long, words), strict=True)):
+        ask = words.offsets[number] + np.flatnonzero(flags & LAST)[0]
+        negatives.append(("question without what it asks", question.encode()[: words.starts[ask]].decode()))
+        negatives += [("quotation in a question", found) for found in re.findall(r'["“]([^"”]{60,})["”]', question)]
     for distribution in distributions():
         for file in distribution.files or ():
             if "licen" in file.name.lower() and (path := Path(str(file.locate()))).is_file():

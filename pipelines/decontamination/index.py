@@ -24,6 +24,8 @@ from curricle.storage.whole_file import whole_file
 SEED_WORDS = 5  # as in seeds.pxd; a shorter question is not looked for
 SOLUTION_WORDS = 25  # an answer with as many words is a part of its own
 ASK_WORDS = 5  # least words at the end of a question that must be there
+QUOTED_WORDS = 10  # least words of a quotation that may be public text
+LAST, OWN = 1, 2  # flags of words
 MOST_PARTS = 32  # of an n-gram that serves as a seed; a more common one only where a part has no other
 PRIOR_DOCUMENTS = 200  # documents that are assumed to be known, so that a small corpus does not make every word common
 PRIOR_BITS = 10  # of a word in them
@@ -32,10 +34,12 @@ BIT_MAP = 4  # bits of the map for each seed
 QUESTION, ANSWER, PASSAGE, PAIR = range(4)  # kinds of texts; a pair is a question of few words with one of its answers
 PAIR_WORDS = 6  # a shorter question is also looked for together with each answer
 CHOICE = re.compile(r"^\s*\(?[A-J][).:]\s*")
+QUOTATION = re.compile(r"\"[^\"]+\"|“[^”]+”|„[^“”]+[“”]|«[^»]+»|「[^」]+」|(?m:^ *>.*$)")
 SENTENCE_END = re.compile(r"[.!?:;。！？][\"'”’)\]]*\s+|[。！？]|\n+")
 
 Hashes = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 
 
@@ -53,7 +57,7 @@ class ItemIndex:
     starts: Offsets
     word_bits: npt.NDArray[np.float32]  # information of each of `words`
     kinds: Integers  # of each part: QUESTION, ANSWER or PAIR
-    asks: Integers  # position of the word where the ask of each part begins
+    asked: Flags  # LAST and OWN for each of `words`
     part_items: Offsets  # of part p: item_numbers[part_items[p]:part_items[p + 1]]
     item_numbers: Integers
     near: Offsets  # of item i: texts near[i] to near[i + 1]
@@ -74,23 +78,25 @@ def load_index(path: Path) -> ItemIndex:
         return ItemIndex(**{name: arrays[name] for name in arrays.files})
 
 
-def find_asks(texts: Sequence[str], words: Words) -> list[int]:
-    """Position of the word where the last sentence of each text begins; it has ASK_WORDS words or more if the text has them."""
-    asks = []
+def find_asked(texts: Sequence[str], words: Words) -> list[Flags]:
+    """Flags of the words of each text: LAST in its last sentence, which has ASK_WORDS words or more if the text has them, and OWN
+    outside long quotations. A text that is one long quotation has no OWN words.
+    """
+    found = []
     for number, text in enumerate(texts):
-        first, end = words.offsets[number], words.offsets[number + 1]
-        ask = max(0, int(end - first) - ASK_WORDS)
+        own = slice(words.offsets[number], words.offsets[number + 1])
+        starts = words.starts[own]
+        flags = np.full(starts.size, OWN, np.uint8)
+        for quotation in QUOTATION.finditer(text):
+            first, end = np.searchsorted(starts, [len(text[:at].encode()) for at in quotation.span()]).tolist()
+            if end - first >= QUOTED_WORDS:
+                flags[first:end] = 0
+        ask = max(0, starts.size - ASK_WORDS)
         breaks = [len(text[: found.end()].encode()) for found in SENTENCE_END.finditer(text)]
-        begins = words.starts[first:end]
-        for at in reversed(breaks):
-            position = int(np.searchsorted(begins, at))
-            if position <= ask:
-                ask = position
-                break
-        else:
-            ask = 0 if breaks else ask
-        asks.append(ask)
-    return asks
+        begins = [position for position in np.searchsorted(starts, breaks).tolist() if position <= ask]
+        flags[(begins[-1] if begins else 0 if breaks else ask) :] |= LAST
+        found.append(flags)
+    return found
 
 
 def build_index(items: Sequence[Item], sample: Iterable[pa.Array]) -> ItemIndex:
@@ -103,18 +109,19 @@ def build_index(items: Sequence[Item], sample: Iterable[pa.Array]) -> ItemIndex:
         near_kinds += [ANSWER] * len(answers) + [PASSAGE] * bool(item.passage)
         near.append(len(near_texts))
     question_words, near_words = find_words(pa.array(questions)), find_words(pa.array(near_texts, pa.string()))
-    asks = find_asks(questions, question_words)
-    found: dict[bytes, tuple[int, int, list[int]]] = {}  # words -> kind, ask, items
+    asked = find_asked(questions, question_words)
+    found: dict[bytes, tuple[int, Flags, list[int]]] = {}  # words -> kind, flags, items
     for number, item in enumerate(items):
         own = question_words.of(number)
         if own.size >= SEED_WORDS:
-            found.setdefault(own.tobytes(), (QUESTION, asks[number], []))[2].append(number)
+            found.setdefault(own.tobytes(), (QUESTION, asked[number], []))[2].append(number)
         for text in range(near[number], near[number] + len({CHOICE.sub("", answer) for answer in item.answers})):
             answer = near_words.of(text)
             if answer.size >= SOLUTION_WORDS:
-                found.setdefault(answer.tobytes(), (ANSWER, 0, []))[2].append(number)
+                found.setdefault(answer.tobytes(), (ANSWER, np.full(answer.size, LAST | OWN, np.uint8), []))[2].append(number)
             if 0 < own.size < PAIR_WORDS <= own.size + answer.size:
-                found.setdefault(np.concatenate([own, answer]).tobytes(), (PAIR, 0, []))[2].append(number)
+                pair = np.concatenate([own, answer])
+                found.setdefault(pair.tobytes(), (PAIR, np.full(pair.size, LAST | OWN, np.uint8), []))[2].append(number)
     parts = [np.frombuffer(key, np.uint64) for key in found]
     words = np.concatenate([np.empty(0, np.uint64), *parts])
     starts = np.cumsum([0, *(part.size for part in parts)], dtype=np.int64)
@@ -126,7 +133,7 @@ def build_index(items: Sequence[Item], sample: Iterable[pa.Array]) -> ItemIndex:
         starts=starts,
         word_bits=_without_formulas(items, question_words, list(found.values()), parts, weigh(words), starts),
         kinds=np.array([kind for kind, _, _ in found.values()], np.int32),
-        asks=np.array([ask for _, ask, _ in found.values()], np.int32),
+        asked=np.concatenate([np.empty(0, np.uint8), *(flags for _, flags, _ in found.values())]),
         part_items=np.cumsum([0, *map(len, part_items)], dtype=np.int64),
         item_numbers=np.array([number for numbers in part_items for number in numbers], np.int32),
         near=np.array(near, np.int64),
@@ -159,7 +166,7 @@ def _weights(texts: Sequence[Hashes], sample: Iterable[pa.Array]) -> Any:
 def _without_formulas(
     items: Sequence[Item],
     questions: Words,
-    found: Sequence[tuple[int, int, list[int]]],
+    found: Sequence[tuple[int, Flags, list[int]]],
     parts: Sequence[Hashes],
     bits: npt.NDArray[np.float32],
     starts: Offsets,

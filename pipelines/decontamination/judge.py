@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curricle.pipelines.decontamination.index import ANSWER, PASSAGE, ItemIndex
+from curricle.pipelines.decontamination.index import ANSWER, LAST, OWN, PASSAGE, Flags, ItemIndex
 from curricle.pipelines.decontamination.scan import EVIDENCE, information, matcher_of
 from curricle.pipelines.decontamination.verdict import Evidence
 from curricle.pipelines.execute.events import ReportProgress
@@ -172,7 +172,7 @@ def _evidence(hit: dict[str, Any], index: ItemIndex, weights: npt.NDArray[np.flo
         words=size,
         overlap=bits / information(weights[own]),
         bits=bits,
-        ask_share=float(mask[index.asks[part] :].mean()),
+        ask_share=min(_share(mask, index.asked[own], flag) for flag in (LAST, OWN)),
         answer_share=hit["answer_share"],
         answer_bits=hit["answer_bits"],
         passage_share=hit["passage_share"],
@@ -180,6 +180,12 @@ def _evidence(hit: dict[str, Any], index: ItemIndex, weights: npt.NDArray[np.flo
         has_passage=PASSAGE in index.near_kinds[index.near[item] : index.near[item + 1]],
         items=int(index.part_items[part + 1] - index.part_items[part]),
     )
+
+
+def _share(mask: npt.NDArray[np.bool_], flags: Flags, flag: int) -> float:
+    """The share of the words with this flag that stand in the document; 1 if there are none."""
+    flagged = mask[flags & flag > 0]
+    return float(flagged.mean()) if flagged.size else 1.0
 
 
 def strongest_first(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 OVERLAP = 0.8  # least share of the information of a part that must stand in the document
 SHORT_WORDS = 12  # of a shorter part, SHORT_OVERLAP
 SHORT_OVERLAP = 0.97
-ASK_SHARE = 0.6  # least share of the words of its last sentence: a quotation in a question may be public text
+ASK_SHARE = 0.6  # least share of the words of its last sentence, and of those outside quotations, which may be public text
 QUESTION_WORDS = 6  # a shorter question needs its answer or its passage beside it
 QUESTION_BITS = 30.0  # so does one of so common words
 SHORTEST_WORDS, SHORTEST_BITS = 5, 34.0  # a question of five words may stand alone if they are rarer
@@ -28,7 +28,7 @@ class Evidence:
     words: int  # of the part
     overlap: float  # share of the part's information, words common in the corpus weighed down
     bits: float  # information of its words in the document
-    ask_share: float  # of the words of its last sentence
+    ask_share: float  # of the words of its last sentence, or of those outside quotations; the lower one
     answer_share: float  # of the answer near a question
     answer_bits: float
     passage_share: float  # of the passage near it
