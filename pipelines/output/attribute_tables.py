@@ -23,6 +23,7 @@ from curricle.pipelines.output.write import parquet_options
 from curricle.pipelines.plan.fingerprint import difference, fingerprint_sha256
 from curricle.storage.files import StoreError
 from curricle.storage.local import locked
+from curricle.storage.output import OutputPath
 from curricle.storage.whole_file import whole_file
 
 TABLE = "table.json"
@@ -126,7 +127,12 @@ def table_folder(table: Path, kind: str, made_by: Mapping[str, str]) -> Iterator
         raise OutputError(str(error)) from None
 
 
-def read_table_record(table: Path) -> dict[str, Any]:
+def is_table(path: OutputPath) -> bool:
+    """Whether a folder is an attribute table."""
+    return (path / TABLE).is_file()
+
+
+def read_table_record(table: OutputPath) -> dict[str, Any]:
     """The table.json of an attribute table. Raises OutputError if it cannot be read."""
     try:
         record: dict[str, Any] = orjson.loads((table / TABLE).read_bytes())
@@ -171,22 +177,25 @@ def commit_part(table: Path, shard: ShardDocuments, fingerprint: str, rows: pa.T
         part.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
-def verify_table(table: Path) -> Iterator[str]:
+def verify_table(table: OutputPath) -> Iterator[str]:
     """One line for everything that is wrong with an attribute table; nothing if it is complete."""
     if not read_table_record(table)["finished"]:
         yield f"{table}: not finished; run the same command again"
     expected = set()
-    for manifest in sorted((table / "_manifest").glob("*.json")):
+    for manifest in sorted((table / "_manifest").iterdir()):
         try:
             file = orjson.loads(manifest.read_bytes())["file"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             yield f"{manifest}: a damaged manifest; delete it and run the same command again"
             continue
         path = table / file["path"]
-        expected.add(path)
+        expected.add(path.name)
         if not path.is_file():
             yield f"{path}: missing"
-        elif file_sha256(path) != file["sha256"]:
-            yield f"{path}: damaged: its SHA-256 does not match the manifest"
-    for path in sorted({*table.glob("*.parquet")} - expected):
-        yield f"{path}: not listed in any manifest"
+            continue
+        with path.open("rb") as stored:
+            if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
+                yield f"{path}: damaged: its SHA-256 does not match the manifest"
+    for name in sorted(path.name for path in table.iterdir()):
+        if name.startswith("part-") and name not in expected:
+            yield f"{table / name}: not listed in any manifest"
