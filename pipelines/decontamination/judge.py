@@ -166,12 +166,11 @@ def _evidence(hit: dict[str, Any], index: ItemIndex, weights: npt.NDArray[np.flo
     own = slice(index.starts[part], index.starts[part + 1])
     size = int(own.stop - own.start)
     mask = np.unpackbits(np.frombuffer(hit["mask"], np.uint8), count=size).astype(np.bool_)
-    bits = information(weights[own], mask)
     return Evidence(
         is_question=bool(index.kinds[part] != ANSWER),
         words=size,
-        overlap=bits / information(weights[own]),
-        bits=bits,
+        overlap=information(weights[own], mask) / information(weights[own]),
+        bits=information(index.word_bits[own], mask),
         ask_share=min(_share(mask, index.asked[own], flag) for flag in (LAST, OWN)),
         answer_share=hit["answer_share"],
         answer_bits=hit["answer_bits"],

@@ -27,7 +27,7 @@ class Evidence:
     is_question: bool  # the part that was found; else it is an answer of many words
     words: int  # of the part
     overlap: float  # share of the part's information, words common in the corpus weighed down
-    bits: float  # information of its words in the document
+    bits: float  # information of its words in the document, as common in the corpus as they may be
     ask_share: float  # of the words of its last sentence, or of those outside quotations; the lower one
     answer_share: float  # of the answer near a question
     answer_bits: float
