@@ -7,7 +7,7 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-Format = Literal["warc", "jsonl", "parquet", "text"]
+Format = Literal["warc", "jsonl", "parquet", "csv", "text"]
 
 ENVELOPE = b"curricle.envelope"
 
@@ -59,6 +59,7 @@ class Envelope:
     last: bool = False
     records: int = 0
     notes: tuple[str, ...] = ()  # one line each: damage that affected no record, such as a truncated end
+    skipped: tuple[tuple[str, int], ...] = ()  # kinds of records that are no documents, and how many
 
 
 def seal(batch: pa.RecordBatch, envelope: Envelope) -> pa.RecordBatch:
@@ -72,4 +73,11 @@ def unseal(batch: pa.RecordBatch) -> Envelope:
     if data is None:
         raise ValueError("a batch without an envelope reached the sink: a stage dropped the schema metadata")
     fields = orjson.loads(data)
-    return Envelope(**{**fields, "shard": Shard(**fields["shard"]), "notes": tuple(fields["notes"])})
+    return Envelope(
+        **{
+            **fields,
+            "shard": Shard(**fields["shard"]),
+            "notes": tuple(fields["notes"]),
+            "skipped": tuple(map(tuple, fields["skipped"])),
+        }
+    )

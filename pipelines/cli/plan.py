@@ -45,6 +45,8 @@ def command(
     click.echo(f"\nshards: {len(plan.shards)}, {sum(shard.size for shard in plan.shards) / 1e6:.1f} MB")
     for shard in plan.shards:
         click.echo(f"  {shard.name}  {shard.format}  {shard.size / 1e6:.2f} MB")
+    if plan.left_out:
+        click.echo(plan.left_out_line())
     if runner != "local":
         _show_settings(runner, flags, plan, workers)
 

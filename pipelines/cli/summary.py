@@ -10,6 +10,8 @@ from curricle.pipelines.execute.run import RunResult
 from curricle.pipelines.plan.run_plan import Plan
 from curricle.storage.output import OutputPath
 
+SHOWN_NOTES = 5
+
 
 def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Console | None = None) -> None:
     """Print documents in, kept, rejected by each reason, dead letters, time by stage, and what to do next."""
@@ -26,6 +28,12 @@ def print_summary(plan: Plan, result: RunResult, output: OutputPath, console: Co
     for name, count in rows:
         table.add_row(name, f"{count:,}", f"{count / max(1, totals.records):.1%}")
     console.print(table)
+    if plan.left_out:
+        console.print(plan.left_out_line())
+    if totals.skipped:
+        console.print(f"skipped: {totals.skipped_kinds()}")
+    for note, files in totals.notes.most_common(SHOWN_NOTES):
+        console.print(f"note: {note}" + (f" ({files} files)" if files > 1 else ""))
     if result.ran.shards:
         megabytes = sum(result.ran.text_bytes.values()) / 1e6
         console.print(f"{megabytes:.1f} MB of text in {result.seconds:.1f} s, {megabytes / max(result.seconds, 1e-9):.2f} MB/s")

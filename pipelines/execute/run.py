@@ -107,6 +107,7 @@ def _write_record(plan: Plan, output: Output, totals: Totals, result: RunResult 
         "recipe": plan.recipe.name,
         "made_by": plan.fingerprint_inputs,
         "inputs": inputs_hash(plan.shards),
+        "left_out": list(plan.left_out),
         "fingerprint": plan.fingerprint,
         "counts": totals.to_dict(),
         "finished": result is not None,

@@ -16,11 +16,14 @@ import xxhash
 from curricle.errors import InputError as InputError
 from curricle.schemas.shards import Format, Shard
 from curricle.stages.read.config import ReadConfig
-from curricle.stages.read.formats import IN_FOLDERS, format_of
+from curricle.stages.read.csv import TableStream, column_names, delimiter_of
+from curricle.stages.read.formats import format_of, named_format, why_not_in_folder
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.parquet import check_columns, open_parquet
-from curricle.storage.files import StoreError, filesystem, is_remote, map_threads, one_line, stat_and_head
+from curricle.storage.files import StoreError, filesystem, is_remote, map_threads, one_line, open_input, stat_and_head
 
 SHARD_BYTES = 256 << 20
+SHOWN = 3  # files that a message names
 HEAD_BYTES = 1 << 16  # read from each file to recognize its format
 
 Range = tuple[int, int | None, int]  # start, end, stored bytes
@@ -37,15 +40,18 @@ class InputFile:
     version: str  # changes when the file changes
 
 
-def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
+def find_inputs(patterns: Sequence[str], left_out: list[str] | None = None) -> list[InputFile]:
     """The files of all patterns, in the order of the patterns and sorted within each. Duplicates are dropped.
+
+    Files of a folder are read by what they are; those that are no input are added to `left_out`, each with the reason.
 
     Raises InputError if a pattern matches no file, or a file is unreadable or has another format than its name says.
     """
     found: dict[str, tuple[str, str]] = {}
+    left_out = [] if left_out is None else left_out
     for pattern in patterns:
         remote = is_remote(pattern) and not pattern.startswith("file://")
-        files = _remote_files(pattern) if remote else _local_files(pattern.removeprefix("file://"))
+        files = _remote_files(pattern, left_out) if remote else _local_files(pattern.removeprefix("file://"), left_out)
         if not files:
             raise InputError(f"{pattern}: {_absent(pattern)}")
         for source, url in files:
@@ -66,7 +72,7 @@ def plan_shards(inputs: Sequence[InputFile], config: ReadConfig, shard_bytes: in
     return [shard for shards in map_threads(lambda file: _shards(file, config, shard_bytes), inputs) for shard in shards]
 
 
-def _local_files(pattern: str) -> list[tuple[str, str]]:
+def _local_files(pattern: str, left_out: list[str]) -> list[tuple[str, str]]:
     """(source, absolute path) of each file. A path that exists is used as it is, even if it contains glob characters."""
     if not pattern:
         raise InputError("the name of an input must not be empty")
@@ -76,36 +82,59 @@ def _local_files(pattern: str) -> list[tuple[str, str]]:
             paths = sorted(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207  Path.glob takes no absolute pattern
     except OSError as error:
         raise InputError(f"{pattern}: {one_line(error)}") from None
-    files = [file for path in paths for file in (_folder(path) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (_folder(path, left_out) if path.is_dir() else [path])]
     return [(file.as_posix(), str(file.absolute())) for file in files]
 
 
-def _folder(folder: Path) -> list[Path]:
+def _folder(folder: Path, left_out: list[str]) -> list[Path]:
     if (folder / "_manifest").is_dir():
         raise InputError(f"{folder}: this is the output of a run; to read the documents it kept, name {folder}/kept")
-    files = sorted(path for path in folder.rglob("*") if _is_input(path.relative_to(folder)) and path.is_file())
-    if not files:
-        raise InputError(f"{folder}: no input files in this folder (looked for {', '.join(IN_FOLDERS)})")
-    return files
+    paths = sorted(path for path in folder.rglob("*") if _is_shown(path.relative_to(folder)) and path.is_file())
+    return [Path(name) for name in _inputs_among([str(path) for path in paths], str(folder), left_out)]
 
 
-def _is_input(path: PurePath) -> bool:
-    """True for a path with a known suffix in which no name begins with `.` or `_`."""
-    return path.name.lower().endswith(IN_FOLDERS) and not any(name[0] in "._" for name in path.parts)
+def _is_shown(path: PurePath) -> bool:
+    """True for a path in which no name begins with `.` or `_`, as those of Hadoop's and our own bookkeeping do."""
+    return not any(name[0] in "._" for name in path.parts) and path.suffix != ".crc"
 
 
-def _remote_files(pattern: str) -> list[tuple[str, str]]:
+def _inputs_among(names: list[str], folder: str, left_out: list[str]) -> list[str]:
+    """The files of a folder that are inputs, by their suffix or else by their content. InputError if there is none."""
+    reasons = map_threads(_why_not, names)
+    others = [f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
+    found = [name for name, reason in zip(names, reasons, strict=True) if not reason]
+    if not found:
+        left = f"; left out: {'; '.join(others[:SHOWN])}" if others else ""
+        raise InputError(f"{folder}: no input files in this folder{left}")
+    left_out += others
+    return found
+
+
+def _why_not(name: str) -> str | None:
+    """Why a file of a folder is no input; None if it is one. Only files without a known suffix are opened."""
+    head = b""
+    if named_format(name) is None:
+        try:
+            _, _, head = stat_and_head(name, HEAD_BYTES)
+        except Exception as error:  # each store has its own exception types
+            return one_line(error)
+    return why_not_in_folder(PurePosixPath(name).name, head)
+
+
+def _remote_files(pattern: str, left_out: list[str]) -> list[tuple[str, str]]:
     """(URL, URL) of each file, in fsspec's spelling."""
     try:
         files, path = filesystem(pattern)
         if files.isfile(path):
             paths = [path]
         elif files.isdir(path):
-            paths = _remote_folder(files, path, pattern)
+            paths = _remote_folder(files, path, pattern, left_out)
         else:
             hidden = "/." in path  # as in a shell, `*` matches no hidden files
             matches = [match for match in sorted(files.glob(path, detail=True).items()) if hidden or "/." not in match[0]]
-            folders = [_remote_folder(files, name, name) if entry["type"] == "directory" else [name] for name, entry in matches]
+            folders = [
+                _remote_folder(files, name, name, left_out) if entry["type"] == "directory" else [name] for name, entry in matches
+            ]
             paths = [name for names in folders for name in names]
     except InputError:
         raise
@@ -116,11 +145,11 @@ def _remote_files(pattern: str) -> list[tuple[str, str]]:
     return [(files.unstrip_protocol(path),) * 2 for path in paths]
 
 
-def _remote_folder(files: Any, folder: str, named: str) -> list[str]:
-    paths = [path for path in sorted(files.find(folder)) if _is_input(PurePosixPath(path).relative_to(folder))]
-    if not paths:
-        raise InputError(f"{named}: no input files in this folder (looked for {', '.join(IN_FOLDERS)})")
-    return paths
+def _remote_folder(files: Any, folder: str, named: str, left_out: list[str]) -> list[str]:
+    paths = [path for path in sorted(files.find(folder)) if _is_shown(PurePosixPath(path).relative_to(folder))]
+    urls = [files.unstrip_protocol(path) for path in paths]
+    inputs = set(_inputs_among(urls, named, left_out))
+    return [path for path, url in zip(paths, urls, strict=True) if url in inputs]
 
 
 def _inspect(source: str, url: str) -> InputFile:
@@ -136,7 +165,9 @@ def _shards(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[Shard
     ranges: list[Range] = [(0, None, file.size)]
     if file.format == "parquet" and file.size:
         ranges = _row_groups(file, config, shard_bytes)
-    elif file.format in ("jsonl", "text") and file.size > shard_bytes and not file.source.lower().endswith((".gz", ".zst")):
+    elif file.format == "csv" and file.size:
+        _check_table(file, config)
+    elif file.format in ("jsonl", "text") and file.size > shard_bytes and not (named_format(file.source) or ("", ""))[1]:
         count = math.ceil(file.size / shard_bytes)
         edges = [file.size * number // count for number in range(count + 1)]
         ranges = [(start, end, end - start) for start, end in itertools.pairwise(edges)]
@@ -180,6 +211,16 @@ def _row_groups(file: InputFile, config: ReadConfig, shard_bytes: int) -> list[R
         else:
             ranges.append((group, group + 1, size))
     return list(ranges) if len(ranges) > 1 else [(0, None, file.size)]
+
+
+def _check_table(file: InputFile, config: ReadConfig) -> None:
+    """InputError if a CSV file lacks the columns that `config` names."""
+    try:
+        with open_input(file.url) as stored:
+            names = column_names(TableStream(stored, file.url, Notes()).peek(HEAD_BYTES), delimiter_of(file.url))
+        check_columns(pa.schema([(name, pa.string()) for name in names]), config)
+    except ValueError as error:
+        raise InputError(f"{file.source}: {one_line(error)}") from None
 
 
 def _stored_bytes(row_group: Any) -> int:

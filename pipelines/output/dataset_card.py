@@ -14,7 +14,7 @@ configs:
 
 {description}
 
-{records} documents read: {kept} kept, {rejected} rejected, {dead} dead letters. Recipe: `recipe.yaml`; versions, times:
+{records} documents read: {kept} kept, {rejected} rejected, {dead} dead letters.{skipped} Recipe: `recipe.yaml`; versions, times:
 `run.json`; one record a shard: `_manifest/`.
 
 ```python
@@ -45,6 +45,7 @@ def dataset_card(plan: Plan, totals: Totals) -> str:
         description=plan.recipe.description,
         records=totals.records,
         **{split: totals.rows[split] for split in SPLITS},
+        skipped=f" Skipped: {totals.skipped_kinds()}." if totals.skipped else "",
         reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
         columns=table(columns),
     )

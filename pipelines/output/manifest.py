@@ -68,6 +68,8 @@ class Totals:
     text_bytes: Counter[str] = field(default_factory=Counter)  # by split
     rejected: Counter[str] = field(default_factory=Counter)  # by rule
     dead: Counter[str] = field(default_factory=Counter)  # by reason
+    skipped: Counter[str] = field(default_factory=Counter)  # records that are no documents, by kind
+    notes: Counter[str] = field(default_factory=Counter)  # files by what their readers noted
 
     def balanced(self) -> bool:
         """Whether in = kept + rejected + dead, and the reasons add up."""
@@ -76,6 +78,10 @@ class Totals:
             and self.rejected.total() == self.rows["rejected"]
             and self.dead.total() == self.rows["dead"]
         )
+
+    def skipped_kinds(self) -> str:
+        """`331 request, 12 response of application/pdf`."""
+        return ", ".join(f"{count:,} {kind}" for kind, count in self.skipped.most_common())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for run.json."""
@@ -86,6 +92,7 @@ class Totals:
             "text_bytes": dict(self.text_bytes),
             "rejected_by": dict(self.rejected.most_common()),
             "dead_by": dict(self.dead.most_common()),
+            "skipped": dict(self.skipped.most_common()),
         }
 
 
@@ -97,6 +104,8 @@ def total(manifests: Iterable[Manifest]) -> Totals:
         totals.records += manifest["records"]
         totals.rejected.update(manifest["rejected"])
         totals.dead.update(manifest["dead"])
+        totals.skipped.update(manifest.get("skipped", {}))
+        totals.notes.update(note for note in manifest["notes"] if not note.startswith("skipped: "))
         for split, file in manifest["files"].items():
             totals.rows[split] += file["rows"]
             totals.text_bytes[split] += file["text_bytes"]

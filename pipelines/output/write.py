@@ -157,6 +157,7 @@ class ShardWriter:
             "fingerprint": self.sink.fingerprint,
             "records": envelope.records,
             "notes": list(envelope.notes),
+            "skipped": dict(envelope.skipped),
             "rejected": dict(sorted(self.reasons["rejected"].items())),
             "dead": dict(sorted(self.reasons["dead"].items())),
             "files": files,

@@ -7,7 +7,7 @@ from functools import partial
 import pyarrow as pa
 
 from curricle.errors import did_you_mean
-from curricle.pipelines.inputs.find import find_inputs, plan_shards
+from curricle.pipelines.inputs.find import SHOWN, find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, RecipeError
@@ -39,11 +39,18 @@ class Plan:
     schemas: dict[str, pa.Schema]  # by split, with the fingerprint in the metadata
     shards: tuple[Shard, ...]  # largest first
     fingerprint_inputs: dict[str, str]  # by name: recipe, code and models as hashes
+    left_out: tuple[str, ...] = ()  # files of the input folders that are not read, each with the reason
 
     @property
     def fingerprint(self) -> str:
         """One hash over recipe, models, code and package versions."""
         return fingerprint_sha256(self.fingerprint_inputs)
+
+    def left_out_line(self) -> str:
+        """One line about the files that are not read; empty if there are none."""
+        more = len(self.left_out) - SHOWN
+        shown = "; ".join(self.left_out[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        return f"left out, {len(self.left_out)} files: {shown}" if self.left_out else ""
 
     @property
     def models(self) -> bool:
@@ -63,10 +70,13 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     inputs = fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
-    shards = plan_shards(find_inputs(patterns), recipe.read)
+    left_out: list[str] = []
+    shards = plan_shards(find_inputs(patterns, left_out), recipe.read)
     if any(shard.format == "warc" for shard in shards):
         _check_order(recipe)
-    return Plan(recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs)
+    return Plan(
+        recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs, tuple(left_out)
+    )
 
 
 def _check_order(recipe: Recipe) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curricle.stages.read.fields import MISSING, parsed, take
 from curricle.stages.read.rows import DEAD_BYTES, as_text, to_json
 
 
@@ -96,3 +97,44 @@ def _value(array: pa.Array, row: int) -> Any:
         return array[row].as_py()
     except (ValueError, OverflowError, pa.ArrowException) as error:
         return f"not readable: {error}"
+
+
+def root_columns(schema: pa.Schema, name: str) -> list[str]:
+    """The column of this name, or those that may hold the nested field: `metadata` for `metadata.url`."""
+    if name in schema.names:
+        return [name]
+    return [root for root in dict.fromkeys(schema.names) if name.startswith(f"{root}.")]
+
+
+def nested_type(schema: pa.Schema, name: str) -> pa.DataType | None:
+    """Type of a column or of a nested field; null where a column of JSON text may hold it, None if there is none."""
+    if name in schema.names:
+        return schema.field(schema.names.index(name)).type
+    for root in root_columns(schema, name):
+        kind = schema.field(schema.names.index(root)).type
+        if pa.types.is_struct(kind):
+            inner = nested_type(pa.schema(list(kind)), name[len(root) + 1 :])
+            if inner is not None:
+                return inner
+        elif is_text(kind):
+            return pa.null()
+    return None
+
+
+def nested_column(batch: pa.RecordBatch, name: str) -> pa.Array | None:
+    """A column, or a field of a struct column or of a column of JSON text; None if there is none."""
+    if name in batch.schema.names:
+        return batch.column(batch.schema.names.index(name))
+    for root in root_columns(batch.schema, name):
+        array, inner = batch.column(batch.schema.names.index(root)), name[len(root) + 1 :]
+        if pa.types.is_struct(array.type):
+            fields = pa.RecordBatch.from_arrays(array.flatten(), names=[field.name for field in array.type])
+            found = nested_column(fields, inner)
+            if found is not None:
+                return found
+        elif is_text(array.type):
+            objects = map(parsed, texts(array).to_pylist())
+            values = [take(one, inner) if isinstance(one, dict) else MISSING for one in objects]
+            if any(value is not MISSING for value in values):
+                return pa.array([None if value is MISSING else as_text(value) for value in values], pa.string())
+    return None

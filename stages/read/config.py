@@ -9,16 +9,16 @@ from curricle.schemas.config import Config
 
 
 class ReadConfig(Config):
-    """How inputs become rows of READ_SCHEMA. The names of columns apply only to JSONL and Parquet."""
+    """How inputs become rows of READ_SCHEMA. The names of columns apply only to JSON lines, Parquet and CSV."""
 
     text_column: str = Field(default="text", min_length=1)
-    """JSON lines and Parquet: the field that holds the text."""
+    """JSON lines, Parquet and CSV: the field that holds the text. `a.b` is the field `b` of the object `a`."""
     url_column: str = "url"
-    """JSON lines and Parquet: the field that holds the URL."""
+    """JSON lines, Parquet and CSV: the field that holds the URL, such as `metadata.url`."""
     id_column: str = "id"
-    """JSON lines and Parquet: the field with the document's own id, which becomes `source_id`."""
+    """JSON lines, Parquet and CSV: the field with the document's own id, which becomes `source_id`."""
     date_column: str = "date"
-    """JSON lines and Parquet: the field that holds the date."""
+    """JSON lines, Parquet and CSV: the field that holds the date."""
     metadata: bool = True
     """Keep the input's other fields, as JSON, in the column `metadata`."""
     statuses: tuple[int, ...] = (200,)
@@ -42,6 +42,11 @@ class ReadConfig(Config):
         if len(set(names)) != len(names):
             raise ValueError(f"a column is named twice: {', '.join(names)}")
         return names
+
+    def renamed(self) -> dict[str, str]:
+        """The settings that name a column other than the default, without `text_column`: setting to name of the column."""
+        chosen = {name: str(getattr(self, name)) for name in ("url_column", "id_column", "date_column")}
+        return {name: value for name, value in chosen.items() if value != type(self).model_fields[name].default}
 
     def writes(self) -> tuple[Column, ...]:
         """The columns of READ_SCHEMA, then the carried ones."""

@@ -1,6 +1,6 @@
 """Reads Parquet files by row groups, in batches of bounded size: one document per row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,8 +10,10 @@ from curricle.schemas.batches import null_columns
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DOCUMENT
 from curricle.schemas.shards import Shard, document_id
-from curricle.stages.read.arrays import is_text, json_objects, text_of, texts
+from curricle.stages.read.arrays import is_text, json_objects, nested_column, nested_type, root_columns, text_of, texts
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.fields import partitions
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.rows import DEAD_BYTES
 from curricle.storage.files import is_remote, open_input
 
@@ -32,11 +34,13 @@ def open_parquet(url: str) -> pq.ParquetFile:
 def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
     """Raise ValueError if the text column is missing or is not text, or a carried column does not have the type that we write."""
     found = schema.get_all_field_indices(config.text_column)
-    if len(found) != 1:
-        what = f"{len(found)} columns" if found else "no column"
-        raise ValueError(f"{what} {config.text_column!r} (choose from: {', '.join(schema.names)})")
-    if not is_text(schema.field(found[0]).type):
-        raise ValueError(f"column {config.text_column!r} has type {schema.field(found[0]).type}; text is required")
+    if len(found) > 1:
+        raise ValueError(f"{len(found)} columns {config.text_column!r} (choose from: {', '.join(schema.names)})")
+    kind = nested_type(schema, config.text_column)
+    if kind is None:
+        raise ValueError(f"no column {config.text_column!r} (choose from: {', '.join(schema.names)})")
+    if not is_text(kind) and not pa.types.is_null(kind):
+        raise ValueError(f"column {config.text_column!r} has type {kind}; text is required")
     for column in config.carried():
         if (at := schema.get_field_index(column.name)) >= 0:
             kind = schema.field(at).type
@@ -47,8 +51,11 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
                 raise ValueError(f"column {column.name!r} has type {kind}; only {column.dtype} can be carried")
 
 
-def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+def read_parquet(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.RecordBatch]:
     """Read the row groups [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry`; `source_offset` is the row.
+
+    Named columns may be fields of structs, or of text that holds JSON: `metadata.url`. Folders called `lang=en` give a column
+    `lang`. Of several columns with one name, the later ones are called `name_2`, `name_3`.
 
     A row whose text is null, not UTF-8 or longer than `max_record_bytes` is a dead letter, and so is each row of a damaged row
     group that cannot be read, as many as the footer counts. `metadata` omits null fields. With `carry`, a file that curricle
@@ -63,6 +70,8 @@ def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator
         if own and (dropped := [name for name in schema.names if name not in (*KEPT, config.text_column, *config.carry)]):
             notes.append(f"columns not carried: {', '.join(dropped)}")
         columns = _wanted(schema, config, own)
+        given = {} if own else {name: value for name, value in partitions(shard.source).items() if name not in schema.names}
+        notes += _notes(schema, given, config, own)
         counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         offset = sum(counts[: shard.start])
         for group in range(shard.start, len(counts) if shard.end is None else shard.end):
@@ -79,13 +88,39 @@ def read_parquet(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator
                     reason, batch = f"row group {group} is damaged: {str(error).splitlines()[0]}", None
                 if batch is None:
                     break
-                for piece in _pieces(batch, 2 * config.batch_bytes):
-                    yield _rows(piece, offset, shard.source, config, own)
+                batch = with_columns(batch, given)
+                for piece in pieces(batch, 2 * config.batch_bytes):
+                    yield rows_of(piece, offset, shard.source, config, own)
                     offset += piece.num_rows
             while offset < stop:
                 rows = min(stop - offset, DEAD_BATCH_ROWS)
-                yield _dead_rows(offset, rows, reason, shard.source, config)
+                yield dead_rows(offset, rows, reason, shard.source, config)
                 offset += rows
+
+
+def _notes(schema: pa.Schema, given: Mapping[str, str | None], config: ReadConfig, own: bool) -> list[str]:
+    """Columns of one name, and columns that the recipe names and the file lacks."""
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    notes = [f"several columns have the name {name!r}; the later ones are {name}_2, ..." for name in repeated]
+    missing = {
+        setting: name
+        for setting, name in config.renamed().items()
+        if name not in given and nested_type(schema, name) is None and not own
+    }
+    return notes + [f"read.{setting}: no document has {name!r}" for setting, name in missing.items()]
+
+
+def with_columns(batch: pa.RecordBatch, given: Mapping[str, str | None]) -> pa.RecordBatch:
+    """The batch with one name for each column (`value`, `value_2`), and with the columns that the file's path gives."""
+    names: list[str] = []
+    for name in batch.schema.names:
+        number = 2
+        unique = name
+        while unique in names:
+            unique, number = f"{name}_{number}", number + 1
+        names.append(unique)
+    arrays = [*batch.columns, *(pa.repeat(pa.scalar(value, pa.string()), batch.num_rows) for value in given.values())]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *given])
 
 
 def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | None:
@@ -95,7 +130,8 @@ def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | Non
     named = {config.text_column, config.url_column, config.id_column, config.date_column}
     if own:
         named = {config.text_column, *KEPT}
-    return [name for name in schema.names if name in named or name in config.carry]
+    roots = {root for name in named for root in root_columns(schema, name)}
+    return [name for name in dict.fromkeys(schema.names) if name in roots or name in config.carry]
 
 
 def _batch_rows(file: pq.ParquetFile, group: int, config: ReadConfig) -> int:
@@ -105,33 +141,34 @@ def _batch_rows(file: pq.ParquetFile, group: int, config: ReadConfig) -> int:
     return min(max(config.batch_bytes // average, 1), config.batch_rows)
 
 
-def _pieces(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
+def pieces(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
     """Halve the batch until each piece has at most `limit` bytes or one row: rows may be much larger than the average."""
     if batch.num_rows > 1 and batch.nbytes > limit:
         half = batch.num_rows // 2
-        yield from _pieces(batch.slice(0, half), limit)
-        yield from _pieces(batch.slice(half), limit)
+        yield from pieces(batch.slice(0, half), limit)
+        yield from pieces(batch.slice(half), limit)
     elif batch.num_rows:
         yield batch
 
 
-def _rows(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool) -> pa.RecordBatch:
+def rows_of(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool) -> pa.RecordBatch:
     """A batch of the file as READ_SCHEMA and carried columns; `offset` is the number of its first row."""
     rows = batch.num_rows
-    text, broken = text_of(batch.column(config.text_column))
+    column = nested_column(batch, config.text_column)
+    text, broken = text_of(pa.nulls(rows, pa.string()) if column is None else column)
     arrays = null_columns(config.writes(), rows)
-    for column in config.carried():
-        if column.name in batch.schema.names:
-            array = batch.column(column.name)
-            arrays[column.name] = texts(array) if column.dtype == pa.string() else array.cast(column.dtype)
+    for carried in config.carried():
+        if carried.name in batch.schema.names:
+            array = batch.column(carried.name)
+            arrays[carried.name] = texts(array) if carried.dtype == pa.string() else array.cast(carried.dtype)
     if own:
         arrays |= {name: _own(batch, name) for name in KEPT if name in batch.schema.names}
     else:
         arrays |= _identity(source, offset, rows)
         named = {"source_id": config.id_column, "url": config.url_column, "date": config.date_column}
         for name, column_name in named.items():
-            if column_name in batch.schema.names and column_name != config.text_column:
-                arrays[name] = texts(batch.column(column_name))
+            if column_name != config.text_column and (column := nested_column(batch, column_name)) is not None:
+                arrays[name] = texts(column)
         used = {config.text_column, *named.values(), *config.carry}
         if config.metadata and (others := [name for name in batch.schema.names if name not in used]):
             arrays["metadata"] = json_objects(batch.select(others))
@@ -163,11 +200,11 @@ def _identity(source: str, offset: int, rows: int) -> dict[str, pa.Array]:
     }
 
 
-def _dead_rows(offset: int, rows: int, reason: str, source: str, config: ReadConfig) -> pa.RecordBatch:
+def dead_rows(offset: int, rows: int, reason: str, source: str, config: ReadConfig, first_bytes: bytes = b"") -> pa.RecordBatch:
     """Dead letters for rows that could not be read."""
     arrays = null_columns(config.writes(), rows) | _identity(source, offset, rows)
     arrays |= {"dead_stage": pa.repeat("read", rows), "dead_reason": pa.repeat(reason, rows)}
-    arrays["dead_bytes"] = pa.repeat(pa.scalar(b"", pa.binary()), rows)
+    arrays["dead_bytes"] = pa.repeat(pa.scalar(first_bytes, pa.binary()), rows)
     return _batch(arrays, config)
 
 

@@ -1,6 +1,7 @@
 """Collects records one by one into batches of READ_SCHEMA. All readers except that of Parquet use it."""
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from curricle.schemas.column import schema_of
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import document_id
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.fields import partitions
+
+NAMED = ("url_column", "id_column", "date_column")
+"""Settings that name columns, besides that of the text."""
 
 DERIVED = ("id", "source", "dead_stage")
 """Columns that are computed from the others when a batch is complete."""
@@ -37,6 +42,11 @@ class Rows:
 
     def __init__(self, source: str, config: ReadConfig) -> None:
         self.source, self.config = source, config
+        self.counts: Counter[str] = Counter()  # what to note at the end: a sentence, and how often
+        self.watched = [(at, setting) for at, setting in enumerate(NAMED) if setting in config.renamed()]
+        self.found: set[str] = set()  # those of the watched settings whose column a row had
+        self.any = False
+        self.partitions = partitions(source)
         self._start()
 
     def _start(self) -> None:
@@ -86,6 +96,12 @@ class Rows:
             dead_bytes=bytes(letter.first_bytes[:DEAD_BYTES]),
         )
 
+    def unmatched(self) -> list[str]:
+        """A note for each column that the recipe names and no row has."""
+        names = self.config.renamed()
+        missing = [(setting, names[setting]) for _, setting in self.watched if setting not in self.found]
+        return [f"read.{setting}: no document has {name!r}" for setting, name in missing if self.any]
+
     def __len__(self) -> int:
         return len(self.columns["source_offset"])
 
@@ -97,6 +113,7 @@ class Rows:
     def take(self) -> pa.RecordBatch:
         """Return the rows as one batch of READ_SCHEMA and the carried columns (null), and start over."""
         columns, rows = self.columns, len(self)
+        self.any = True
         arrays = {name: pa.array(values, READ_SCHEMA.field(name).type) for name, values in columns.items()}
         arrays["id"] = pa.array([document_id(self.source, offset) for offset in columns["source_offset"]], pa.string())
         arrays["source"] = pa.repeat(self.source, rows)

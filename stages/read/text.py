@@ -7,10 +7,11 @@ import pyarrow as pa
 from curricle.schemas.shards import Shard
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.jsonl import read_lines
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.rows import Rows
 
 
-def read_text(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+def read_text(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.RecordBatch]:
     """Read the lines that begin in [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry` (null).
 
     Blank lines are skipped. A line that is not UTF-8 or longer than `max_record_bytes` is a dead letter. If a compressed file is

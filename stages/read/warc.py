@@ -10,6 +10,7 @@ from curricle.stages.read.compressed import compression_of, decode
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.files import Window
 from curricle.stages.read.http import Body, decode_body, is_html, may_be_html, media_type, parse_response
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.records import Feed, Record, parse_head, read_records
 from curricle.stages.read.rows import DEAD_BYTES, DeadLetter, Rows, to_json
 from curricle.storage.files import open_input
@@ -18,7 +19,7 @@ USED = frozenset(("warc-type", "warc-target-uri", "warc-date", "warc-record-id",
 REPLACED_SHARE = 0.1  # largest share of replaced characters in a WET text
 
 
-def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa.RecordBatch]:
+def read_warc(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.RecordBatch]:
     """Read batches of READ_SCHEMA and `config.carry` (null), in the order of the file.
 
     A `response` or `resource` record of HTML becomes `payload` (the body without encodings) and `payload_type`. A `conversion`
@@ -46,10 +47,7 @@ def read_warc(shard: Shard, config: ReadConfig, notes: list[str]) -> Iterator[pa
     if replaced := skipped.pop("replaced", 0):
         notes.append(f"texts with invalid UTF-8 replaced: {replaced}")
     if skipped:
-        # The number of media types is unbounded; the length of a note is not.
-        counts = [f"{count} {what}" for what, count in skipped.most_common(20)]
-        rest = skipped.total() - sum(count for _, count in skipped.most_common(20))
-        notes.append("skipped: " + ", ".join(counts + ([f"{rest} others"] if rest else [])))
+        notes.count_skipped(skipped)
 
 
 def _add(rows: Rows, record: Record, config: ReadConfig) -> str | None:

@@ -1,6 +1,8 @@
 """Finding inputs and splitting them: what is named, what is refused with one line, and which shards come out."""
 
+import bz2
 import gzip
+import lzma
 import os
 import re
 from pathlib import Path
@@ -106,7 +108,7 @@ def test_the_kept_folder_of_a_run_is_an_input_and_the_whole_output_is_not(folder
         pytest.param("", "the name of an input must not be empty", id="nothing"),
         pytest.param(
             "in/README.md",
-            "in/README.md: unknown format (known: WARC, JSON lines, Parquet, .txt): it begins with '# no input'",
+            "in/README.md: unknown format (known: WARC, JSON lines, Parquet, .csv, .tsv, .txt): it begins with '# no input'",
             id="other",
         ),
         pytest.param("wrong.jsonl", "wrong.jsonl: the content does not match the name: it is gzip", id="wrong-name"),
@@ -127,7 +129,33 @@ def test_what_cannot_be_read_is_refused_with_one_line(folder: Path, pattern: str
 
 def test_a_folder_without_inputs_is_refused(folder: Path) -> None:
     (folder / "empty").mkdir()
-    assert refused("empty").startswith("empty: no input files in this folder (looked for .warc, ")
+    assert refused("empty") == "empty: no input files in this folder"
+    write(folder / "empty/notes.txt", b"Notes")
+    assert refused("empty") == (
+        "empty: no input files in this folder; left out: empty/notes.txt (plain text is read only if it is named)"
+    )
+
+
+def test_a_folder_is_read_by_content_and_what_is_left_out_is_named(folder: Path) -> None:
+    for name, data in {
+        "a.jsonl.bz2": bz2.compress(LINE),
+        "b.jsonl.xz": lzma.compress(LINE),
+        "c.jsonl.gzip": gzip.compress(LINE),
+        "part-00000": LINE,
+        "d.json": LINE * 2,
+        "e.jsonl.part": LINE,
+        "f.txt": b"Notes",
+        "_SUCCESS": b"",
+        ".hidden.jsonl": LINE,
+        "part-00000.crc": b"crc",
+    }.items():
+        write(folder / "mixed" / name, data)
+    left_out: list[str] = []
+    found = find_inputs(["mixed"], left_out)
+    assert [file.source for file in found] == [
+        f"mixed/{name}" for name in ("a.jsonl.bz2", "b.jsonl.xz", "c.jsonl.gzip", "d.json", "part-00000")
+    ]
+    assert left_out == ["mixed/e.jsonl.part (looks unfinished)", "mixed/f.txt (plain text is read only if it is named)"]
 
 
 def test_an_unreadable_file_is_refused(folder: Path) -> None:

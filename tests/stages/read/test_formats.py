@@ -1,11 +1,13 @@
 """What a file is: the name says it and the content must agree."""
 
+import bz2
 import gzip
+import lzma
 
 import pytest
 import zstandard
 
-from curricle.stages.read.formats import format_of
+from curricle.stages.read.formats import format_of, why_not_in_folder
 
 WARC = b"WARC/1.0\r\nWARC-Type: warcinfo\r\n"
 JSONL = b'{"text":"a"}\n'
@@ -46,6 +48,15 @@ def zstd(data: bytes) -> bytes:
         ("x.jsonl", b"", "jsonl"),
         ("x.parquet", b"", "parquet"),
         ("x.jsonl.gz", gz(b""), "jsonl"),
+        ("x.jsonl.bz2", bz2.compress(JSONL), "jsonl"),
+        ("x.jsonl.xz", lzma.compress(JSONL), "jsonl"),
+        ("x.jsonl.gzip", gz(JSONL), "jsonl"),
+        ("x.json.zstd", zstd(JSONL), "jsonl"),
+        ("x.warc.bz2", bz2.compress(WARC), "warc"),
+        ("part-00000", JSONL, "jsonl"),
+        ("part-00000.gz", gz(JSONL), "jsonl"),
+        ("x.csv", b"text,url\n", "csv"),
+        ("x.tsv.xz", lzma.compress(b"text\turl\n"), "csv"),
     ],
 )
 def test_name_and_content_agree(name: str, head: bytes, expected: str) -> None:
@@ -98,10 +109,10 @@ def test_damage_at_the_start_is_left_to_the_reader(name: str, head: bytes, expec
         ("x.jsonl", b"<!DOCTYPE html>{", "the content does not match the name: it is HTML or XML"),
         ("x.jsonl", "{}".encode("utf-16"), "the content does not match the name: it is UTF-16 text"),
         ("x.jsonl.gz", gz(b"\0" * 257 + b"ustar"), "the content does not match the name: it is a tar archive"),
-        ("x.doc", b"plain", "unknown format (known: WARC, JSON lines, Parquet, .txt): it begins with 'plain'"),
+        ("x.doc", b"plain", "unknown format (known: WARC, JSON lines, Parquet, .csv, .tsv, .txt): it begins with 'plain'"),
         ("x.txt", b"BZh9", "the content does not match the name: it is bzip2"),
         ("x.txt", gz(b"plain"), "the content does not match the name: it is gzip"),
-        ("x.bz2", b"BZh9", "unknown format (known: WARC, JSON lines, Parquet, .txt): it is bzip2"),
+        ("x.jsonl.bz2", gz(JSONL), "the content does not match the name: it is gzip"),
         ("x.doc", b"", "the file is empty, and its name does not tell its format"),
     ],
 )
@@ -109,3 +120,28 @@ def test_a_file_that_is_something_else_is_refused(name: str, head: bytes, messag
     with pytest.raises(ValueError, match=r".") as raised:
         format_of(name, head)
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "reason"),
+    [
+        ("x.jsonl", b"", None),
+        ("x.warc.gz", b"", None),
+        ("x.jsonl.bz2", b"", None),
+        ("X.JSONL.GZ", b"", None),
+        ("part-00000", JSONL, None),
+        ("part-00000.bz2", bz2.compress(JSONL), None),
+        ("x.json", JSONL * 2, None),
+        ("x.json", JSONL, "is one JSON document"),
+        ("x.json", b'{\n"a":1}', "is one JSON document over several lines, not JSON lines"),
+        ("x.json", b'[{"a":1}]', "is one JSON array, not JSON lines"),
+        ("x.jsonl.part", JSONL, "looks unfinished"),
+        ("notes.txt", b"Notes", "plain text is read only if it is named"),
+        ("labels.csv", b"a,b", "a table is read only if it is named"),
+        ("README.md", b"# Notes", "begins with '# Notes'"),
+        ("x.lz4", b"\x04\x22\x4d\x18", "is lz4"),
+        ("nothing", b"", "is empty"),
+    ],
+)
+def test_files_of_a_folder_are_read_by_what_they_are(name: str, head: bytes, reason: str | None) -> None:
+    assert why_not_in_folder(name, head) == reason

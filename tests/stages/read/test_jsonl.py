@@ -3,6 +3,7 @@
 import gzip
 import itertools
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -15,15 +16,18 @@ from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read import lines
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.jsonl import read_jsonl
+from curricle.stages.read.notes import Notes
 
 
-def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> tuple[list[dict], list[str]]:
-    notes: list[str] = []
-    shard = Shard(name="s", source="in.jsonl", url=str(path), format="jsonl", start=start, end=end)
+def read(
+    path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None, source: str = "in.jsonl"
+) -> tuple[list[dict], list[str]]:
+    notes = Notes()
+    shard = Shard(name="s", source=source, url=str(path), format="jsonl", start=start, end=end)
     batches = list(read_jsonl(shard, config or ReadConfig(), notes))
     assert all(batch.schema == READ_SCHEMA for batch in batches)
     rows = [row for batch in batches for row in batch.to_pylist()]
-    assert [row["id"] for row in rows] == [document_id("in.jsonl", row["source_offset"]) for row in rows]
+    assert [row["id"] for row in rows] == [document_id(source, row["source_offset"]) for row in rows]
     assert len({row["id"] for row in rows}) == len(rows)
     return rows, notes
 
@@ -92,10 +96,11 @@ def test_a_line_with_a_text_only_has_no_metadata(tmp_path: Path) -> None:
         pytest.param(b'{"text":"a"', "not JSON: ", id="cut"),
         pytest.param(b'{"text":"a"}}', "not JSON: ", id="brace-too-many"),
         pytest.param(b'{"text":"a\0b"}', "not JSON: ", id="NUL-byte"),
-        pytest.param(b'{"text":"\\ud800"}', "not JSON: ", id="lone-surrogate"),
-        pytest.param(b'{"text":NaN}', "not JSON: ", id="NaN"),
-        pytest.param(b'{"text":"","a":' + b"[" * 5000 + b"]" * 5000 + b"}", "not JSON: ", id="very-deep"),
-        pytest.param(b'{"text":"","a":' + b"[" * 500 + b"]" * 500 + b"}", "fields that do not fit into `metadata`: ", id="deep"),
+        pytest.param(b'{"text":NaN}', "'text' is null", id="NaN"),
+        pytest.param(b'{"text":"a","b":nan}', "not JSON: ", id="nan"),
+        pytest.param(b'{"text":"a","b":NaN,}', "not JSON: ", id="comma-too-many"),
+        pytest.param(b'{"text":"a","b":NaN}{}', "not JSON: ", id="two-objects"),
+        pytest.param(b'{"text":"a","b":' + b"[" * 5000 + b"]" * 4999 + b"}", "not JSON: ", id="deep-and-not-closed"),
         pytest.param(b"\0" * 50, "not JSON: ", id="zeros"),
     ],
 )
@@ -134,9 +139,105 @@ def compress(data: bytes, kind: str) -> bytes:
     return zstandard.ZstdCompressor(write_checksum=True).compress(data) if kind else data
 
 
-def test_a_number_too_large_for_64_bits_is_kept_as_a_float(tmp_path: Path) -> None:
-    [row] = read_bytes(tmp_path, b'{"text":"","n":123456789012345678901234567890}')
-    assert row["metadata"] == '{"n":1.2345678901234568e+29}'
+DEEP = "[" * 5000 + "]" * 5000
+ODD_VALUES = {
+    "NaN": ("NaN", None),
+    "infinity": ("Infinity", None),
+    "minus infinity": ("-Infinity", None),
+    "NaN inside": ('{"p":[0.5,NaN]}', {"p": [0.5, None]}),
+    "over the range of a double": ("1e400", None),
+    "under the range of a double": ("-1e400", None),
+    "30 digits": ("123456789012345678901234567890", "123456789012345678901234567890"),
+    "20 digits": ("-12345678901234567890", "-12345678901234567890"),
+    "5,000 digits": ("9" * 5000, "9" * 5000),
+    "30 digits inside": ('{"n":[123456789012345678901234567890]}', {"n": ["123456789012345678901234567890"]}),
+    "a lone high surrogate": (r'"a\ud800b"', "a\ufffdb"),
+    "a lone low surrogate": (r'"a\udc00"', "a\ufffd"),
+    "a lone surrogate in a key": (r'{"\ud800":1}', {"\ufffd": 1}),
+    "deep": (DEEP, DEEP),
+    "deeper than JSON writers go": ("[" * 300 + "]" * 300, "[" * 300 + "]" * 300),
+}
+
+
+@pytest.mark.parametrize(("value", "expected"), ODD_VALUES.values(), ids=ODD_VALUES)
+def test_an_odd_value_costs_neither_the_document_nor_its_other_fields(tmp_path: Path, value: str, expected: Any) -> None:
+    path = tmp_path / "in.jsonl"
+    line = '{"text":"good","a":' + value + ',"url":"u","b":[1,"x"]}'
+    path.write_text(f'{{"text":"before"}}\n{line}\n{{"text":"after"}}\n')
+    rows, notes = read(path)
+    assert [row["text"] for row in rows] == ["before", "good", "after"]
+    assert [row["dead_reason"] for row in rows] == [None] * 3
+    assert rows[1]["url"] == "u"
+    assert orjson.loads(rows[1]["metadata"]) == {"a": expected, "b": [1, "x"]}
+    assert notes == ["values that JSON cannot hold, now null, text or U+FFFD: 1"]
+
+
+@pytest.mark.parametrize("column", ["url", "id", "date"])
+def test_a_long_number_in_a_named_column_keeps_its_digits(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(f'{{"text":"a","{column}":123456789012345678901234567890}}')
+    rows, notes = read(path)
+    assert rows[0]["source_id" if column == "id" else column] == "123456789012345678901234567890"
+    assert len(notes) == 1
+
+
+def test_a_lone_surrogate_in_the_text_is_replaced_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(r'{"text":"a\ud83d b\ud83d\ude00"}')
+    rows, notes = read(path)
+    assert rows[0]["text"] == "a\ufffd b😀"
+    assert notes == ["values that JSON cannot hold, now null, text or U+FFFD: 1"]
+
+
+def test_usual_numbers_are_written_as_before(tmp_path: Path) -> None:
+    [row] = read_bytes(tmp_path, b'{"text":"","a":18446744073709551615,"b":1e300,"c":-0.5,"d":1.0}')
+    assert orjson.loads(row["metadata"]) == {"a": 18446744073709551615, "b": 1e300, "c": -0.5, "d": 1.0}
+
+
+def test_a_mark_at_the_start_of_a_joined_part_is_no_damage(tmp_path: Path) -> None:
+    rows = read_bytes(tmp_path, b'\xef\xbb\xbf{"text":"a"}\n' * 3)
+    assert outline(rows) == [(0, "a", None), (16, "a", None), (32, "a", None)]
+
+
+NESTED = {
+    "inside an object": (b'{"text":"t","metadata":{"url":"u","k":1}}', "metadata.url", "u", '{"metadata":{"k":1}}'),
+    "a name with hyphens": (b'{"text":"t","h":{"warc-target-uri":"u"}}', "h.warc-target-uri", "u", '{"h":{}}'),
+    "two levels": (b'{"text":"t","a":{"b":{"c":"u"}}}', "a.b.c", "u", '{"a":{"b":{}}}'),
+    "a literal name comes first": (b'{"text":"t","a.b":"u","a":{"b":"v"}}', "a.b", "u", '{"a":{"b":"v"}}'),
+    "a literal name on the way": (b'{"text":"t","a.b":{"c":"u"}}', "a.b.c", "u", '{"a.b":{}}'),
+    "inside a text that holds JSON": (b'{"text":"t","m":"{\\"url\\":\\"u\\"}"}', "m.url", "u", '{"m":"{\\"url\\":\\"u\\"}"}'),
+    "not there": (b'{"text":"t","m":{"x":1}}', "m.url", None, '{"m":{"x":1}}'),
+    "not an object": (b'{"text":"t","m":5}', "m.url", None, '{"m":5}'),
+}
+
+
+@pytest.mark.parametrize(("line", "name", "url", "metadata"), NESTED.values(), ids=NESTED)
+def test_a_column_may_be_a_nested_field(tmp_path: Path, line: bytes, name: str, url: str | None, metadata: str) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(line)
+    rows, notes = read(path, ReadConfig(url_column=name))
+    assert (rows[0]["url"], rows[0]["metadata"]) == (url, metadata)
+    assert notes == ([] if url else [f"read.url_column: no document has {name!r}"])
+
+
+def test_the_text_may_be_a_nested_field(tmp_path: Path) -> None:
+    [row] = read_bytes(tmp_path, b'{"content":{"body":"t","n":1}}', config=ReadConfig(text_column="content.body"))
+    assert (row["text"], row["metadata"]) == ("t", '{"content":{"n":1}}')
+
+
+def test_usual_names_that_are_absent_are_not_noted(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"text":"t"}')
+    assert read(path)[1] == []
+
+
+def test_folders_named_as_hive_names_them_give_columns(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"text":"t","k":1}\n{"text":"t","lang":"en"}')
+    folder = "in/lang=de/date=2024-05-01/empty=__HIVE_DEFAULT_PARTITION__/name=a%2Fb"
+    rows, _ = read(path, source=f"{folder}/x=1.jsonl")
+    assert [row["date"] for row in rows] == ["2024-05-01"] * 2
+    assert [row["metadata"] for row in rows] == ['{"k":1,"lang":"de","name":"a/b"}', '{"lang":"en","name":"a/b"}']
 
 
 @pytest.mark.parametrize("kind", ["", ".gz", ".zst"])

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.parquet import check_columns, read_parquet
 
 
 def read(path: Path, config: ReadConfig | None = None, start: int = 0, end: int | None = None) -> tuple[list[dict], list[str]]:
-    notes: list[str] = []
+    notes = Notes()
     shard = Shard(name="s", source="in.parquet", url=str(path), format="parquet", start=start, end=end)
     batches = list(read_parquet(shard, config or ReadConfig(), notes))
     assert all(batch.schema.names[: len(READ_SCHEMA)] == READ_SCHEMA.names for batch in batches)
@@ -369,3 +370,52 @@ def test_real_files_are_read_whole(shared_data: Path, name: str, rows: int) -> N
     assert (len(read_rows), notes, {row["dead_reason"] for row in read_rows}) == (rows, [], {None})
     for name, column in (("text", "text"), ("url", "url"), ("source_id", "id")):
         assert [row[name] for row in read_rows] == table[column].to_pylist()
+
+
+def test_later_columns_of_one_name_get_another_one(tmp_path: Path) -> None:
+    arrays = [pa.array(["t"]), pa.array(["u"]), pa.array(["v"]), pa.array([1]), pa.array([2]), pa.array([3])]
+    table = pa.Table.from_arrays(arrays, ["text", "url", "url", "n", "n", "n"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    rows, notes = read(tmp_path / "x.parquet")
+    assert (rows[0]["url"], rows[0]["metadata"]) == ("u", '{"url_2":"v","n":1,"n_2":2,"n_3":3}')
+    assert notes == [f"several columns have the name {name!r}; the later ones are {name}_2, ..." for name in ("n", "url")]
+    assert read(tmp_path / "x.parquet", ReadConfig(metadata=False))[0][0]["url"] == "u"
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "url"),
+    [
+        ([{"url": "u", "k": 1}], "m.url", "u"),
+        ([{"a": {"b": "u"}}], "m.a.b", "u"),
+        (['{"url": "u"}'], "m.url", "u"),
+        ([None], "m.url", None),
+        ([{"k": 1}], "m.url", None),
+    ],
+)
+@pytest.mark.parametrize("metadata", [True, False])
+def test_a_column_may_be_a_nested_field(tmp_path: Path, column: list, name: str, url: str | None, metadata: bool) -> None:
+    path = write(tmp_path, {"text": ["t"], "m": pa.array(column)})
+    rows, notes = read(path, ReadConfig(url_column=name, metadata=metadata))
+    assert rows[0]["url"] == url
+    missing = column == [{"k": 1}] or column == [None]
+    assert notes == ([f"read.url_column: no document has {name!r}"] if missing else [])
+
+
+def test_the_text_may_be_a_nested_field(tmp_path: Path) -> None:
+    path = write(tmp_path, {"content": [{"body": "t"}, {"body": None}, None]})
+    rows, _ = read(path, ReadConfig(text_column="content.body"))
+    assert [(row["text"], row["dead_reason"]) for row in rows] == [("t", None)] + [(None, "'content.body' is null")] * 2
+
+
+def test_a_part_in_which_all_texts_are_null_is_read(tmp_path: Path) -> None:
+    rows, _ = read(write(tmp_path, {"text": pa.nulls(2), "url": ["a", "b"]}))
+    assert [(row["url"], row["dead_reason"]) for row in rows] == [("a", "'text' is null"), ("b", "'text' is null")]
+
+
+def test_folders_named_as_hive_names_them_give_columns(tmp_path: Path) -> None:
+    path = write(tmp_path, {"text": ["t"], "n": [1]})
+    shard = Shard(
+        name="s", source="in/lang=de/n=2/date=2024/none=__HIVE_DEFAULT_PARTITION__/x.parquet", url=str(path), format="parquet"
+    )
+    [row] = [row for batch in read_parquet(shard, ReadConfig(), Notes()) for row in batch.to_pylist()]
+    assert (row["date"], row["metadata"]) == ("2024", '{"n":1,"lang":"de"}')

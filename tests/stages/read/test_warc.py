@@ -15,6 +15,7 @@ from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
 from curricle.stages.read.compressed import Gzip, Zstd
 from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.notes import Notes
 from curricle.stages.read.warc import read_warc
 
 HTML = b"<html><p>%s</p></html>"
@@ -37,7 +38,7 @@ def numbered(count: int) -> list[bytes]:
 
 
 def read(path: Path, config: ReadConfig | None = None) -> tuple[list[dict], list[str]]:
-    notes: list[str] = []
+    notes = Notes()
     shard = Shard(name="s", source="in.warc", url=str(path), format="warc")
     batches = list(read_warc(shard, config or ReadConfig(), notes))
     assert all(batch.schema == READ_SCHEMA for batch in batches)
