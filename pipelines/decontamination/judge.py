@@ -156,8 +156,7 @@ def judge(task: JudgeTask, report: ReportProgress) -> None:
     with whole_file(task.hits) as part:
         pq.write_table(pa.Table.from_pylist([hit for found in hits.values() for hit in found], HITS), part, compression="zstd")
     rows = _rows(ids, hits)
-    found = sum(bool(hit) for hit in hits.values() if hit[0]["contaminated"])
-    commit_part(task.table, task.shard, task.fingerprint, rows, contaminated=found)
+    commit_part(task.table, task.shard, task.fingerprint, rows)
     report(task.shard.rows, 0, task.shard.rows)
 
 

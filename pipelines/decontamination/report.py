@@ -29,16 +29,7 @@ def make_report(
     benchmarks, shown = [], []
     for benchmark, total in sorted(Counter(item.benchmark for item in items).items()):
         own = [hit for hit in counted if hit["benchmark"] == benchmark]
-        benchmarks.append(
-            {
-                "benchmark": benchmark,
-                "items": total,
-                "items_too_short": too_short.get(benchmark, 0),
-                "items_found": len({hit["item"] for hit in own}),
-                "documents": len({hit["id"] for hit in own}),
-                "forms": dict(sorted(Counter(hit["form"] for hit in own).items())),
-            }
-        )
+        benchmarks.append(benchmark_counts(benchmark, total, too_short.get(benchmark, 0), own))
         shown += _strongest(own)
     texts = _texts(shown, by_shard)
     return {
@@ -54,6 +45,34 @@ def make_report(
             for hit, text in zip(shown, texts, strict=True)
         ],
     }
+
+
+def benchmark_counts(benchmark: str, items: int, too_short: int, hits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a report says of a benchmark, from its hits that count."""
+    return {
+        "benchmark": benchmark,
+        "items": items,
+        "items_too_short": too_short,
+        "items_found": len({hit["item"] for hit in hits}),
+        "documents": len({hit["id"] for hit in hits}),
+        "forms": dict(sorted(Counter(hit["form"] for hit in hits).items())),
+    }
+
+
+def without_documents(report: Mapping[str, Any], documents: int, hits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The report after documents were removed: `hits` are those that are left of all that count."""
+    ids = {hit["id"] for hit in hits}
+    benchmarks = [
+        benchmark_counts(
+            one["benchmark"],
+            one["items"],
+            one["items_too_short"],
+            [hit for hit in hits if hit["benchmark"] == one["benchmark"]],
+        )
+        for one in report["benchmarks"]
+    ]
+    shown = [hit for hit in report["hits"] if hit["id"] in ids]
+    return {"documents": documents, "contaminated": len(ids), "benchmarks": benchmarks, "hits": shown}
 
 
 def _strongest(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -168,13 +168,21 @@ def commit_part(table: Path, shard: ShardDocuments, fingerprint: str, rows: pa.T
     """Write the part of a shard, then its manifest. Raises RuntimeError unless there is a row for each document."""
     if rows.num_rows != shard.rows:
         raise RuntimeError(f"shard {shard.name}: {rows.num_rows} rows for {shard.rows} documents")
-    path = part_path(table, shard.name)
+    _write_part(table, shard.name, rows, {"shard": shard.name, "fingerprint": fingerprint, **summary})
+
+
+def rewrite_part(table: Path, shard: str, rows: pa.Table) -> None:
+    """Write the part of a shard again with fewer rows, then its manifest."""
+    _write_part(table, shard, rows, orjson.loads(part_manifest(table, shard).read_bytes()))
+
+
+def _write_part(table: Path, shard: str, rows: pa.Table, manifest: Mapping[str, Any]) -> None:
+    path = part_path(table, shard)
     with whole_file(path) as part:
         pq.write_table(rows, part, **parquet_options(rows.schema))
     file = {"path": path.name, "rows": rows.num_rows, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
-    content = {"shard": shard.name, "fingerprint": fingerprint, "file": file, **summary}
-    with whole_file(part_manifest(table, shard.name)) as part:
-        part.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    with whole_file(part_manifest(table, shard)) as part:
+        part.write_bytes(orjson.dumps({**manifest, "file": file}, option=orjson.OPT_INDENT_2))
 
 
 def verify_table(table: OutputPath) -> Iterator[str]:
@@ -182,7 +190,8 @@ def verify_table(table: OutputPath) -> Iterator[str]:
     if not read_table_record(table)["finished"]:
         yield f"{table}: not finished; run the same command again"
     expected = set()
-    for manifest in sorted((table / "_manifest").iterdir()):
+    folder = table / "_manifest"
+    for manifest in (folder / name for name in sorted(path.name for path in folder.iterdir())):
         try:
             file = orjson.loads(manifest.read_bytes())["file"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
