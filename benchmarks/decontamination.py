@@ -1,8 +1,9 @@
 """How well evaluation items are found: `python benchmarks/decontamination.py --data DIR --work FOLDER`.
 
 Items of `DIR/evals` are planted into documents of `DIR/web_text` in four forms: as a document of their own, as a paragraph,
-wrapped into short lines, and within running text. The documents without items, the passages of items, questions without what they
-ask, and the licenses of the installed packages are negatives. Then `curricle run` and `curricle decontaminate` do their work.
+wrapped into short lines, and within running text. The documents without items, pages of manuals, the passages of items,
+questions without what they ask, and the licenses of the installed packages are negatives. Then `curricle run` and
+`curricle decontaminate` do their work.
 `--half tune` plants the half of the items that the thresholds were chosen on, `--half test`, the default, the other one.
 Prints recall by benchmark, kind and form, precision and false alarms, with 95 % Wilson intervals, and the time of the kernels.
 """
@@ -111,6 +112,13 @@ def make_cases(items: list[Item], documents: list[str]) -> list[Case]:
     return cases + [Case(text, "", "web document", "", None) for text in documents]
 
 
+def read_texts(folder: Path, pattern: str) -> pa.Array:
+    """The texts of Parquet files."""
+    return pa.concat_arrays(
+        [chunk for path in sorted(folder.glob(pattern)) for chunk in pq.read_table(path, columns=["text"])["text"].chunks]
+    )
+
+
 def interval(found: int, of: int) -> str:
     """`found / of = share (low to high)`, with the Wilson interval."""
     if not of:
@@ -172,15 +180,10 @@ def main() -> None:
     arguments = parser.parse_args()
     evals = sorted((arguments.data / "evals").glob("*.jsonl.gz"))
     items = read_items([str(path) for path in evals], {})
-    texts = pa.concat_arrays(
-        [
-            chunk
-            for path in sorted((arguments.data / "web_text").glob("web-*.parquet"))
-            for chunk in pq.read_table(path, columns=["text"])["text"].chunks
-        ]
-    )
+    texts, manuals = (read_texts(arguments.data / "web_text", name) for name in ("web-*.parquet", "docs-*.parquet"))
     show_time(items, texts)
     cases = make_cases([item for item in items if in_half(item, arguments.half)], texts.to_pylist())
+    cases += [Case(text, "", "page of a manual", "", None) for text in manuals.to_pylist()]
     found = decontaminate(cases, evals, arguments.work)
     by_name = {item.name: item for item in items}
     recall: dict[tuple[str, str], list[bool]] = {}
