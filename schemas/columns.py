@@ -180,14 +180,33 @@ LANGUAGE = (
     Column(
         name="language",
         dtype=pa.string(),
-        doc="language code as lid.176 gives it (`en`; docs/language.md); `und`: a score below `min_score`, or a blank text",
+        doc="language code as lid.176 gives it (`en`; docs/language.md); `und`: a score below `min_score`, or hardly any letters",
         null="no text",
     ),
     Column(
         name="language_score",
         dtype=pa.float32(),
-        doc="probability of the language, 0..1; 0 if the model knows nothing in the text (blank, only digits)",
+        doc="probability of the language, 0..1; 0 if the text has hardly any letters or the model knows nothing in it",
         null="no text",
+    ),
+    Column(
+        name="language_mixed",
+        dtype=pa.float32(),
+        doc="share of the windows read (start, middle, end) whose most probable language is `language`, 0..1; 1: they agree",
+        null="no text",
+    ),
+    Column(
+        name="script",
+        dtype=pa.string(),
+        doc="ISO 15924 code of the script of most letters in what was read (`Latn`, `Cyrl`, `Jpan`); `Zyyy`: no letters",
+        null="no text",
+    ),
+    Column(
+        name="text_direction",
+        dtype=pa.string(),
+        doc="direction in which the script is written: `ltr` or `rtl`",
+        null="no text, or no letters",
+        values=("ltr", "rtl"),
     ),
 )
 

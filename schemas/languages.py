@@ -18,7 +18,7 @@ UNDETERMINED = "und"
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """One language that lid.176 knows."""
+    """One language of the starter models."""
 
     label: str  # lid.176's label, the code in the `language` column
     iso3: str  # ISO 639-3 (for a macrolanguage, its own code)
@@ -117,6 +117,7 @@ ky kir Kyrgyz Cyrl
 la lat Latin Latn
 lb ltz Luxembourgish Latn
 lez lez Lezghian Cyrl
+lg lug Ganda Latn
 li lim Limburgish Latn
 lmo lmo Lombard Latn
 lo lao Lao Laoo
@@ -126,6 +127,7 @@ lv lav Latvian Latn lvs
 mai mai Maithili Deva
 mg mlg Malagasy Latn plt
 mhr mhr Eastern_Mari Cyrl
+mi mri Maori Latn
 min min Minangkabau Latn,Arab
 mk mkd Macedonian Cyrl
 ml mal Malayalam Mlym
@@ -172,9 +174,11 @@ sh hbs Serbo-Croatian Latn,Cyrl
 si sin Sinhala Sinh
 sk slk Slovak Latn
 sl slv Slovenian Latn
+sn sna Shona Latn
 so som Somali Latn
 sq sqi Albanian Latn als
 sr srp Serbian Cyrl,Latn
+st sot Southern_Sotho Latn
 su sun Sundanese Latn
 sv swe Swedish Latn
 sw swa Swahili Latn swh
@@ -184,7 +188,9 @@ tg tgk Tajik Cyrl
 th tha Thai Thai
 tk tuk Turkmen Latn,Cyrl
 tl tgl Tagalog Latn fil
+tn tsn Tswana Latn
 tr tur Turkish Latn
+ts tso Tsonga Latn
 tt tat Tatar Cyrl,Latn
 tyv tyv Tuvinian Cyrl
 ug uig Uyghur Arab,Cyrl,Latn
@@ -200,11 +206,13 @@ wa wln Walloon Latn
 war war Waray Latn
 wuu wuu Wu_Chinese Hani,Hans
 xal xal Kalmyk Cyrl
+xh xho Xhosa Latn
 xmf xmf Mingrelian Geor
 yi yid Yiddish Hebr ydd,ji
 yo yor Yoruba Latn
 yue yue Cantonese Hant,Hani,Hans
 zh zho Chinese Hans,Hant,Hani cmn
+zu zul Zulu Latn
 """
 
 
@@ -220,10 +228,10 @@ def _parse(line: str) -> Language:
 
 
 LANGUAGES: dict[str, Language] = {language.label: language for language in map(_parse, _TABLE.strip().splitlines())}
-"""lid.176's 176 languages by label, sorted."""
+"""lid.176's 176 languages and those that only the starter model `languages` knows, by label, sorted."""
 
 LABELS = tuple(LANGUAGES)
-"""lid.176's labels, without `__label__`."""
+"""Their labels, without `__label__`."""
 
 WITHOUT_SPACES = frozenset({"bo", "dz", "ja", "km", "lo", "my", "shn", "th", "wuu", "yue", "zh"})
 """Languages written without a space between words: measures that split at white space say nothing about them.

@@ -1,15 +1,16 @@
-"""Replaces e-mail and public IPv4 addresses by placeholders: those that datatrove 0.10.1's PIIFormatter finds.
+"""Replaces e-mail and public IPv4 addresses by placeholders.
 
-FineWeb (arXiv 2406.17557) and FineWeb2 publish their texts in this form.
+`find: addresses` finds what is one (`stages.redact_addresses`). `find: datatrove` finds what datatrove 0.10.1's PIIFormatter
+finds, in which `react@18.2.0` is an address too: FineWeb (arXiv 2406.17557) and FineWeb2 publish their texts in this form.
 
-Deviation: datatrove cycles through its list of placeholders, so a text depends on the documents before it. Here the address
-chooses (XXH3-64 of its bytes): the same address always gets the same placeholder, and a row does not see its neighbors.
+Deviation from datatrove: it cycles through its list of placeholders, so a text depends on the documents before it. Here the
+address chooses (XXH3-64 of its bytes): the same address always gets the same placeholder, and a row does not see its neighbors.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ from curricle.schemas.batches import append_columns, replace_text
 from curricle.schemas.cleaning_columns import REDACT
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
+from curricle.stages import redact_addresses
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
 """datatrove's placeholders: example.com and example.org belong to nobody (RFC 2606)."""
@@ -35,7 +37,7 @@ _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST: Final = re.compile(rf"@(?:(?:{_LABEL}\.)+{_LABEL}|\[(?:{_OCTET}\.){{3}}(?:{_OCTET}|[A-Za-z0-9-]*[A-Za-z0-9]:)\])")
 _IP: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
-_MAYBE_EMAIL: Final = rf"[{_ATOM}]@[A-Za-z0-9\[]"
+_MAYBE_EMAIL: Final = {"datatrove": rf"[{_ATOM}]@[A-Za-z0-9\[]", "addresses": r"\S@[A-Za-z0-9\x{c0}-\x{24f}]"}
 _MAYBE_IP: Final = r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
 
 Span = tuple[int, int]
@@ -48,6 +50,12 @@ class RedactConfig(Config):
     """Replace e-mail addresses."""
     public_ips: bool = True
     """Replace public IP addresses."""
+    find: Literal["addresses", "datatrove"] = "addresses"
+    """What counts as an address: what is one, or exactly what datatrove's expressions match."""
+
+    def packages(self) -> tuple[str, ...]:
+        """The list of top-level domains is inside tldextract."""
+        return ("tldextract",) if self.emails and self.find == "addresses" else ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -95,12 +103,17 @@ def replace_spans(text: str, spans: Iterator[Span], placeholders: Sequence[str])
     return ("".join([*pieces, text[end:]]), count) if count else (text, 0)
 
 
+FIND_EMAILS: Final = {"addresses": redact_addresses.find_emails, "datatrove": find_emails}
+FIND_IPS: Final = {"addresses": redact_addresses.find_public_ips, "datatrove": find_public_ips}
+"""By the setting `find`."""
+
+
 def redact(batch: pa.RecordBatch, config: RedactConfig) -> pa.RecordBatch:
     """Replace addresses in `text`; append `redacted_emails` and `redacted_ips` (int32; null: no text, or turned off)."""
     counts = {}
     for name, wanted, maybe, find, placeholders in (
-        ("redacted_emails", config.emails, _MAYBE_EMAIL, find_emails, EMAILS),
-        ("redacted_ips", config.public_ips, _MAYBE_IP, find_public_ips, IPS),
+        ("redacted_emails", config.emails, _MAYBE_EMAIL[config.find], FIND_EMAILS[config.find], EMAILS),
+        ("redacted_ips", config.public_ips, _MAYBE_IP, FIND_IPS[config.find], IPS),
     ):
         if wanted:
             batch, counts[name] = _replace(batch, maybe, find, placeholders)
@@ -127,4 +140,4 @@ def _replace(
     return batch, counts
 
 
-STAGE: Final = Stage(name="redact", kernel=redact, config=RedactConfig, columns=REDACT)
+STAGE: Final = Stage(name="redact", kernel=redact, config=RedactConfig, columns=REDACT, packages=RedactConfig.packages)

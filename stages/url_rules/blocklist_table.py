@@ -1,13 +1,13 @@
 """Lists of millions of domains as two sorted arrays that all workers map.
 
-A domain or URL is stored as its XXH3-64, seeded by its kind, and the number of its rule: 10 bytes per entry, and no string. The
-chance that a lookup hits another string's hash is entries / 2**64: 3e-13 with 5 million entries. Over a billion URLs with three
-lookups each, the chance that a single one is blocked wrongly is below one in a thousand.
+A domain or URL, and its canonical form, is stored as its XXH3-64, seeded by its kind, and the number of its rule: 20 bytes an
+entry, and no string. The chance that a lookup hits another string's hash is entries / 2**64: 5e-13 with 5 million entries. Over a
+billion URLs with eight lookups each, the chance that a single one is blocked wrongly is below one in two hundred.
 """
 
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,13 @@ from xxhash import xxh3_64_intdigest
 
 from curricle.models.cards import CARD, Card, ModelError, file_sha256, write_card
 from curricle.models.catalog import cache_folder
-from curricle.stages.url_rules.lists import ListFile, content_sha256, list_files
+from curricle.stages.url_rules.canonical import canonical
+from curricle.stages.url_rules.lists import PREFIX, ListFile, content_sha256, list_files
 from curricle.stages.url_rules.words import normalise
 
-VERSION = "1"  # of the files' layout
-SEEDS = {"domains": 0, "urls": 1}
+VERSION = "2"  # of the files' layout
+SEEDS = {"domains": 0, "urls": 1, "hosts": 2, "pages": 3}
+"""Kinds of strings: entries as they are written, and their canonical forms."""
 HASHES, RULES, NAMES, WORDS = "hashes.npy", "rules.npy", "rules.json", "words.json"
 
 
@@ -84,12 +86,7 @@ def hash_entries(files: Sequence[ListFile]) -> tuple[npt.NDArray[np.uint64], npt
     """Sorted distinct hashes of all domains and URLs, and for each the number in `files` of the first list that contains it."""
     if len(files) > np.iinfo(np.uint16).max:
         raise ModelError(f"url_rules: {len(files)} lists are too many: at most {np.iinfo(np.uint16).max:,} are possible")
-    parts = [
-        np.fromiter((xxh3_64_intdigest(entry, SEEDS[file.kind]) for entry in file.entries()), np.uint64)
-        if file.kind in SEEDS
-        else np.empty(0, np.uint64)
-        for file in files
-    ]
+    parts = [np.fromiter(_hashes(file), np.uint64) for file in files]
     rules = np.repeat(np.arange(len(files), dtype=np.uint16), [len(part) for part in parts])
     hashes = np.concatenate(parts)
     order = np.argsort(hashes, kind="stable")
@@ -99,6 +96,19 @@ def hash_entries(files: Sequence[ListFile]) -> tuple[npt.NDArray[np.uint64], npt
     return hashes[first], rules[order[first]]
 
 
+def _hashes(file: ListFile) -> Iterator[int]:
+    """Of each entry as it is written, and of its canonical form."""
+    if file.kind not in SEEDS:
+        return
+    for entry in file.entries():
+        yield xxh3_64_intdigest(entry, SEEDS[file.kind])
+        if found := canonical(entry.decode("utf-8", "replace")):
+            if file.kind == "domains":
+                yield xxh3_64_intdigest(found.host.encode(), SEEDS["hosts"])
+            else:
+                yield xxh3_64_intdigest((found.page + found.query).encode(), SEEDS["pages"])
+
+
 class EntryTable:
     """The compiled domains and URLs, mapped into memory."""
 
@@ -106,6 +116,11 @@ class EntryTable:
         self.hashes = np.load(folder / HASHES, mmap_mode="r")
         self.rules = np.load(folder / RULES, mmap_mode="r")
         self.names: list[str] = orjson.loads((folder / NAMES).read_bytes())
+
+    def has(self, kind: str) -> bool:
+        """Whether a list has entries of this kind."""
+        listed = PREFIX["domains" if kind in ("domains", "hosts") else "urls"]
+        return any(name.startswith(f"{listed}:") for name in self.names)
 
     def find(self, kind: str, strings: Sequence[str]) -> list[str | None]:
         """For each string the rule of the list of this kind that contains it."""

@@ -1,6 +1,7 @@
 """Settings of the stage `url_rules`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -24,6 +25,8 @@ class UrlRulesConfig(Config):
     """Lists of words that count towards `soft_word_threshold`."""
     subwords: tuple[str, ...] = ()
     """Lists of strings that block a URL wherever they occur in it, punctuation taken out."""
+    match: Literal["canonical", "datatrove"] = "canonical"
+    """How domains and URLs are compared: as the same address in whatever spelling, or only as datatrove writes them."""
     soft_word_threshold: int = Field(default=2, ge=1)
     """Number of distinct soft words that block a URL."""
 

@@ -3,6 +3,9 @@
 In its order: the registered domain, the full host name, the whole URL, a word, soft words, a word inside. Hosts are cut by
 tldextract from the public suffix list inside that package; nothing is downloaded.
 
+With `match: canonical`, the default, then the same entries and the URL in canonical form (`canonical`): a domain blocks all hosts
+below it, an address blocks its page in whatever spelling. datatrove misses these.
+
 Deviations: an entry of `urls` without a scheme (all of UT1) matches a URL with any scheme (datatrove's never match one); a
 blank line in a list is not an entry (in datatrove it blocks every IP address). docs/url-rules.md says what these rules miss.
 """
@@ -17,6 +20,7 @@ import pyarrow.compute as pc
 from curricle.schemas.batches import append_columns, scatter
 from curricle.schemas.stage import Stage
 from curricle.schemas.url_columns import URL_RULES
+from curricle.stages.url_rules.canonical import canonical
 from curricle.stages.url_rules.config import UrlRulesConfig
 
 
@@ -32,6 +36,7 @@ class UrlRules:
         (folder,) = config.models()
         self.extract = TLDExtract(cache_dir=None, suffix_list_urls=())
         self.entries = EntryTable(folder)
+        self.canonical = config.match == "canonical"
         self.words = WordTable(orjson.loads((folder / WORDS).read_bytes()), config.soft_word_threshold)
 
     def match(self, urls: Sequence[str]) -> list[tuple[str, str] | None]:
@@ -47,9 +52,24 @@ class UrlRules:
             for row, rule in enumerate(self.entries.find(kind, keys)):
                 if rule and not hits[row]:
                     hits[row] = rule, keys[row]
+        if self.canonical:
+            self._match_canonical(urls, hits)
         if self.words.empty:
             return hits
         return [hit or self.words.find(url) for hit, url in zip(hits, urls, strict=True)]
+
+    def _match_canonical(self, urls: Sequence[str], hits: list[tuple[str, str] | None]) -> None:
+        """Fill `hits` where an entry and a URL are the same address in other spellings."""
+        forms = [(row, form) for row, url in enumerate(urls) if not hits[row] and (form := canonical(url))]
+        hosts = [(row, host) for row, form in forms for host in form.hosts()]
+        pages = [(row, page) for row, form in forms for page in dict.fromkeys((form.page + form.query, form.page))]
+        for kind, keys in (("hosts", hosts), ("pages", pages)):
+            if not self.entries.has(kind):
+                continue
+            found = self.entries.find(kind, [key for _, key in keys])
+            for (row, key), rule in zip(keys, found, strict=True):
+                if rule and not hits[row]:
+                    hits[row] = rule, key
 
 
 def tag_url_rules(batch: pa.RecordBatch, rules: UrlRules, config: UrlRulesConfig) -> pa.RecordBatch:
@@ -74,5 +94,5 @@ STAGE: Final = Stage(
     columns=URL_RULES,
     load=UrlRules,
     models=UrlRulesConfig.models,
-    packages=("tldextract", "ahocorasick"),  # the public suffix list is inside tldextract
+    packages=("tldextract", "ahocorasick", "ada_url"),  # the public suffix list is inside tldextract
 )

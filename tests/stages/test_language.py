@@ -35,7 +35,7 @@ def batch_of(texts: list[str | None]) -> pa.RecordBatch:
 def test_two_columns_are_appended_and_rows_and_envelope_stay(lid: LanguageId):
     batch = batch_of(TEXTS)
     out = tag_language(batch, lid, LanguageConfig())
-    assert out.schema.names == ["id", "text", "language", "language_score"]
+    assert out.schema.names == ["id", "text", *[column.name for column in LANGUAGE]]
     assert [out.schema.field(column.name) for column in LANGUAGE] == [column.field for column in LANGUAGE]
     assert out.select(["id", "text"]).equals(batch.select(["id", "text"]))
     assert unseal(out).sequence == 7
@@ -45,9 +45,29 @@ def test_two_columns_are_appended_and_rows_and_envelope_stay(lid: LanguageId):
     assert min(scores[0], scores[4]) > 0.9
 
 
+def test_scripts_and_directions_are_columns(lid: LanguageId):
+    texts = [
+        "Plain words",
+        "Привет, мир",
+        "שלום עולם",
+        "مرحبا بالعالم",
+        "今日は良い天気です",
+        "今天天气很好",
+        "안녕하세요",
+        "12 !",
+        None,
+    ]
+    out = tag_language(batch_of(texts), lid, LanguageConfig())
+    assert out.column("script").to_pylist() == ["Latn", "Cyrl", "Hebr", "Arab", "Jpan", "Hani", "Hang", "Zyyy", None]
+    assert out.column("text_direction").to_pylist() == ["ltr", "ltr", "rtl", "rtl", "ltr", "ltr", "ltr", None, None]
+
+
 def test_an_empty_batch_gets_the_columns_too(lid: LanguageId):
     out = tag_language(batch_of([]), lid, LanguageConfig())
-    assert (out.num_rows, out.schema.names) == (0, ["id", "text", "language", "language_score"])
+    assert (out.num_rows, out.schema.names) == (
+        0,
+        ["id", "text", *[column.name for column in LANGUAGE]],
+    )
 
 
 def test_under_min_score_the_language_is_und_and_the_score_stays(lid: LanguageId):
@@ -68,7 +88,8 @@ def test_min_score_leaves_nulls_null(lid: LanguageId):
 
 def test_max_chars_is_what_the_model_reads(lid: LanguageId):
     text = "This is a plain English sentence. " + "Bugün hava çok güzel, parka gidelim mi? " * 20
-    assert tag_language(batch_of([text]), lid, LanguageConfig(max_chars=33)).column("language").to_pylist() == ["en"]
+    start = LanguageConfig(max_chars=33, windows=1)
+    assert tag_language(batch_of([text]), lid, start).column("language").to_pylist() == ["en"]
     assert tag_language(batch_of([text]), lid, LanguageConfig()).column("language").to_pylist() == ["tr"]
 
 
@@ -89,7 +110,11 @@ def test_refused_configurations(fields: dict[str, object], message: str):
 
 def test_the_planner_learns_columns_and_model_and_an_unknown_model_is_an_error():
     step = Step("language", STAGE, LanguageConfig())
-    assert (step.reads, step.columns, step.models()) == (("text",), LANGUAGE, (model_folder("lid.176"),))
+    assert (step.reads, step.columns, step.models()) == (
+        ("text",),
+        LANGUAGE,
+        (model_folder("languages"), model_folder("lid.176")),
+    )
     assert not step.stage.skips_rejected
     with pytest.raises(ModelError, match=r"no model named 'lid.167'; did you mean 'lid.176'\?"):
         LanguageConfig(model="lid.167").models()

@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import ada_url
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,9 @@ from curricle.schemas.shards import Envelope, Shard, seal, unseal
 from curricle.schemas.stage import Step
 from curricle.schemas.url_columns import URL_RULES
 from curricle.stages.decide import DecideConfig, decide
+from curricle.stages.url_rules import canonical as canonical_module
 from curricle.stages.url_rules.blocklist_table import HASHES, EntryTable, hash_entries
+from curricle.stages.url_rules.canonical import canonical_url
 from curricle.stages.url_rules.config import UrlRulesConfig
 from curricle.stages.url_rules.lists import list_files
 from curricle.stages.url_rules.tag import STAGE, UrlRules, tag_url_rules
@@ -118,7 +121,7 @@ def write_lists(folder: Path, lists: Lists) -> UrlRulesConfig:
         path = folder / "adult" / kind
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{entry}\n" for entry in entries), "utf-8")
-    return UrlRulesConfig(**{kind: (str(folder),) for kind in lists})  # type: ignore[arg-type]
+    return UrlRulesConfig(**{kind: (str(folder),) for kind in lists}, match="datatrove")  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -284,13 +287,13 @@ def test_lists_are_compiled_once_and_their_content_is_in_the_fingerprint(tmp_pat
     assert model_hashes([config]) != first
 
 
-def test_a_million_entries_take_ten_bytes_each_and_are_all_found(tmp_path):
+def test_a_million_entries_take_twenty_bytes_each_and_are_all_found(tmp_path):
     count = 1_000_000
     (tmp_path / "adult").mkdir()
     with (tmp_path / "adult/domains").open("w") as file:
         file.writelines(f"site{number}.example{number % 977}.com\n" for number in range(count))
     hashes, categories = hash_entries(list_files({"domains": [str(tmp_path)]}))
-    assert hashes.nbytes + categories.nbytes == 10 * count
+    assert hashes.nbytes + categories.nbytes == 20 * count
     assert np.all(hashes[1:] > hashes[:-1])
     (folder,) = UrlRulesConfig(domains=(str(tmp_path),)).models()
     table = EntryTable(folder)
@@ -333,3 +336,79 @@ def test_through_beam_and_a_reshuffle(config):
         assert_that(
             out | beam.FlatMap(lambda batch: batch.column("url_rule").to_pylist()), equal_to(["domain:adult", None, None])
         )
+
+
+SPELLINGS = {
+    "http://user:pw@bad.example/": True,
+    "http://BAD.example/": True,
+    "HTTP://Bad.Example": True,
+    "hTTps://WWW.BAD.EXAMPLE:443/": True,
+    "http://bad.example.:80/x": True,
+    "https://bad.example?x=1": True,
+    "https://bad.example#f": True,
+    "//bad.example/x": True,
+    "bad.example/x": True,
+    "http:/bad.example/": True,
+    "http://bad\u3002example/": True,
+    "http://b%61d.example/": True,
+    " http://bad.example/": True,
+    "\thttp://bad.example/\n": True,
+    "http://a.b.c.bad.example/": True,
+    "http://notbad.example/": False,
+    "http://bad.example.other.org/": False,
+    "http://other.org/?u=http://bad.example/": False,
+    "http://other.org/bad.example": False,
+    "http://xn--bcher-kva.example/": True,
+    "http://BÜCHER.example/": True,
+    "http://bu\u0308cher.example/": True,
+    "http://häfen.example/": True,
+    "http://XN--HFEN-LOA.example/": True,
+    "http://8.8.4.4/": True,
+    "http://8.8.4.4:80/x": True,
+    "http://8.8.1028/": True,
+    "http://[2001:db8:0:0::1]/": True,
+    "http://[::1]/": False,
+    "http://deep.other.net/": False,
+    "http://x.mid.deep.other.net/": True,
+    "http://fine.net/bad/page.html": True,
+    "https://fine.net/bad/page.html?x=1": True,
+    "http://fine.net/bad/page.html#top": True,
+    "http://www.fine.net/bad/page.html": True,
+    "http://fine.net:80/bad/page.html": True,
+    "http://FINE.net/bad/./page.html": True,
+    "https://fine.net/full": True,
+    "http://fine.net/good": False,
+    "http://fine.net/q?a=1": True,
+    "http://fine.net/q?a=2": False,
+    "http://fine.net/q": False,
+    "http://": False,
+    "http://a b/": False,
+    "mailto:x@y.z": False,
+}
+ENTRIES = {
+    "domains": "bad.example\nbücher.example\nxn--hfen-loa.example\n8.8.4.4\n[2001:db8::1]\nmid.deep.other.net\n",
+    "urls": "fine.net/bad/page.html\nhttp://fine.net/full\nfine.net/q?a=1\n",
+}
+
+
+def test_entries_and_urls_are_compared_as_addresses_in_whatever_spelling(tmp_path):
+    for kind, entries in ENTRIES.items():
+        (tmp_path / kind).write_text(entries, "utf-8")
+    rules = UrlRules(UrlRulesConfig(**{kind: (str(tmp_path),) for kind in ENTRIES}))
+    found = {url: hit is not None for url, hit in zip(SPELLINGS, rules.match(list(SPELLINGS)), strict=True)}
+    assert found == SPELLINGS
+
+
+@given(url=st.text(max_size=60))
+def test_no_url_makes_the_canonical_form_fail_and_it_is_stable(url):
+    found = canonical_url(url)
+    assert found is None or canonical_url(f"http://{found}") == found
+
+
+def test_plain_urls_are_in_canonical_form_already(shared_data):
+    urls = pq.read_table(sorted((shared_data / "web_text").glob("web-*.parquet"))[0], columns=["url"])["url"].to_pylist()
+    plain = [url for url in urls if canonical_module._PLAIN.fullmatch(url)]
+    assert len(plain) > len(urls) // 3
+    for url in plain:
+        parsed = ada_url.URL(url)
+        assert tuple(canonical_module.canonical(url)) == (parsed.hostname, parsed.pathname, parsed.search)
