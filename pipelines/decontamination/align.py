@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +33,12 @@ class Occurrence:
 def find_occurrence(document: Hashes, part: Hashes, stretches: Sequence[Stretch], weights: npt.NDArray[np.float32]) -> Occurrence:
     """The occurrence that holds the most information; the first one of several."""
     best, most = None, -1.0
-    for anchor in sorted(stretches, key=lambda stretch: (-stretch[2], stretch[1]))[:ANCHORS]:
+    reach = 2 * part.size + JUMP
+    for anchor in nsmallest(ANCHORS, stretches, key=lambda stretch: (-stretch[2], stretch[1])):
         if best is not None and best.first <= anchor[1] < best.end:
             continue
-        found = _expand(document, part, anchor, stretches)
+        near = [stretch for stretch in stretches if abs(stretch[1] - anchor[1]) <= reach]
+        found = _expand(document, part, anchor, near)
         if (information := float(weights[found.mask].sum(dtype=np.float64))) > most:
             best, most = found, information
         if found.mask.all():

@@ -17,6 +17,8 @@ cdef enum:
     PERCENT = 50  # of the words of a part that must be in stretches of SEED_WORDS or more words
     SHORT_WORDS = 12  # a shorter part must be there almost whole: verdict.py
     SHORT_PERCENT = 80
+    MOST_COPIES = 256  # of a part in one document; further stretches are left out
+    MOST_STRETCHES = 1 << 18  # of one document
     AHEAD = 8  # n-grams between the prefetch of a slot of the table and its use
 
 
@@ -87,11 +89,13 @@ cdef void add_stretch(Index *index, const uint64_t *words, int64_t count, int64_
     cdef Found *found
     if scratch.covered[part] and scratch.shifts[part] == shift and at < scratch.ends[part]:
         return
+    if scratch.covered[part] > MOST_COPIES * size:
+        return
     while start > 0 and first > 0 and words[start - 1] == own[first - 1]:
         start, first = start - 1, first - 1
     while end < count and last < size and words[end] == own[last]:
         end, last = end + 1, last + 1
-    if end - start < SEED_WORDS or scratch.count == scratch.room:  # two n-grams with one hash; a document of nothing but items
+    if end - start < SEED_WORDS or scratch.count == scratch.room:  # two n-grams with one hash, or no room
         return
     found = &scratch.found[scratch.count]
     found.part, found.position, found.at, found.length = part, <int32_t>first, <int32_t>start, <int32_t>(end - start)
@@ -203,7 +207,7 @@ cdef class Matcher:
             most = max(most, offsets[d + 1] - offsets[d])
         if not self.parts or most < SEED_WORDS:
             return np.empty((0, 5), np.int32)
-        cdef int32_t[:, ::1] found = np.empty((4 * most + 64, 4), np.int32)
+        cdef int32_t[:, ::1] found = np.empty((min(4 * most + 64, MOST_STRETCHES), 4), np.int32)
         cdef int32_t[:, ::1] out = np.empty((found.shape[0], 5), np.int32)
         cdef uint64_t[::1] seeds = np.empty(most, np.uint64)
         cdef int32_t[::1] places = np.empty(most, np.int32)

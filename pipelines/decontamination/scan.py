@@ -94,6 +94,7 @@ def scan_texts(texts: pa.StringArray, index: ItemIndex, matcher: Matcher, first:
     found = []
     row = 0  # of the first text of a group
     for words in word_groups(texts):
+        counted, characters = -1, np.zeros(1, np.int32)
         for (text, part), stretches in _by_part(matcher.find(words.hashes, words.offsets)).items():
             document, own = words.of(text), slice(index.starts[part], index.starts[part + 1])
             weights = index.word_bits[own]
@@ -101,19 +102,26 @@ def scan_texts(texts: pa.StringArray, index: ItemIndex, matcher: Matcher, first:
             if information(weights, occurrence.mask) < CANDIDATE_SHARE * information(weights):
                 continue
             at = int(words.offsets[text])
-            data = texts[row + text].as_py().encode()
             start, end = words.starts[at + occurrence.first], words.ends[at + occurrence.end - 1]
+            if text != counted:
+                counted, characters = text, _characters(texts[row + text].as_buffer())
             place = {
                 "row": first + row + text,
                 "part": part,
-                "span_start": len(data[:start].decode()),
-                "span_end": len(data[:end].decode()),
+                "span_start": int(characters[start]),
+                "span_end": int(characters[end]),
                 "mask": np.packbits(occurrence.mask).tobytes(),
             }
             for item in index.item_numbers[index.part_items[part] : index.part_items[part + 1]].tolist():
                 found.append({**place, "item": item, **_around(index, document, item, int(index.kinds[part]), occurrence)})
         row += words.offsets.size - 1
     return found
+
+
+def _characters(text: pa.Buffer) -> npt.NDArray[np.int32]:
+    """Number of characters before each byte of a text in UTF-8, and in all of it."""
+    first = (np.frombuffer(text, np.uint8) & 0xC0) != 0x80
+    return np.concatenate([np.zeros(1, np.int32), np.cumsum(first, dtype=np.int32)])
 
 
 def information(weights: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_] | None = None) -> float:
