@@ -103,28 +103,37 @@ def sources_sha256(shards: Iterable[ShardDocuments]) -> str:
 
 
 @contextmanager
+def hold_table(table: Path) -> Iterator[None]:
+    """Keep other processes out of the folder of a table, and remove what killed ones left. OutputError if one writes there."""
+    try:
+        with locked(table / "_lock", table):
+            for path in (*table.glob(".*.part"), *table.glob("_manifest/.*.part")):
+                path.unlink()
+            yield
+    except StoreError as error:
+        raise OutputError(str(error)) from None
+
+
+@contextmanager
 def table_folder(table: Path, kind: str, made_by: Mapping[str, str]) -> Iterator[bool]:
     """Hold the folder of a table for writing; gives whether it is already finished.
 
     `made_by`: name -> hash of everything that the table depends on. Raises OutputError for a folder that holds anything else, or
     a table that was made from something else.
     """
-    try:
-        table.mkdir(parents=True, exist_ok=True)
-        names = {path.name for path in table.iterdir()}
-        if names - {"_lock"} and TABLE not in names:
-            raise OutputError(f"{table}: not empty, and not an attribute table; choose another output folder")
-        with locked(table / "_lock", table):
-            (table / "_manifest").mkdir(exist_ok=True)
-            record = read_table_record(table) if TABLE in names else None
-            if record and (record["kind"], record["made_by"]) != (kind, dict(made_by)):
-                what = difference(record["made_by"], made_by) if record["kind"] == kind else f"`curricle {record['kind']}`"
-                raise OutputError(f"{table}: made with {what}; choose another output folder")
-            if record is None:
-                write_table_record(table, kind, made_by, finished=False)
-            yield bool(record and record["finished"])
-    except StoreError as error:
-        raise OutputError(str(error)) from None
+    table.mkdir(parents=True, exist_ok=True)
+    names = {path.name for path in table.iterdir()}
+    if names - {"_lock"} and TABLE not in names:
+        raise OutputError(f"{table}: not empty, and not an attribute table; choose another output folder")
+    with hold_table(table):
+        (table / "_manifest").mkdir(exist_ok=True)
+        record = read_table_record(table) if is_table(table) else None
+        if record and (record["kind"], record["made_by"]) != (kind, dict(made_by)):
+            what = difference(record["made_by"], made_by) if record["kind"] == kind else f"`curricle {record['kind']}`"
+            raise OutputError(f"{table}: made with {what}; choose another output folder")
+        if record is None:
+            write_table_record(table, kind, made_by, finished=False)
+        yield bool(record and record["finished"])
 
 
 def is_table(path: OutputPath) -> bool:

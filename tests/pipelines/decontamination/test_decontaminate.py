@@ -265,3 +265,17 @@ def test_a_stretch_that_many_documents_have_counts_less(tmp_path):
     code, output = call("decontaminate", tmp_path / "out", "--against", items, "--output", tmp_path / "table", "--quiet")
     assert code == 0
     assert "1 of 61 documents hold an item" in output
+
+
+def test_what_a_killed_run_left_is_removed(folder, table):
+    (table / ".report.md.0123.part").write_text("half")
+    assert decontaminate(folder, "table")[0] == 0
+    assert not (table / ".report.md.0123.part").exists()
+
+
+def test_a_table_that_another_process_writes_is_refused(folder, table):
+    from curricle.storage.local import locked
+
+    with locked(table / "_lock", table):
+        code, output = decontaminate(folder, "table")
+    assert (code, "another run is writing to this folder" in output) == (2, True)
