@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,7 @@ def verify(output: OutputPath) -> Iterator[str]:
             if f"{split}/{name}" not in expected:
                 yield f"{folder / name}: not listed in any manifest"
     yield from output_at(output).leftovers()
-    if (output / STAGED).is_dir():
+    if isinstance(output, Path) and (output / STAGED).is_dir():  # documents are removed from local folders only
         yield f"{output / STAGED}: a removal was stopped; run the same `curricle remove` command again"
     schemas: dict[str, pa.Schema] = {}
     for manifest in manifests:
