@@ -135,13 +135,7 @@ def test_letters_are_counted_until_there_are_enough(text: str, enough: int):
 
 
 def test_a_text_with_too_few_letters_outside_urls_is_undetermined(pair: LanguageId):
-    texts = [
-        "https://example.com/das-ist-ein-deutscher-satz",
-        "*** 12,50 €!!! ***",
-        "ok",
-        "😀😀",
-        "今天天气很好，我们一起去公园吧",
-    ]
+    texts = ["https://example.com/das-ist-ein-deutscher-satz", "*** 12,50 €!!! ***", "ok", "😀😀", "今天天气很好，我们一起去公园吧"]
     codes, scores, *_ = pair.predict(pa.array(texts), min_letters=4)
     assert codes.to_pylist()[:4] == ["und"] * 4
     assert scores.to_pylist()[:4] == [0.0] * 4
