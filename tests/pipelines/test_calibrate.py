@@ -224,7 +224,7 @@ def test_quantiles_of_a_language_and_what_is_said_of_the_others(folder):
     assert [rule["name"] for rule in content["rules"]] == ["low_ppl_clean", "high_ppl_clean"]
     assert (content["rules"][0]["min"]["en"], content["rules"][1]["max"]["en"]) == (low, high)
     assert set(content["models"]) == {"perplexity.clean.en", "perplexity.clean.de"}
-    assert "warning: tr: no threshold: 31 documents, fewer than 50" in done.stderr
+    assert "warning: tr: no threshold: 30 documents, fewer than 50" in done.stderr
 
 
 def test_rejected_rows_count_and_are_told(folder):

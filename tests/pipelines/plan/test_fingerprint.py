@@ -92,7 +92,7 @@ def packages(*names: str, **settings: dict) -> list[str]:
             packages("quality"), {"sentencepiece", "unicodedata"}, {"torch", "transformers"}, id="no torch for a student"
         ),
         pytest.param(packages("datatrove"), {"datatrove", "spacy"}, {"fasttext-community"}, id="datatrove"),
-        pytest.param(packages("clean_lines", "redact"), set(), {"numpy", "pyarrow"}, id="stages of our own code alone"),
+        pytest.param(packages("clean_lines"), set(), {"numpy", "pyarrow"}, id="stages of our own code alone"),
     ],
 )
 def test_packages_count_where_a_stage_uses_them(modules, found, absent):

@@ -326,7 +326,7 @@ def test_only_the_columns_of_the_chosen_variants_are_written_and_the_values_do_n
 
 
 @pytest.mark.parametrize(
-    ("variants", "message"), [((), "at least 1 item"), (("gopher",), "'datatrove', 'nemo-curator' or 'dolma'")]
+    ("variants", "message"), [((), "at least 1 item"), (("gopher",), "'datatrove', 'curricle', 'nemo-curator' or 'dolma'")]
 )
 def test_no_variant_and_an_unknown_one_are_refused(variants, message):
     with pytest.raises(ValidationError, match=message):
