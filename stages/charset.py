@@ -73,13 +73,13 @@ _COMMON: Final = {
 """Common characters of the multi-byte charsets: frequent ideographs, kana, Hangul, punctuation."""
 
 _ACCENTED = re.compile(
-    r"(?<=[A-Za-z])[^\W\d_a-zA-Z]{1,2}|[^\W\d_a-zA-Z]{1,2}(?=[A-Za-z])|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·]"
+    r"(?<=[A-Za-z])[^\W\d_a-zA-Z]{1,2}|[^\W\d_a-zA-Z]{1,2}(?=[A-Za-z])|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·±×÷¥]"
 )
 _SMALL_CYRILLIC = re.compile("[а-яёіїєґў]+")
 _CYRILLIC_LETTER = re.compile("[а-яёіїєґў]", re.IGNORECASE)
 _FREQUENT_CYRILLIC = re.compile("[оеаинтсрві]", re.IGNORECASE)
 """Two thirds of the letters of Russian or Bulgarian; a third of those that KOI8-R and windows-1251 make of each other."""
-_GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´]")
+_GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´±×÷¢¥™]")
 """Letters beyond ASCII (not the bytes FE and FF, which are more often damage) and common punctuation."""
 
 _CUT = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})?\Z")
@@ -194,11 +194,11 @@ def _decode_other(payload: bytes, header: str | None) -> Decoded:
     """
     text = payload.decode("utf-8", "replace")
     if _is_mostly_read(text, payload.count("\ufffd".encode())):
-        return _mended(payload, "cp1252")
+        return _mended(payload, [*_named(header, meta_codec(payload)), "cp1252"])
     words = _TAG.sub(b" ", payload[:DETECT_BYTES])
     codec, source = _believed(words, header, meta_codec(payload))
     if codec not in _MULTIBYTE and _holds_utf8(payload):
-        return _mended(payload, codec)
+        return _mended(payload, [codec])
     return Decoded(payload.decode(codec, "replace"), codec, source)
 
 
@@ -233,8 +233,13 @@ def _holds_utf8(payload: bytes) -> bool:
     return False
 
 
-def _mended(payload: bytes, codec: str) -> Decoded:
-    """UTF-8 in which parts are not: each stretch between tags and line ends that is not UTF-8 is read in `codec`.
+def _named(*labels: str | None) -> list[str]:
+    """The codecs of one byte a character that a page names."""
+    return [label for label in labels if label and label not in {"utf-8", *_UTF16, *_SEVEN_BIT, *_MULTIBYTE}]
+
+
+def _mended(payload: bytes, codecs: list[str]) -> Decoded:
+    """UTF-8 in which parts are not: each stretch between tags and line ends that is not UTF-8 is read in one of `codecs`.
 
     Only if that gives letters and punctuation; single damaged bytes and a cut end stay U+FFFD.
     """
@@ -246,19 +251,21 @@ def _mended(payload: bytes, codec: str) -> Decoded:
             texts.append(part.decode())
         except UnicodeDecodeError:
             text = part.decode("utf-8", "replace")
-            other = part.decode(codec, "replace")
-            if _reads_better(part, text, other):
-                text, mended = other, True
-            texts.append(text)
+            codec = next((codec for codec in codecs if _reads_better(part, text, codec)), None)
+            texts.append(part.decode(codec) if codec else text)
+            mended = mended or codec is not None
     return Decoded("".join(texts) + "\ufffd" * bool(cut), "utf-8", "mixed" if mended else "bytes")
 
 
-def _reads_better(part: bytes, as_utf8: str, as_other: str) -> bool:
+def _reads_better(part: bytes, as_utf8: str, codec: str) -> bool:
     """Whether a stretch that is not UTF-8 is text in another charset: it holds no UTF-8, and all its bytes are read well."""
     high = len(part) - len(part.translate(None, _HIGH))
     if as_utf8.count("\ufffd") < high or high == 0:  # some of it is UTF-8, or a character is cut
         return False
-    return len(_GOOD.findall(as_other)) == high == len(as_other) - len(as_other.encode("ascii", "ignore"))
+    text = part.decode(codec, "replace")
+    if len(_GOOD.findall(text)) < len(text) - len(text.encode("ascii", "ignore")):
+        return False
+    return not _contradicted(part, codec)
 
 
 def _contradicted(words: bytes, codec: str) -> bool:

@@ -273,3 +273,26 @@ def test_zero_bytes_do_not_make_a_page_utf16():
     page = b"<html>\0<p>\0Hello w\xc3\xb6rld</p>" + b"\0" * 20
     assert decode_html(page).codec == "utf-8"
     assert decode_html(bytes(range(256)) * 4).codec not in ("utf-16-le", "utf-16-be")
+
+
+STRETCHES = {
+    "latin letters": ("<p>Né à Paris, où l’été brûle – « ça va ».</p>", "cp1252", None),
+    "one letter": ("<p>café</p>", "cp1252", None),
+    "symbols": ("<p>25 ± 3 °C, 3 × 4 ÷ 2, £5 or ¥9</p>", "cp1252", "text/html; charset=utf-8"),
+    "the charset that the header names": (RUSSIAN, "cp1251", "text/html; charset=windows-1251"),
+    "a header that the stretch contradicts": ("<p>Né à Paris, où l’été brûle</p>", "cp1252", "text/html; charset=windows-1251"),
+}
+
+
+@pytest.mark.parametrize(("stretch", "codec", "header"), STRETCHES.values(), ids=STRETCHES)
+def test_a_stretch_in_another_charset_inside_utf8_is_mended(stretch, codec, header):
+    around = (GREEK + JAPANESE + FRENCH) * 3
+    page = around.encode() + stretch.encode(codec) + around.encode()
+    assert decode_html(page, header) == (around + stretch + around, "utf-8", "mixed")
+
+
+def test_a_stretch_in_an_unknown_charset_is_not_made_into_accents():
+    page = GREEK.encode() * 9 + RUSSIAN.encode("cp1251")
+    decoded = decode_html(page, "text/html; charset=utf-8")
+    assert (decoded.codec, decoded.source) == ("utf-8", "bytes")
+    assert "Ñ" not in decoded.text
