@@ -4,6 +4,8 @@ Sources: datatrove 0.10.1, NeMo Curator 1.4.0 and Dolma 1.2.1, whose "Gopher rul
 appendix A.1) count different things. A ratio whose denominator is 0 is null.
 """
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from curricle.schemas.column import Column
@@ -182,7 +184,17 @@ DOLMA = (
 )
 """Counted as Dolma 1.2.1 does: `variants: [dolma]`."""
 
-VARIANTS = {"datatrove": DATATROVE, "nemo-curator": NEMO, "dolma": DOLMA}
+PLAIN = "plain_"
+"""Before the names of datatrove's columns: counted over the text in plain spelling."""
+
+CURRICLE = tuple(
+    replace(column, name=f"{PLAIN}{column.name}", doc=f"`{column.name}` of the text in plain spelling") for column in DATATROVE
+)
+"""Counted as datatrove does, over a text whose line ends, blank lines, spaces and invisible characters are written in one way:
+`variants: [curricle]`.
+"""
+
+VARIANTS = {"datatrove": DATATROVE, "curricle": CURRICLE, "nemo-curator": NEMO, "dolma": DOLMA}
 """The ways of counting, by name, in the order in which their columns are appended."""
 
 HEURISTICS = tuple(column for group in VARIANTS.values() for column in group)

@@ -23,6 +23,7 @@ FLOORS = (
     ("curricle.pipelines.engines",),
     (
         "curricle.pipelines.curriculum",
+        "curricle.pipelines.decontamination",
         "curricle.pipelines.mixture",
         "curricle.pipelines.ratings",
         "curricle.pipelines.thresholds",

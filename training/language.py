@@ -30,6 +30,9 @@ LINES = 4000
 """Training lines of a language; those of languages with fewer are repeated up to FEWEST."""
 
 FEWEST = 1500
+LEFT_OUT = frozenset({"wuu", "yue"})
+"""Varieties of Chinese of which there are too few texts here: lid.176 alone tells them apart."""
+
 LENGTHS = (80, 150, 300)  # characters of a training line, besides whole sentences
 SHAPE = {"dim": 16, "minn": 1, "maxn": 4, "bucket": 150_000, "minCount": 5, "epoch": 10, "lr": 0.5, "loss": "softmax"}
 SMALL = {"qnorm": True, "dsub": 2, "cutoff": 100_000, "retrain": True, "epoch": 2, "lr": 0.1}
@@ -46,7 +49,7 @@ def code_of(tag: str) -> str | None:
         found = canonical("sq" if code == "als" else code)  # Tosk Albanian in these sets, Alemannic in lid.176
     except ValueError:
         return None
-    return None if found == UNDETERMINED else found
+    return None if found == UNDETERMINED or found in LEFT_OUT else found
 
 
 def quarter(key: str) -> bool:

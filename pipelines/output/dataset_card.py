@@ -1,5 +1,8 @@
 """The dataset card of an output folder: what it is, how to load it and what its columns mean."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from curricle.pipelines.output.data_model import table
 from curricle.pipelines.output.manifest import Totals
 from curricle.pipelines.output.write import SPLITS
@@ -14,7 +17,7 @@ configs:
 
 {description}
 
-{records} documents read: {kept} kept, {rejected} rejected, {dead} dead letters.{skipped} Recipe: `recipe.yaml`; versions, times:
+{counts}{skipped} Recipe: `recipe.yaml`; versions, times:
 `run.json`; one record a shard: `_manifest/`.
 
 ```python
@@ -25,11 +28,27 @@ spark.read.parquet("FOLDER/kept")                               # Spark
 ```
 
 | rejected by | documents |
-|---|---|
 {reasons}
-
 {columns}
 """
+
+
+Counts = Mapping[str, Any]
+"""`Totals.to_dict()`, as run.json has it."""
+
+
+def with_counts(card: str, before: Counts, now: Counts) -> str:
+    """A card whose numbers are those of `now`, where those of `before` are in it."""
+    return card.replace(_counts(before), _counts(now)).replace(_reasons(before), _reasons(now))
+
+
+def _counts(counts: Counts) -> str:
+    shares = f"{counts['kept']} kept, {counts['rejected']} rejected, {counts['dead']} dead letters"
+    return f"{counts['records']} documents read: {shares}."
+
+
+def _reasons(counts: Counts) -> str:
+    return "|---|---|\n" + "\n".join(f"| {reason} | {count} |" for reason, count in counts["rejected_by"].items()) + "\n"
 
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
@@ -43,9 +62,8 @@ def dataset_card(plan: Plan, totals: Totals) -> str:
         ),
         name=plan.recipe.name,
         description=plan.recipe.description,
-        records=totals.records,
-        **{split: totals.rows[split] for split in SPLITS},
+        counts=_counts(totals.to_dict()),
         skipped=f" Skipped: {totals.skipped_kinds()}." if totals.skipped else "",
-        reasons="\n".join(f"| {reason} | {count} |" for reason, count in totals.rejected.most_common()),
+        reasons=_reasons(totals.to_dict()),
         columns=table(columns),
     )

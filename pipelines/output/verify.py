@@ -3,11 +3,13 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
+from curricle.pipelines.output.removals import STAGED
 from curricle.pipelines.output.write import SPLITS
 from curricle.storage.output import OutputPath, output_at
 
@@ -29,6 +31,8 @@ def verify(output: OutputPath) -> Iterator[str]:
             if f"{split}/{name}" not in expected:
                 yield f"{folder / name}: not listed in any manifest"
     yield from output_at(output).leftovers()
+    if isinstance(output, Path) and (output / STAGED).is_dir():  # documents are removed from local folders only
+        yield f"{output / STAGED}: a removal was stopped; run the same `curricle remove` command again"
     schemas: dict[str, pa.Schema] = {}
     for manifest in manifests:
         yield from _verify_shard(output, manifest, schemas)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curricle.models.cards import file_sha256
+from curricle.pipelines.output.removals import read_removals
 from curricle.schemas.shards import Envelope, Shard
 from curricle.storage.output import OutputPath, output_at, parse_output
 
@@ -68,7 +69,18 @@ def split_path(split: str, shard: str) -> str:
     return f"{split}/part-{shard}.parquet"
 
 
-class _SplitWriter:
+def file_entry(split: str, shard: str, writer: "SplitWriter") -> dict[str, Any]:
+    """What a manifest says of a file that was written."""
+    return {
+        "path": split_path(split, shard),
+        "rows": writer.rows,
+        "text_bytes": writer.text_bytes,
+        "bytes": writer.path.stat().st_size,
+        "sha256": file_sha256(writer.path),
+    }
+
+
+class SplitWriter:
     """One Parquet file, written in row groups of about ROW_GROUP_BYTES."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -108,8 +120,9 @@ class ShardWriter:
         self.sink, self.shard = sink, shard
         self.output = output_at(parse_output(sink.output))
         self.folder = self.output.attempt(shard.name)
-        self.splits = {split: _SplitWriter(self.folder / f"{split}.parquet", sink.schemas[split]) for split in SPLITS}
+        self.splits = {split: SplitWriter(self.folder / f"{split}.parquet", sink.schemas[split]) for split in SPLITS}
         self.reasons: dict[str, dict[str, int]] = {"rejected": {}, "dead": {}}
+        self.removals, self.removed = read_removals(self.output.path), 0
         self.sequence = 0
 
     def write(self, batch: pa.RecordBatch, envelope: Envelope) -> BatchCounts:
@@ -120,6 +133,10 @@ class ShardWriter:
                 f"in place of batch {self.sequence}: the runner split or reordered a shard"
             )
         self.sequence += 1
+        if self.removals:
+            staying = batch.filter(pa.array(self.removals.stay(batch)))
+            self.removed += batch.num_rows - staying.num_rows
+            batch = staying
         if not batch.num_rows:
             return BatchCounts(0, 0, 0)
         dead = batch.column("dead_reason").is_valid()
@@ -140,22 +157,17 @@ class ShardWriter:
         Raises RuntimeError if the reader's total differs from the number of rows that arrived.
         """
         rows = {split: writer.rows for split, writer in self.splits.items()}
-        if envelope.records != sum(rows.values()):
+        if envelope.records != sum(rows.values()) + self.removed:
             raise RuntimeError(f"shard {self.shard.name}: {envelope.records} records read, {rows} arrived")
         files = {}
         for split, writer in self.splits.items():
             writer.close()
-            files[split] = {
-                "path": split_path(split, self.shard.name),
-                "rows": writer.rows,
-                "text_bytes": writer.text_bytes,
-                "bytes": writer.path.stat().st_size,
-                "sha256": file_sha256(writer.path),
-            }
+            files[split] = file_entry(split, self.shard.name, writer)
         manifest = {
             "shard": self.shard.to_dict() | {"url": None},
             "fingerprint": self.sink.fingerprint,
-            "records": envelope.records,
+            "records": envelope.records - self.removed,
+            **({"removed": self.removed} if self.removed else {}),
             "notes": list(envelope.notes),
             "skipped": dict(envelope.skipped),
             "rejected": dict(sorted(self.reasons["rejected"].items())),

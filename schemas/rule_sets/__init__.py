@@ -16,11 +16,15 @@ from pydantic import ValidationError
 from curricle.errors import RuleSetError as RuleSetError
 from curricle.errors import did_you_mean
 from curricle.schemas.config import explain_error
+from curricle.schemas.heuristic_columns import CURRICLE, PLAIN
 from curricle.schemas.rule import Rule
 from curricle.schemas.yaml_file import read_yaml
 
 FOLDER = Path(__file__).parent
 FINEWEB2 = "fineweb2@datatrove"
+EXACT, OURS = "@datatrove", "@curricle"
+"""Sets of datatrove's rules exactly as it counts, and the same rules over the text in plain spelling."""
+
 DUP_NGRAMS = (5, 6, 7, 8, 9, 10)
 TOP_NGRAMS = (2, 3, 4)
 
@@ -29,7 +33,8 @@ RuleData = dict[str, Any]
 
 def rule_sets() -> list[str]:
     """Names of the published rule sets, `<set>@<variant>`."""
-    return sorted([*(path.stem for path in FOLDER.glob("*.yaml")), FINEWEB2])
+    published = [*(path.stem for path in FOLDER.glob("*.yaml")), FINEWEB2]
+    return sorted([*published, *(f"{name.removesuffix(EXACT)}{OURS}" for name in published if name.endswith(EXACT))])
 
 
 def is_rule_file(name: str) -> bool:
@@ -48,8 +53,16 @@ def expand(name: str, folder: Path = Path()) -> list[RuleData]:
         return _fineweb2()
     if name not in rule_sets():
         raise RuleSetError(f"no rule set named {name!r}{did_you_mean(name, rule_sets())}")
+    if name.endswith(OURS):
+        return [_plain(rule) for rule in expand(f"{name.removesuffix(OURS)}{EXACT}")]
     rules: list[RuleData] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8"))
     return rules
+
+
+def _plain(rule: RuleData) -> RuleData:
+    """The rule over the text in plain spelling."""
+    column = f"{PLAIN}{rule['column']}"
+    return {**rule, "column": column} if column in {one.name for one in CURRICLE} else rule
 
 
 def holds_rules(path: Path) -> bool:

@@ -9,7 +9,10 @@ from curricle.schemas.config import Config
 from curricle.schemas.heuristic_columns import VARIANTS
 from curricle.schemas.languages import canonical
 
-Variant = Literal["datatrove", "nemo-curator", "dolma"]
+Variant = Literal["datatrove", "curricle", "nemo-curator", "dolma"]
+
+SPLIT = frozenset({"datatrove", "curricle"})
+"""Variants whose words are split by language."""
 
 
 class HeuristicsConfig(Config):
@@ -18,7 +21,7 @@ class HeuristicsConfig(Config):
     language: str | None = None
     """The language of all documents. Without it, the column `language` is read."""
     variants: tuple[Variant, ...] = Field(("datatrove",), min_length=1)
-    """Whose way of counting. Each variant has its own columns and takes its own time; only `datatrove` needs the language."""
+    """Whose way of counting. Each has its own columns and takes its own time; `datatrove` and `curricle` need the language."""
 
     @field_validator("language")
     @classmethod
@@ -27,7 +30,7 @@ class HeuristicsConfig(Config):
 
     def reads(self) -> tuple[str, ...]:
         """Required columns."""
-        return ("text",) if self.language or "datatrove" not in self.variants else ("text", "language")
+        return ("text",) if self.language or not SPLIT.intersection(self.variants) else ("text", "language")
 
     def writes(self) -> tuple[Column, ...]:
         """Appended columns, in order."""

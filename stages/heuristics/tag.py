@@ -14,7 +14,7 @@ import pyarrow as pa
 from curricle.schemas.batches import append_columns, null_columns, scatter
 from curricle.schemas.heuristic_columns import VARIANTS
 from curricle.schemas.stage import Stage
-from curricle.stages.heuristics.config import HeuristicsConfig
+from curricle.stages.heuristics.config import SPLIT, HeuristicsConfig
 
 Measure = Callable[[pa.StringArray, Sequence[str | None]], Mapping[str, pa.Array]]
 """(texts without nulls, their languages) -> columns."""
@@ -27,7 +27,11 @@ def load_kernels(config: HeuristicsConfig) -> tuple[Measure, ...]:
         from curricle.stages.heuristics import measures
 
         loaded.append(measures.measure)
-    if config.variants != ("datatrove",):
+    if "curricle" in config.variants:
+        from curricle.stages.heuristics import plain_text
+
+        loaded.append(plain_text.measure)
+    if not SPLIT.issuperset(config.variants):
         from curricle.stages.heuristics import whitespace_measures
 
         loaded.append(partial(whitespace_measures.measure, variants=config.variants))

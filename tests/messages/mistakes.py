@@ -159,6 +159,26 @@ MISTAKES: dict[str, dict[str, Mistake]] = {
         "doctor: a misspelled runner": Mistake("doctor --runner Flink"),
         "doctor: the local runner": Mistake("doctor --runner local --output new", report=True),
     },
+    "Decontamination and removal": {
+        "a misspelled evaluation set": Mistake("decontaminate out --against gsm8 --output new"),
+        "a file of items that does not exist": Mistake("decontaminate out --against none.jsonl --output new"),
+        "items without a question": Mistake(
+            "decontaminate out --against i.jsonl --output new", {"i.jsonl": '{"a": 1, "b": 2}\n'}
+        ),
+        "a misspelled field": Mistake("decontaminate out --against in.jsonl --fields question=txt --output new"),
+        "a misspelled part of an item": Mistake("decontaminate out --against in.jsonl --fields questoin=text --output new"),
+        "a damaged line of items": Mistake(
+            "decontaminate out --against i.jsonl --output new", {"i.jsonl": '{"question": "a"}\n{\n'}
+        ),
+        "a folder of other files for the table": Mistake("decontaminate out --against in.jsonl --output full"),
+        "a folder that is not an output": Mistake("decontaminate full --against in.jsonl --output new"),
+        "no table": Mistake("decontaminate out --against in.jsonl"),
+        "a removal of nothing": Mistake("remove out"),
+        "a removal of everything": Mistake("remove out --url-prefix ''"),
+        "a file without ids": Mistake("remove out --ids ids.txt", {"ids.txt": "\n"}),
+        "a removal from a folder that is not an output": Mistake("remove full --source in.jsonl"),
+        "a folder that is not a table": Mistake("remove out --source in.jsonl --with full"),
+    },
     "Curricula": {
         "a misspelled shipped plan": Mistake("curriculum dem --from out --dry-run"),
         "no output": Mistake("curriculum demo --from out"),

@@ -1,0 +1,1 @@
+"""Which items of evaluation sets stand in the documents of finished outputs."""
