@@ -79,6 +79,8 @@ _SMALL_CYRILLIC = re.compile("[а-яёіїєґў]+")
 _CYRILLIC_LETTER = re.compile("[а-яёіїєґў]", re.IGNORECASE)
 _FREQUENT_CYRILLIC = re.compile("[оеаинтсрві]", re.IGNORECASE)
 """Two thirds of the letters of Russian or Bulgarian; a third of those that KOI8-R and windows-1251 make of each other."""
+_FREQUENT_THAI = re.compile("[านรอกเง่้ยลวมัี]")
+"""Two thirds of the characters of Thai; a quarter of those that windows-874 makes of Chinese and Korean charsets."""
 _GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´±×÷¢¥™]")
 """Letters beyond ASCII (not the bytes FE and FF, which are more often damage) and common punctuation."""
 
@@ -278,6 +280,8 @@ def _contradicted(words: bytes, codec: str) -> bool:
     accented = sum(map(len, _ACCENTED.findall(text))) * 2
     if codec in _CYRILLIC and high >= 4 and accented <= high and (frequent := _frequent_cyrillic(words, codec)):
         return max(_frequent_cyrillic(words, other) for other in _USUAL_CYRILLIC) > 1.25 * frequent
+    if codec == "cp874" and len(_FREQUENT_THAI.findall(text)) * 2 > high:
+        return False
     if codec in _MULTIBYTE:
         best = max(_MULTIBYTE, key=lambda other: (_common_share(words, other), other == codec))
         return high >= 20 and _common_share(words, codec) < 0.4 and _common_share(words, best) > 0.7

@@ -43,7 +43,7 @@ SNIFFED = 1445
 STEP = 1 << 20
 """Decoded bytes at a time."""
 FIRST_PIECE, PIECE = 1 << 10, 1 << 16
-"""Stored bytes at a time: the first of a member, for a body may have very many, and at most."""
+"""Stored bytes at a time: at the start of a further member, for a body may have very many, and at most."""
 SMALL_PIECE = 1 << 12
 """Stored bytes at a time where damage is searched."""
 
@@ -76,7 +76,7 @@ def parse_response(block: bytes) -> Response | None:
         key = name.lower()
         if key == "content-encoding" and key in headers:  # each line adds an encoding
             headers[key] = f"{headers[key]}, {value}"
-        elif key == "content-type" and media_type(value) and "/" in media_type(value):  # the last valid one (WHATWG Fetch)
+        elif key == "content-type" and key in headers and "/" in media_type(value):  # the last valid one (WHATWG Fetch)
             headers[key] = value
         else:
             headers.setdefault(key, value)
@@ -122,6 +122,8 @@ def decode_body(body: bytes, headers: dict[str, str], limit: int) -> Body:
     begins with breaks before anything could be decoded.
     """
     truncated = False
+    if "content-encoding" not in headers and "transfer-encoding" not in headers:
+        return Body(body, False)
     transfer = _names(headers.get("transfer-encoding", ""))
     if any(name.startswith("chunked") for name in transfer):
         body, truncated = _unchunk(body)
@@ -234,7 +236,7 @@ def _inflate(body: bytes, start: int, window_bits: int) -> Generator[bytes, None
     Only the trailer may be missing.
     """
     inflater = zlib.decompressobj(window_bits)
-    at, size, decoded = start, FIRST_PIECE, 0
+    at, size, decoded = start, FIRST_PIECE if start else PIECE, 0
     try:
         while not inflater.eof:
             data = inflater.unconsumed_tail

@@ -296,3 +296,14 @@ def test_a_stretch_in_an_unknown_charset_is_not_made_into_accents():
     decoded = decode_html(page, "text/html; charset=utf-8")
     assert (decoded.codec, decoded.source) == ("utf-8", "bytes")
     assert "Ñ" not in decoded.text
+
+
+THAI = "<p>ท่าเรือแห่งนี้สร้างขึ้นโดยชาวประมงเมื่อสองร้อยปีก่อน และยังคงเป็นที่พักของกองเรือเล็ก</p>" * 3
+
+
+def test_a_label_of_thai_is_believed_over_thai_only():
+    assert decode_html(THAI.encode("cp874"), "text/html; charset=windows-874") == (THAI, "cp874", "header")
+    page = "<meta charset=windows-1251>" + THAI
+    assert decode_html(page.encode("cp874"), "text/html; charset=tis-620").text == page
+    for text, codec in ((CHINESE, "gb18030"), (KOREAN, "cp949")):
+        assert decode_html((text * 3).encode(codec), "text/html; charset=windows-874").text == text * 3
