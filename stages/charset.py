@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
+from curricle.stages.utf16 import utf16_without_mark
+
 META_BYTES: Final = 4096
 """Bytes that are searched for a label. The standard says 1024; pages that begin with long comments or scripts need more."""
 
@@ -59,6 +61,7 @@ _LATIN: Final = frozenset({"cp1252", "iso8859-15"})
 
 _OTHER_LATIN: Final = frozenset({"cp1250", "cp1254", "cp1257", "cp1258", "iso8859-2", "iso8859-4", "iso8859-10", "iso8859-13"})
 _CYRILLIC: Final = frozenset({"cp1251", "koi8-r", "koi8_u", "iso8859-5", "mac_cyrillic", "cp866"})
+_USUAL_CYRILLIC: Final = ("cp1251", "koi8_u", "iso8859-5", "cp866")
 
 _COMMON: Final = {
     "gb18030": re.compile(rb"(?:[\xb0-\xd7][\xa1-\xfe]|\xa1[\xa2-\xbf]|\xa3[\xa1-\xfe])+"),
@@ -70,10 +73,15 @@ _COMMON: Final = {
 """Common characters of the multi-byte charsets: frequent ideographs, kana, Hangul, punctuation."""
 
 _ACCENTED = re.compile(
-    r"(?<=[A-Za-z])[^\W\d_a-zA-Z]{1,2}|[^\W\d_a-zA-Z]{1,2}(?=[A-Za-z])|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·]"
+    r"(?<=[A-Za-z])[^\W\d_a-zA-Z]{1,2}|[^\W\d_a-zA-Z]{1,2}(?=[A-Za-z])|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·±×÷¥]"
 )
 _SMALL_CYRILLIC = re.compile("[а-яёіїєґў]+")
-_GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´]")
+_CYRILLIC_LETTER = re.compile("[а-яёіїєґў]", re.IGNORECASE)
+_FREQUENT_CYRILLIC = re.compile("[оеаинтсрві]", re.IGNORECASE)
+"""Two thirds of the letters of Russian or Bulgarian; a third of those that KOI8-R and windows-1251 make of each other."""
+_FREQUENT_THAI = re.compile("[านรอกเง่้ยลวมัี]")
+"""Two thirds of the characters of Thai; a quarter of those that windows-874 makes of Chinese and Korean charsets."""
+_GOOD = re.compile(r"[^\W\d_a-zA-Z\u00fe\u00ff]|[\u00a0\u2013\u2014\u2018-\u201e\u2026\u2022«»©®°§€£·¡¿ºª´±×÷¢¥™]")
 """Letters beyond ASCII (not the bytes FE and FF, which are more often damage) and common punctuation."""
 
 _CUT = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})?\Z")
@@ -165,14 +173,6 @@ def decode_html(payload: bytes, content_type: str | None = None) -> Decoded:
     return Decoded(text, "utf-8", "bytes") if short is None else Decoded(payload.decode(short[0], "replace"), *short)
 
 
-def utf16_without_mark(head: bytes) -> str | None:
-    """The codec of UTF-16 without a mark, known by its markup, in which every second byte is zero; None for other bytes."""
-    for zeros, others, codec in ((head[1::2], head[::2], "utf-16-le"), (head[::2], head[1::2], "utf-16-be")):
-        if zeros.count(0) * 4 > len(zeros) and others.count(0) * 20 <= len(others) and len(zeros) > 8:
-            return codec
-    return None
-
-
 def _short_codec(payload: bytes, continuation_bytes: int, header: str | None) -> tuple[str, str] | None:
     """The charset of a page that is valid UTF-8 only by chance, and what decided.
 
@@ -196,11 +196,11 @@ def _decode_other(payload: bytes, header: str | None) -> Decoded:
     """
     text = payload.decode("utf-8", "replace")
     if _is_mostly_read(text, payload.count("\ufffd".encode())):
-        return _mended(payload, "cp1252")
+        return _mended(payload, [*_named(header, meta_codec(payload)), "cp1252"])
     words = _TAG.sub(b" ", payload[:DETECT_BYTES])
     codec, source = _believed(words, header, meta_codec(payload))
     if codec not in _MULTIBYTE and _holds_utf8(payload):
-        return _mended(payload, codec)
+        return _mended(payload, [codec])
     return Decoded(payload.decode(codec, "replace"), codec, source)
 
 
@@ -235,8 +235,13 @@ def _holds_utf8(payload: bytes) -> bool:
     return False
 
 
-def _mended(payload: bytes, codec: str) -> Decoded:
-    """UTF-8 in which parts are not: each stretch between tags and line ends that is not UTF-8 is read in `codec`.
+def _named(*labels: str | None) -> list[str]:
+    """The codecs of one byte a character that a page names."""
+    return [label for label in labels if label and label not in {"utf-8", *_UTF16, *_SEVEN_BIT, *_MULTIBYTE}]
+
+
+def _mended(payload: bytes, codecs: list[str]) -> Decoded:
+    """UTF-8 in which parts are not: each stretch between tags and line ends that is not UTF-8 is read in one of `codecs`.
 
     Only if that gives letters and punctuation; single damaged bytes and a cut end stay U+FFFD.
     """
@@ -248,19 +253,21 @@ def _mended(payload: bytes, codec: str) -> Decoded:
             texts.append(part.decode())
         except UnicodeDecodeError:
             text = part.decode("utf-8", "replace")
-            other = part.decode(codec, "replace")
-            if _reads_better(part, text, other):
-                text, mended = other, True
-            texts.append(text)
+            codec = next((codec for codec in codecs if _reads_better(part, text, codec)), None)
+            texts.append(part.decode(codec) if codec else text)
+            mended = mended or codec is not None
     return Decoded("".join(texts) + "\ufffd" * bool(cut), "utf-8", "mixed" if mended else "bytes")
 
 
-def _reads_better(part: bytes, as_utf8: str, as_other: str) -> bool:
+def _reads_better(part: bytes, as_utf8: str, codec: str) -> bool:
     """Whether a stretch that is not UTF-8 is text in another charset: it holds no UTF-8, and all its bytes are read well."""
     high = len(part) - len(part.translate(None, _HIGH))
     if as_utf8.count("\ufffd") < high or high == 0:  # some of it is UTF-8, or a character is cut
         return False
-    return len(_GOOD.findall(as_other)) == high == len(as_other) - len(as_other.encode("ascii", "ignore"))
+    text = part.decode(codec, "replace")
+    if len(_GOOD.findall(text)) < len(text) - len(text.encode("ascii", "ignore")):
+        return False
+    return not _contradicted(part, codec)
 
 
 def _contradicted(words: bytes, codec: str) -> bool:
@@ -270,6 +277,11 @@ def _contradicted(words: bytes, codec: str) -> bool:
     high = len(words) - len(words.translate(None, _HIGH))
     if not _is_mostly_read(text, 0) or (codec in _UTF16 and b"\0" not in words):
         return True
+    accented = sum(map(len, _ACCENTED.findall(text))) * 2
+    if codec in _CYRILLIC and high >= 4 and accented <= high and (frequent := _frequent_cyrillic(words, codec)):
+        return max(_frequent_cyrillic(words, other) for other in _USUAL_CYRILLIC) > 1.25 * frequent
+    if codec == "cp874" and len(_FREQUENT_THAI.findall(text)) * 2 > high:
+        return False
     if codec in _MULTIBYTE:
         best = max(_MULTIBYTE, key=lambda other: (_common_share(words, other), other == codec))
         return high >= 20 and _common_share(words, codec) < 0.4 and _common_share(words, best) > 0.7
@@ -277,10 +289,17 @@ def _contradicted(words: bytes, codec: str) -> bool:
         return True
     # In words of the Latin script most letters are ASCII; other scripts read as Latin give words of accents and symbols, and the
     # other way around.
-    accented = sum(map(len, _ACCENTED.findall(text))) * 2
     if codec in _LATIN or codec in _OTHER_LATIN:
         return accented < high and high >= 4
     return accented > high or (codec in _CYRILLIC and sum(map(len, _SMALL_CYRILLIC.findall(text))) * 2 < high)
+
+
+def _frequent_cyrillic(words: bytes, codec: str) -> int:
+    """Number of frequent Cyrillic letters, small or capital; 0 unless most characters beyond ASCII are Cyrillic letters."""
+    text = words[:JUDGED_BYTES].decode(codec, "replace")
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    letters = len(_CYRILLIC_LETTER.findall(text))
+    return len(_FREQUENT_CYRILLIC.findall(text)) if letters * 5 > beyond_ascii * 4 else 0
 
 
 def _common_share(words: bytes, codec: str) -> float:
@@ -301,6 +320,8 @@ def _detected_codec(words: bytes) -> str:
     detected = python_codec(detect_encoding(words, html5_compatible=False) or "")
     if detected is None or detected in ("utf-8", *_UTF16):
         return "cp1252"
+    if detected in _CYRILLIC and _contradicted(words, detected):  # uchardet takes capitals in windows-1251 for KOI8-R
+        detected = max(_USUAL_CYRILLIC, key=lambda codec: _frequent_cyrillic(words, codec))
     return "koi8_u" if detected == "koi8-r" else detected  # the same, with Ukrainian letters in place of box drawing
 
 

@@ -16,8 +16,9 @@ from curricle.schemas.column import Column
 from curricle.schemas.columns import EXTRACT, PAYLOAD
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
-from curricle.stages.charset import decode_html, header_codec, utf16_without_mark, whatwg_name
+from curricle.stages.charset import decode_html, header_codec, whatwg_name
 from curricle.stages.markup import EXTRACTORS, Extractor, extract_page
+from curricle.stages.utf16 import utf16_without_mark
 
 _MAGIC: Final = {
     b"%PDF-": "PDF",

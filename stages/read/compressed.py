@@ -91,7 +91,7 @@ class Gzip:
             try:
                 seen += len(inflater.decompress(data))
             except zlib.error:
-                out = b"".join(_decode_bytewise(before, data))
+                out = b"".join(decode_bytewise(before, data))
                 return out[max(decoded - seen, 0) :]
         return b""
 
@@ -103,7 +103,8 @@ class Gzip:
             return b""
 
 
-def _decode_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+def decode_bytewise(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """Decode up to the damage that the data hold: a call that meets it loses its output."""
     try:
         for at in range(len(data)):
             yield inflater.decompress(data[at : at + 1])

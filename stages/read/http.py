@@ -7,18 +7,18 @@ already decoded.
 import io
 import re
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import brotli
 
-from curricle.stages.read.compressed import MemberError, Zstd
+from curricle.stages.read.compressed import MemberError, Zstd, decode_bytewise
 from curricle.stages.read.files import Window
 from curricle.stages.read.records import parse_head
+from curricle.stages.utf16 import utf16_without_mark
 
-_STATUS = re.compile(rb"[ \t\r\n]*(?:HTTP|ICY|H(?=[23]))(?:/?[\d.]+)?:?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+_STATUS = re.compile(rb"[ \t\r\n]*(?:HTTPS?|ICY|H(?=[23]))(?:/?v?[\d.x]*)?[ \t]*(?::[ \t]*|[ \t])(\d{3})(?!\d)", re.IGNORECASE)
 """`HTTP/1.1 200 OK`, and what else servers write: `http/1.1`, `HTTP/2`, `HTTP 200`, `ICY 200 OK`, `H3 200`, `HTTP/1.1: 200`."""
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -34,13 +34,18 @@ _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _GZIP = b"\x1f\x8b"
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 XML_TYPES = ("application/xml", "text/xml")
+COMPRESSIONS = ("gzip", "x-gzip", "deflate", "br", "zstd")
 UNKNOWN_TYPES = ("", "unknown/unknown", "application/unknown", "*/*")
 SNIFFED = 1445
 """Bytes at the start of a body that decide what it is (WHATWG MIME Sniffing)."""
 
 
-STEP, SMALL_STEP = 1 << 20, 64
-"""Decoded bytes at a time, and stored bytes at a time near damage."""
+STEP = 1 << 20
+"""Decoded bytes at a time."""
+FIRST_PIECE, PIECE = 1 << 10, 1 << 16
+"""Stored bytes at a time: at the start of a further member, for a body may have very many, and at most."""
+SMALL_PIECE = 1 << 12
+"""Stored bytes at a time where damage is searched."""
 
 
 class Body(NamedTuple):
@@ -71,7 +76,7 @@ def parse_response(block: bytes) -> Response | None:
         key = name.lower()
         if key == "content-encoding" and key in headers:  # each line adds an encoding
             headers[key] = f"{headers[key]}, {value}"
-        elif key == "content-type" and media_type(value) and "/" in media_type(value):  # the last valid one (WHATWG Fetch)
+        elif key == "content-type" and key in headers and "/" in media_type(value):  # the last valid one (WHATWG Fetch)
             headers[key] = value
         else:
             headers.setdefault(key, value)
@@ -117,13 +122,26 @@ def decode_body(body: bytes, headers: dict[str, str], limit: int) -> Body:
     begins with breaks before anything could be decoded.
     """
     truncated = False
-    if "chunked" in headers.get("transfer-encoding", "").lower():
+    if "content-encoding" not in headers and "transfer-encoding" not in headers:
+        return Body(body, False)
+    transfer = _names(headers.get("transfer-encoding", ""))
+    if any(name.startswith("chunked") for name in transfer):
         body, truncated = _unchunk(body)
-    encodings = [name.strip().lower() for name in headers.get("content-encoding", "").split(",")]
+    encodings = [*_names(headers.get("content-encoding", "")), *transfer]
+    ignored = None
     for encoding in reversed(encodings):
-        body, cut = _decode(body, encoding, limit)
-        truncated |= cut
+        decoded, cut = _decode(body, encoding, limit)
+        if decoded is body and body and encoding in COMPRESSIONS:
+            ignored = encoding
+        body, truncated = decoded, truncated or cut
+    if ignored and not _is_text(body):
+        raise ValueError(f"Content-Encoding is {ignored} but the body is not")
     return Body(body, truncated)
+
+
+def _names(header: str) -> list[str]:
+    """The encodings that a header lists, in lower case: `gzip`, `"gzip"`, `gzip;q=1`, `gzip, br`."""
+    return [name.split(";")[0].strip(" \t\"'").lower() for name in header.split(",")]
 
 
 def _unchunk(body: bytes) -> Body:
@@ -149,7 +167,7 @@ def _unchunk(body: bytes) -> Body:
 
 
 def _decode(body: bytes, encoding: str, limit: int) -> Body:
-    if encoding in ("gzip", "x-gzip", "deflate", "br", "zstd"):
+    if encoding in COMPRESSIONS:
         stripped = body.lstrip(b"\r\n")
         if stripped.startswith(_GZIP):
             return _collect(_members(stripped), encoding, limit)
@@ -175,11 +193,7 @@ def _or_unchanged(body: bytes, blocks: Iterator[bytes], encoding: str, limit: in
 
 def _is_text(body: bytes) -> bool:
     head = body[:SNIFFED]
-    return _BINARY.search(head) is None or head.startswith((b"\xff\xfe", b"\xfe\xff")) or _utf16_without_bom(head)
-
-
-def _utf16_without_bom(head: bytes) -> bool:
-    return len(head) >= 4 and (head[1::2].count(0) * 10 > len(head) * 4 or head[::2].count(0) * 10 > len(head) * 4)
+    return _BINARY.search(head) is None or head.startswith((b"\xff\xfe", b"\xfe\xff")) or utf16_without_mark(head) is not None
 
 
 class _NothingDecodedError(ValueError):
@@ -205,23 +219,71 @@ def _collect(blocks: Iterable[bytes], encoding: str, limit: int) -> Body:
 
 def _members(body: bytes) -> Iterator[bytes]:
     """All members of a gzip body. What follows the last one and is no member is ignored, as browsers do."""
-    while body.startswith(_GZIP):
-        inflater = zlib.decompressobj(31)
-        yield from _inflate(inflater, body)
-        if not inflater.eof:
-            if _is_whole(body):
-                return
-            raise MemberError("the body ends inside a gzip member")
-        body = inflater.unused_data
+    at = 0
+    while body.startswith(_GZIP, at):
+        at = yield from _inflate(body, at, 31)
 
 
-def _is_whole(member: bytes) -> bool:
-    """Whether the compressed data of a gzip member without its trailer are complete."""
+def _inflate_deflate(body: bytes) -> Iterator[bytes]:
+    """`deflate` with the header of zlib, as the standard says, or without."""
+    zlib_head = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    yield from _inflate(body, 0, 15 if zlib_head else -15)
+
+
+def _inflate(body: bytes, start: int, window_bits: int) -> Generator[bytes, None, int]:
+    """Decode one member in bounded steps and return where it ends. MemberError at its early end or damage, after what is before.
+
+    Only the trailer may be missing.
+    """
+    inflater = zlib.decompressobj(window_bits)
+    at, size, decoded = start, FIRST_PIECE if start else PIECE, 0
     try:
+        while not inflater.eof:
+            data = inflater.unconsumed_tail
+            if not data:
+                data = body[at : at + size]
+                at, size = at + len(data), min(2 * size, PIECE)
+            block = inflater.decompress(data, STEP)
+            decoded += len(block)
+            if block:
+                yield block
+            elif not data:
+                break
+    except zlib.error as error:
+        failure = str(error)
+    else:
+        if inflater.eof:
+            return at - len(inflater.unused_data)
+        if _is_whole(body[start:], window_bits):
+            return len(body)
+        raise MemberError("the body ends inside the compressed data")
+    yield from _before_damage(body[start:at], window_bits, decoded)
+    raise MemberError(failure)
+
+
+def _before_damage(data: bytes, window_bits: int, decoded: int) -> Iterator[bytes]:
+    """What damaged data hold beyond the first `decoded` bytes: a call that meets the damage loses its output."""
+    inflater, seen = zlib.decompressobj(window_bits), 0
+    for at in range(0, len(data), SMALL_PIECE):
+        before, piece = inflater.copy(), data[at : at + SMALL_PIECE]
+        try:
+            block = inflater.decompress(piece)
+        except zlib.error:
+            block = b"".join(decode_bytewise(before, piece))
+        yield block[max(decoded - seen, 0) :]
+        seen += len(block)
+
+
+def _is_whole(member: bytes, window_bits: int) -> bool:
+    """Whether the compressed data of a member without its whole trailer are complete."""
+    try:
+        head = _gzip_header_bytes(member) if window_bits == 31 else 2 if window_bits > 0 else 0
         inflater = zlib.decompressobj(-15)
-        for _ in _inflate(inflater, member[_gzip_header_bytes(member) :]):
-            pass
-    except (MemberError, IndexError, ValueError):
+        rest = member[head:]
+        while rest and not inflater.eof:
+            inflater.decompress(rest, STEP)
+            rest = inflater.unconsumed_tail
+    except (zlib.error, IndexError, ValueError):
         return False
     return inflater.eof
 
@@ -237,42 +299,6 @@ def _gzip_header_bytes(member: bytes) -> int:
     return at + (2 if flags & 2 else 0)
 
 
-def _inflate(inflater: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
-    """Decode in bounded steps until the data end; MemberError at damage, after what comes before it.
-
-    A call that meets damage loses its output, so the data are then decoded again in small pieces.
-    """
-    fresh, decoded = inflater.copy(), 0
-    try:
-        rest = data
-        while rest and not inflater.eof:
-            block = inflater.decompress(rest, STEP)
-            rest = inflater.unconsumed_tail
-            decoded += len(block)
-            if block:
-                yield block
-        return
-    except zlib.error as error:
-        failure = MemberError(str(error))
-    with suppress(zlib.error):
-        for at in range(0, len(data), SMALL_STEP):
-            block = fresh.decompress(data[at : at + SMALL_STEP])
-            decoded -= len(block)
-            if decoded < 0:
-                yield block[decoded:]
-                decoded = 0
-    raise failure
-
-
-def _inflate_deflate(body: bytes) -> Iterator[bytes]:
-    """`deflate` with the header of zlib, as the standard says, or without."""
-    zlib_head = len(body) > 1 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-    inflater = zlib.decompressobj(15 if zlib_head else -15)
-    yield from _inflate(inflater, body)
-    if not inflater.eof:
-        raise MemberError("the body ends inside the compressed data")
-
-
 def _frames(body: bytes) -> Iterator[bytes]:
     """All frames of a zstd body. What follows the last one and is no frame is ignored."""
     window, codec = Window(io.BytesIO(body)), Zstd()
@@ -281,13 +307,37 @@ def _frames(body: bytes) -> Iterator[bytes]:
 
 
 def _brotli(body: bytes) -> Iterator[bytes]:
-    decoder = brotli.Decompressor()
+    """Decode in bounded steps; near damage byte by byte, for a call that meets it loses its output."""
+    pieces = [body[at : at + SMALL_PIECE] for at in range(0, len(body), SMALL_PIECE)]
+    decoder, decoded, whole = brotli.Decompressor(), 0, 0
     try:
-        block = decoder.process(body, output_buffer_limit=STEP)
-        while block:
-            yield block
-            block = b"" if decoder.is_finished() else decoder.process(b"", output_buffer_limit=STEP)
+        for piece in pieces:
+            for block in _brotli_piece(decoder, piece):
+                decoded += len(block)
+                yield block
+            whole += 1
+            if decoder.is_finished():
+                return
     except brotli.error as error:
-        raise MemberError(str(error)) from None
-    if not decoder.is_finished():
+        failure = str(error)
+    else:
         raise MemberError("the body ends inside the compressed data")
+    decoder, seen = brotli.Decompressor(), 0
+    try:
+        for piece in [*pieces[:whole], *(pieces[whole][at : at + 1] for at in range(len(pieces[whole])))]:
+            for block in _brotli_piece(decoder, piece):
+                yield block[max(decoded - seen, 0) :]
+                seen += len(block)
+            if decoder.is_finished():  # what follows is no part of it
+                return
+    except brotli.error:
+        pass
+    raise MemberError(failure)
+
+
+def _brotli_piece(decoder: brotli.Decompressor, piece: bytes) -> Iterator[bytes]:
+    block = decoder.process(piece, output_buffer_limit=STEP)
+    yield block
+    while block and not decoder.can_accept_more_data() and not decoder.is_finished():
+        block = decoder.process(b"", output_buffer_limit=STEP)
+        yield block

@@ -242,3 +242,68 @@ def test_a_damaged_byte_in_french_utf8_stays_damaged():
 )
 def test_charsets_have_the_standards_names(codec, name):
     assert whatwg_name(codec) == name
+
+
+CAPITALS = "<p>СЪЕШЬ ЖЕ ЕЩЁ ЭТИХ МЯГКИХ ФРАНЦУЗСКИХ БУЛОК, ДА ВЫПЕЙ ЧАЮ. ГАВАНЬ БЫЛА ПОСТРОЕНА РЫБАКАМИ</p>"
+
+
+@pytest.mark.parametrize("label", ["windows-1251", "koi8-r", "iso-8859-5"])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_label_over_cyrillic_capitals_is_believed(label, header):
+    page = ("" if header else f"<meta charset={label}>") + CAPITALS
+    content_type = f"text/html; charset={label if header else 'iso-8859-1'}"
+    assert decode_html(page.encode(label), content_type).text == page
+
+
+def test_the_label_of_a_page_in_koi8_is_what_decides():
+    assert decode_html(RUSSIAN.encode("koi8-r"), "text/html; charset=koi8-r").source == "header"
+    assert decode_html(b"<meta charset=koi8-r>" + RUSSIAN.encode("koi8-r"), "text/html; charset=iso-8859-1").source == "meta"
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [RUSSIAN, GREEK, JAPANESE, CHINESE, KOREAN, TURKISH, FRENCH])
+@pytest.mark.parametrize("header", [None, "text/html; charset=utf-8", "text/html; charset=iso-8859-1"])
+def test_utf16_without_mark_or_label_is_recognized(codec, text, header):
+    page = "\r\n<html>" + text * 20
+    assert decode_html(page.encode(codec), header) == (page, codec, "bytes")
+    assert decode_html(page.encode(codec) + b"<", header)[1:] == (codec, "bytes")
+
+
+def test_zero_bytes_do_not_make_a_page_utf16():
+    page = b"<html>\0<p>\0Hello w\xc3\xb6rld</p>" + b"\0" * 20
+    assert decode_html(page).codec == "utf-8"
+    assert decode_html(bytes(range(256)) * 4).codec not in ("utf-16-le", "utf-16-be")
+
+
+STRETCHES = {
+    "latin letters": ("<p>Né à Paris, où l’été brûle – « ça va ».</p>", "cp1252", None),
+    "one letter": ("<p>café</p>", "cp1252", None),
+    "symbols": ("<p>25 ± 3 °C, 3 × 4 ÷ 2, £5 or ¥9</p>", "cp1252", "text/html; charset=utf-8"),
+    "the charset that the header names": (RUSSIAN, "cp1251", "text/html; charset=windows-1251"),
+    "a header that the stretch contradicts": ("<p>Né à Paris, où l’été brûle</p>", "cp1252", "text/html; charset=windows-1251"),
+}
+
+
+@pytest.mark.parametrize(("stretch", "codec", "header"), STRETCHES.values(), ids=STRETCHES)
+def test_a_stretch_in_another_charset_inside_utf8_is_mended(stretch, codec, header):
+    around = (GREEK + JAPANESE + FRENCH) * 3
+    page = around.encode() + stretch.encode(codec) + around.encode()
+    assert decode_html(page, header) == (around + stretch + around, "utf-8", "mixed")
+
+
+def test_a_stretch_in_an_unknown_charset_is_not_made_into_accents():
+    page = GREEK.encode() * 9 + RUSSIAN.encode("cp1251")
+    decoded = decode_html(page, "text/html; charset=utf-8")
+    assert (decoded.codec, decoded.source) == ("utf-8", "bytes")
+    assert "Ñ" not in decoded.text
+
+
+THAI = "<p>ท่าเรือแห่งนี้สร้างขึ้นโดยชาวประมงเมื่อสองร้อยปีก่อน และยังคงเป็นที่พักของกองเรือเล็ก</p>" * 3
+
+
+def test_a_label_of_thai_is_believed_over_thai_only():
+    assert decode_html(THAI.encode("cp874"), "text/html; charset=windows-874") == (THAI, "cp874", "header")
+    page = "<meta charset=windows-1251>" + THAI
+    assert decode_html(page.encode("cp874"), "text/html; charset=tis-620").text == page
+    for text, codec in ((CHINESE, "gb18030"), (KOREAN, "cp949")):
+        assert decode_html((text * 3).encode(codec), "text/html; charset=windows-874").text == text * 3

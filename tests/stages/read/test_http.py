@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import time
 import zlib
 from contextlib import suppress
 
@@ -78,6 +79,10 @@ WHOLE = {
     "gzip without its trailer": ("gzip", gzip.compress(BODY)[:-8]),
     "gzip without half of its trailer": ("gzip", gzip.compress(BODY)[:-3]),
     "gzip with a name, without its trailer": ("gzip", NAMED_GZIP[:-8]),
+    "zlib without its trailer": ("deflate", zlib.compress(BODY)[:-4]),
+    "brotli before garbage": ("br", brotli(BODY) + bytes(3)),
+    "gzip with quotes": ('"gzip"', gzip.compress(BODY)),
+    "gzip with a weight": ("gzip;q=1", gzip.compress(BODY)),
     "gzip behind a line end": ("gzip", b"\r\n" + gzip.compress(BODY)),
     "gzip called deflate": ("deflate", gzip.compress(BODY)),
     "zstd called gzip": ("gzip", pack(BODY)),
@@ -126,6 +131,37 @@ CUT = {
         PACKED_NOISE[: len(PACKED_NOISE) // 2] + bytes(40) + PACKED_NOISE[len(PACKED_NOISE) // 2 + 40 :],
     ),
 }
+
+
+@pytest.mark.parametrize("transfer", ["gzip, chunked", "chunked, gzip"])
+def test_a_body_compressed_for_the_transfer_is_decoded(transfer: str) -> None:
+    packed = gzip.compress(BODY)
+    for body in (packed, chunked(packed), BODY, chunked(BODY)):
+        assert decode_body(body, {"transfer-encoding": transfer}, LIMIT) == Body(BODY, False)
+
+
+def test_very_many_members_take_linear_time() -> None:
+    members = gzip.compress(b"") * 50_000 + gzip.compress(BODY)
+    started = time.process_time()
+    assert decode_body(members, {"content-encoding": "gzip"}, LIMIT) == Body(BODY, False)
+    assert time.process_time() - started < 1  # 1.5 s and growing with the square, if the rest is copied for each
+
+
+def test_all_that_comes_before_damage_is_kept() -> None:
+    wrong_checksum = gzip.compress(NOISE)[:-8] + bytes(8)
+    assert decode_body(wrong_checksum, {"content-encoding": "gzip"}, LIMIT) == Body(NOISE, True)
+    packed = brotli(NOISE)
+    broken = packed[:-3000] + b"\xff" * 3000
+    found = decode_body(broken, {"content-encoding": "br"}, LIMIT)
+    assert found.truncated
+    assert NOISE.startswith(found.data[:2000])
+    assert len(found.data) > 2000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "zstd"])
+def test_bytes_that_are_neither_compressed_nor_text_are_no_page(encoding: str) -> None:
+    with pytest.raises(ValueError, match=f"^Content-Encoding is {encoding} but the body is not$"):
+        decode_body(random.Random(2).randbytes(3000), {"content-encoding": encoding}, LIMIT)
 
 
 @pytest.mark.parametrize(("encoding", "body"), CUT.values(), ids=CUT)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import Shard, document_id
-from curricle.stages.read.compressed import Gzip, Zstd
+from curricle.stages.read.compressed import Bzip2, Gzip, Xz, Zstd
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.notes import Notes
 from curricle.stages.read.warc import read_warc
@@ -268,8 +268,8 @@ def test_neighbours_that_are_damaged_are_a_dead_letter_each(tmp_path: Path) -> N
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=3000), kind=st.sampled_from(["", ".gz", ".zst"]))
 def test_no_bytes_make_the_reader_fail(tmp_path: Path, data: bytes, kind: str) -> None:
-    # A name without .gz and a gzip magic: planning refuses that, and the reader believes the magic.
-    assume(kind or not data.startswith((Gzip.magic, Zstd.magic)))
+    # A name without .gz and the first bytes of a compressed file: planning refuses that, and the reader believes the bytes.
+    assume(kind or not data.startswith((Gzip.magic, Zstd.magic, Bzip2.magic, Xz.magic)))
     rows, _ = read_bytes(tmp_path, data + compress_each(numbered(1), kind)[0], f"x.warc{kind}")
     assert len(dead(rows)) <= 1 + data.count(b"WARC/")
     assert good(rows) == ids([0])
