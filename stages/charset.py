@@ -1,8 +1,10 @@
 """Bytes of a web page to text: which charset, and a decoding that never fails.
 
-Order: byte order mark, the bytes themselves where they are UTF-8, HTTP header, `<meta>`, detection (uchardet). Labels mean what
-the WHATWG Encoding Standard says (https://encoding.spec.whatwg.org/#names-and-labels: `iso-8859-1` is windows-1252, `gb2312` is
-gb18030), plus labels that the standard leaves out and pages use.
+Order: byte order mark, the bytes themselves where they are UTF-16 or UTF-8, HTTP header, `<meta>`, detection (uchardet). A label
+that servers send by default (windows-1252, ISO-8859-15) comes after that of the page.
+
+Labels mean what the WHATWG Encoding Standard says (https://encoding.spec.whatwg.org/#names-and-labels: `iso-8859-1` is
+windows-1252, `gb2312` is gb18030), plus labels that the standard leaves out and pages use.
 
 Deviations from the standard, which trusts the header whatever the bytes say: a page whose bytes are UTF-8 is read as UTF-8 under
 any label (9 of the 91 pages with another label in the collection of docs/extraction.md), and a label that the bytes contradict
@@ -191,14 +193,14 @@ def _short_codec(payload: bytes, continuation_bytes: int, header: str | None) ->
 def _decode_other(payload: bytes, header: str | None) -> Decoded:
     """Decode bytes that are not UTF-8 throughout.
 
-    The first label that the bytes do not contradict; a label that servers send by default only after one that the page names
-    itself. Then uchardet's guess.
+    UTF-8 with damage is mended. Else the first label that the bytes do not contradict, then uchardet's guess; a page that also
+    holds stretches of UTF-8 is mended with that charset.
     """
-    text = payload.decode("utf-8", "replace")
+    text, meta = payload.decode("utf-8", "replace"), meta_codec(payload)
     if _is_mostly_read(text, payload.count("\ufffd".encode())):
-        return _mended(payload, [*_named(header, meta_codec(payload)), "cp1252"])
+        return _mended(payload, [*_named(header, meta), "cp1252"])
     words = _TAG.sub(b" ", payload[:DETECT_BYTES])
-    codec, source = _believed(words, header, meta_codec(payload))
+    codec, source = _believed(words, header, meta)
     if codec not in _MULTIBYTE and _holds_utf8(payload):
         return _mended(payload, [codec])
     return Decoded(payload.decode(codec, "replace"), codec, source)
@@ -261,11 +263,11 @@ def _mended(payload: bytes, codecs: list[str]) -> Decoded:
 
 def _reads_better(part: bytes, as_utf8: str, codec: str) -> bool:
     """Whether a stretch that is not UTF-8 is text in another charset: it holds no UTF-8, and all its bytes are read well."""
-    high = len(part) - len(part.translate(None, _HIGH))
+    high = _high_bytes(part)
     if as_utf8.count("\ufffd") < high or high == 0:  # some of it is UTF-8, or a character is cut
         return False
     text = part.decode(codec, "replace")
-    if len(_GOOD.findall(text)) < len(text) - len(text.encode("ascii", "ignore")):
+    if len(_GOOD.findall(text)) < _beyond_ascii(text):
         return False
     return not _contradicted(part, codec)
 
@@ -274,7 +276,7 @@ def _contradicted(words: bytes, codec: str) -> bool:
     """Whether text in this charset would hardly be these bytes (the page without its tags)."""
     words = words[:JUDGED_BYTES]
     text = words.decode(codec, "replace")
-    high = len(words) - len(words.translate(None, _HIGH))
+    high = _high_bytes(words)
     if not _is_mostly_read(text, 0) or (codec in _UTF16 and b"\0" not in words):
         return True
     accented = sum(map(len, _ACCENTED.findall(text))) * 2
@@ -297,15 +299,14 @@ def _contradicted(words: bytes, codec: str) -> bool:
 def _frequent_cyrillic(words: bytes, codec: str) -> int:
     """Number of frequent Cyrillic letters, small or capital; 0 unless most characters beyond ASCII are Cyrillic letters."""
     text = words[:JUDGED_BYTES].decode(codec, "replace")
-    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
     letters = len(_CYRILLIC_LETTER.findall(text))
-    return len(_FREQUENT_CYRILLIC.findall(text)) if letters * 5 > beyond_ascii * 4 else 0
+    return len(_FREQUENT_CYRILLIC.findall(text)) if letters * 5 > _beyond_ascii(text) * 4 else 0
 
 
 def _common_share(words: bytes, codec: str) -> float:
     """Share of the bytes beyond ASCII that are common characters of a multi-byte charset, 0..1."""
-    high = len(words) - len(words.translate(None, _HIGH))
-    found = sum(len(run) - len(run.translate(None, _HIGH)) for run in _COMMON[codec].findall(words))
+    high = _high_bytes(words)
+    found = sum(map(_high_bytes, _COMMON[codec].findall(words)))
     return found / max(high, 1)
 
 
@@ -315,7 +316,7 @@ def _detected_codec(words: bytes) -> str:
     Returns windows-1252, the standard's default, if uchardet has no guess or fewer than ten bytes beyond ASCII: it takes two
     `é` of a Dutch page for windows-1250.
     """
-    if len(words) - len(words.translate(None, _HIGH)) < 10:
+    if _high_bytes(words) < 10:
         return "cp1252"
     detected = python_codec(detect_encoding(words, html5_compatible=False) or "")
     if detected is None or detected in ("utf-8", *_UTF16):
@@ -332,5 +333,12 @@ def _is_mostly_read(text: str, true_replacements: int) -> bool:
     EUC-KR and single-byte charsets none has more than a quarter read as UTF-8.
     """
     failed = text.count("\ufffd") - true_replacements
-    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
-    return beyond_ascii - failed >= 5 * failed
+    return _beyond_ascii(text) - failed >= 5 * failed
+
+
+def _high_bytes(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _HIGH))
+
+
+def _beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))

@@ -78,8 +78,7 @@ def extract_text(batch: pa.RecordBatch, config: ExtractConfig) -> pa.RecordBatch
 
     `text` is empty if a page has no main text; rows that have text keep it and get nulls in all but `text_chars`, which is null
     where `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
-    `extract`. NUL characters are dropped. The columns `payload` and `payload_type` are removed; in a batch without them
-    existing columns stay.
+    `extract`. NUL characters are dropped. The columns of PAYLOAD are removed; in a batch without them existing columns stay.
     """
     return extract_with(batch, EXTRACTORS[config.extractor], config.max_html_bytes)
 
@@ -147,11 +146,11 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
             return kind
     if payload.startswith(_UTF16_BOMS) or (header_codec(content_type) or "").startswith("utf-16"):
         return None
-    if utf16_without_mark(payload[:_LOOKED_AT]):
-        return None
     head = payload[:_LOOKED_AT]
     control = len(head) - len(head.translate(None, _CONTROL))
-    return f"{control} control characters in {len(head)} bytes" if control * 10 > len(head) else None
+    if control * 10 <= len(head) or utf16_without_mark(head):
+        return None
+    return f"{control} control characters in {len(head)} bytes"
 
 
 STAGE: Final = Stage(name="extract", kernel=extract_text, config=ExtractConfig, columns=EXTRACT, packages=ExtractConfig.packages)

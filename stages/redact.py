@@ -22,6 +22,7 @@ from curricle.schemas.cleaning_columns import REDACT
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
 from curricle.stages import redact_addresses
+from curricle.stages.redact_addresses import Span
 
 EMAILS: Final = ("email@example.com", "firstname.lastname@example.org")
 """datatrove's placeholders: example.com and example.org belong to nobody (RFC 2606)."""
@@ -39,8 +40,6 @@ _IP: Final = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 _MAYBE_EMAIL: Final = {"datatrove": rf"[{_ATOM}]@[A-Za-z0-9\[]", "addresses": r"\S@[A-Za-z0-9\x{c0}-\x{24f}]"}
 _MAYBE_IP: Final = r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
-
-Span = tuple[int, int]
 
 
 class RedactConfig(Config):

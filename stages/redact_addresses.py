@@ -44,6 +44,7 @@ _VERSION_WORD: Final = re.compile(
 _ADDRESS_WORD: Final = re.compile(
     r"\b(?:ip|ipv4|host|server|dns|address|addr|gateway|router|ping|netmask|from|via|at|adresse|adres)\b", re.IGNORECASE
 )
+_PORT_OR_MASK: Final = re.compile(r":[0-9]{2,5}\b|/[0-9]{1,2}\b")
 _BEFORE: Final = 24  # characters that are looked at before an address
 
 
@@ -87,5 +88,5 @@ def find_public_ips(text: str) -> Iterator[Span]:
 
 def _is_address(text: str, found: re.Match[str], before: str) -> bool:
     """Whether what stands beside small octets shows an address: `ip 4.3.2.1`, `http://4.3.2.1`, `4.3.2.1:80`, `4.3.2.1/24`."""
-    behind = re.match(r":[0-9]{2,5}\b|/[0-9]{1,2}\b", text[found.end() : found.end() + 8])
-    return bool(behind) or before.endswith(("://", "@")) or _ADDRESS_WORD.search(before) is not None
+    behind = _PORT_OR_MASK.match(text, found.end(), found.end() + 8)
+    return behind is not None or before.endswith(("://", "@")) or _ADDRESS_WORD.search(before) is not None

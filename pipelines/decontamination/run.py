@@ -28,6 +28,7 @@ from curricle.pipelines.execute.progress_display import show_progress
 from curricle.pipelines.output.attribute_tables import (
     ShardDocuments,
     find_shards,
+    sources_of,
     sources_sha256,
     table_folder,
     write_table_record,
@@ -107,16 +108,9 @@ def decontaminate(planned: Planned, table: Path, workers: int, quiet: bool) -> d
         report = make_report(planned.items, planned.shards, hits, planned.too_short())
         write_report(table, report)
         summary = {key: report[key] for key in ("documents", "contaminated", "benchmarks")}
-        write_table_record(table, KIND, planned.made_by, finished=True, sources=_sources(planned.shards), **summary)
+        write_table_record(table, KIND, planned.made_by, finished=True, sources=sources_of(planned.shards), **summary)
         shutil.rmtree(work)
         return report
-
-
-def _sources(shards: Sequence[ShardDocuments]) -> list[dict[str, Any]]:
-    counts: Counter[str] = Counter()
-    for shard in shards:
-        counts[str(shard.output)] += shard.rows
-    return [{"output": output, "documents": count} for output, count in sorted(counts.items())]
 
 
 def _sample(shards: Sequence[ShardDocuments]) -> Iterator[pa.Array]:

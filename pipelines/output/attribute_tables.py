@@ -6,6 +6,7 @@ each rejected one, both in the order of the output's files. `_manifest/<shard>.j
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 
 from curricle.errors import OutputError, one_line
 from curricle.models.cards import file_sha256
-from curricle.pipelines.output.manifest import finished_run, read_manifests
+from curricle.pipelines.output.manifest import damage, finished_run, read_manifests
 from curricle.pipelines.output.write import parquet_options
 from curricle.pipelines.plan.fingerprint import difference, fingerprint_sha256
 from curricle.storage.files import StoreError
@@ -100,6 +101,14 @@ def sources_sha256(shards: Iterable[ShardDocuments]) -> str:
     """One hash over the names and files of all shards, for `made_by`; their order does not matter."""
     lines = sorted(f"{shard.name} {' '.join(file.sha256 for file in shard.files)}" for shard in shards)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def sources_of(shards: Iterable[ShardDocuments]) -> list[dict[str, Any]]:
+    """`sources` of table.json: the outputs, by path, and how many documents each has."""
+    counts: Counter[str] = Counter()
+    for shard in shards:
+        counts[str(shard.output)] += shard.rows
+    return [{"output": output, "documents": count} for output, count in sorted(counts.items())]
 
 
 @contextmanager
@@ -208,12 +217,8 @@ def verify_table(table: OutputPath) -> Iterator[str]:
             continue
         path = table / file["path"]
         expected.add(path.name)
-        if not path.is_file():
-            yield f"{path}: missing"
-            continue
-        with path.open("rb") as stored:
-            if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
-                yield f"{path}: damaged: its SHA-256 does not match the manifest"
+        if what := damage(path, file["sha256"]):
+            yield what
     for name in sorted(path.name for path in table.iterdir()):
         if name.startswith("part-") and name not in expected:
             yield f"{table / name}: not listed in any manifest"

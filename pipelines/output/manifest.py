@@ -1,5 +1,6 @@
 """What is committed in an output folder: the manifests in `_manifest/`, the only source of truth about its files."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -34,6 +35,17 @@ def _record(path: OutputPath) -> Manifest | None:
     except orjson.JSONDecodeError as error:
         raise OutputError(f"{path}: a damaged manifest (not JSON: {error}); delete it and run the same command again") from None
     return record
+
+
+def damage(path: OutputPath, sha256: str) -> str | None:
+    """One line if a file that a manifest lists is missing, or its SHA-256 is another one; None if it is whole."""
+    if not path.is_file():
+        return f"{path}: missing"
+    with path.open("rb") as stored:
+        found = hashlib.file_digest(stored, "sha256")  # type: ignore[arg-type]  # files of object stores have `readinto` too
+        if found.hexdigest() != sha256:
+            return f"{path}: damaged: its SHA-256 does not match the manifest"
+    return None
 
 
 def run_record(output: OutputPath) -> dict[str, Any] | None:

@@ -23,19 +23,19 @@ from curricle.pipelines.output.attribute_tables import (
     part_path,
     read_table_record,
     rewrite_part,
+    sources_of,
     sources_sha256,
     write_table_record,
 )
 from curricle.pipelines.output.dataset_card import with_counts
 from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
 from curricle.pipelines.output.removals import COLUMNS, REMOVALS, STAGED, Removals, read_removals
-from curricle.pipelines.output.write import SplitWriter, file_entry, manifest_path
+from curricle.pipelines.output.write import REASONS, SplitWriter, file_entry, manifest_path
 from curricle.storage.local import LocalOutput
 from curricle.storage.whole_file import whole_file
 
 BATCH = 1024
 MANIFEST = "manifest.json"
-REASONS = {"rejected": "reject_reason", "dead": "dead_reason"}
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,6 @@ def renew_table(table: Path, **summary: Any) -> None:
     record = read_table_record(table)
     outputs = [Path(source["output"]) for source in record["sources"]]
     shards = find_shards(outputs)
-    counts: Counter[str] = Counter()
-    for shard in shards:
-        counts[str(shard.output)] += shard.rows
-    sources = [{"output": output, "documents": count} for output, count in sorted(counts.items())]
     made_by = {**record["made_by"], "documents": sources_sha256(shards)}
     kept = {key: value for key, value in record.items() if key not in ("kind", "made_by", "fingerprint", "finished", "sources")}
-    write_table_record(table, record["kind"], made_by, finished=True, sources=sources, **{**kept, **summary})
+    write_table_record(table, record["kind"], made_by, finished=True, sources=sources_of(shards), **{**kept, **summary})

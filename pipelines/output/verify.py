@@ -1,6 +1,5 @@
 """Checks an output folder against its manifests: hashes, rows, schemas, reasons, and that it holds no other files."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,12 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curricle.pipelines.output.manifest import Manifest, read_manifests, run_record, total
+from curricle.pipelines.output.manifest import Manifest, damage, read_manifests, run_record, total
 from curricle.pipelines.output.removals import STAGED
-from curricle.pipelines.output.write import SPLITS
+from curricle.pipelines.output.write import REASONS, SPLITS
 from curricle.storage.output import OutputPath, output_at
-
-REASON = {"rejected": "reject_reason", "dead": "dead_reason"}
 
 
 def verify(output: OutputPath) -> Iterator[str]:
@@ -46,21 +43,17 @@ def _verify_shard(output: OutputPath, manifest: Manifest, schemas: dict[str, pa.
     rows = 0
     for split, file in manifest["files"].items():
         path = output / file["path"]
-        if not path.is_file():
-            yield f"{path}: missing"
+        if what := damage(path, file["sha256"]):
+            yield what
             continue
-        with path.open("rb") as stored:
-            if hashlib.file_digest(stored, "sha256").hexdigest() != file["sha256"]:
-                yield f"{path}: damaged: its SHA-256 does not match the manifest"
-                continue
         with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
             rows += parquet.metadata.num_rows
             if parquet.metadata.num_rows != file["rows"]:
                 yield f"{path}: {parquet.metadata.num_rows} rows, but the manifest says {file['rows']}"
             if not schemas.setdefault(split, parquet.schema_arrow).equals(parquet.schema_arrow):
                 yield f"{path}: its schema differs from the other {split} files'"
-            if split in REASON:
-                reasons = Counter(parquet.read([REASON[split]]).column(0).to_pylist())
+            if split in REASONS:
+                reasons = Counter(parquet.read([REASONS[split]]).column(0).to_pylist())
                 if reasons != Counter(manifest[split]):
                     yield f"{path}: its reasons do not match the manifest"
     if rows != manifest["records"]:

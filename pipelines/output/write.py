@@ -25,6 +25,9 @@ from curricle.storage.output import OutputPath, output_at, parse_output
 SPLITS = ("kept", "rejected", "dead")
 """Folders of an output, one Parquet file per shard in each."""
 
+REASONS = {"rejected": "reject_reason", "dead": "dead_reason"}
+"""Split -> column whose values its part of a manifest counts."""
+
 ROW_GROUP_BYTES = 32 << 20
 UNIQUE = ("id", "url", "source_id", "source_offset", "date", "metadata", "text", "title", "dead_bytes")
 """Columns whose values hardly ever repeat: they get no dictionary."""

@@ -6,18 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from curricle.errors import RecipeError as RecipeError
 from curricle.errors import did_you_mean
+from curricle.pipelines.plan.checked import checked
 from curricle.pipelines.plan.rules import read_rules
 from curricle.pipelines.plan.settings import RuleChange, apply_settings
 from curricle.pipelines.plan.stage_table import find_stage, outside_module
 from curricle.schemas import yaml_file
-from curricle.schemas.config import Config, explain_error
 from curricle.schemas.extensions import ExtensionError, look_in
 from curricle.schemas.function_stage import FUNCTION
 from curricle.schemas.rule import Rule
@@ -26,7 +25,6 @@ from curricle.schemas.thresholds import Thresholds
 from curricle.stages.read.config import ReadConfig
 
 SHIPPED = Path(__file__).parents[1] / "recipes"
-C = TypeVar("C", bound=Config)
 
 KEYS = ("description", "read", "stages", "decide")
 STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -83,7 +81,7 @@ def check_recipe(
         _step(str(step), values or {}, f"{where}: stages.{step}") for step, values in stages.items() if values is not False
     )
     decide, used = read_rules(rules, where, folder, changes)
-    read = _checked(ReadConfig, content.get("read") or {}, f"{where}: read")
+    read = checked(ReadConfig, content.get("read") or {}, f"{where}: read")
     return Recipe(name, str(content.get("description", "")), read, steps, decide, used)
 
 
@@ -101,7 +99,7 @@ def _step(name: str, values: Any, where: str) -> Step:
         raise RecipeError(f"{where}: {error}") from None
     if stage is FUNCTION:
         values = {"use": use, **values} if isinstance(values, dict) else values
-    config = _checked(stage.config, values, where)
+    config = checked(stage.config, values, where)
     step = Step(name, stage, config, use if use != name else None, module)
     if module:
         try:
@@ -116,12 +114,3 @@ def _step(name: str, values: Any, where: str) -> Step:
             "and its settings must be hashable (tuples, not lists or dicts)"
         ) from None
     return step
-
-
-def _checked(kind: type[C], values: object, where: str) -> C:
-    """`where`: the file, and after `: ` the key of the values."""
-    file, _, key = where.rpartition(": ")
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise RecipeError(explain_error(error, kind, file, key)) from None

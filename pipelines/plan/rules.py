@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from curricle.errors import RecipeError, did_you_mean
+from curricle.pipelines.plan.checked import checked
 from curricle.pipelines.plan.settings import RuleChange
-from curricle.schemas.config import explain_error
 from curricle.schemas.rule import Rule
 from curricle.schemas.rule_sets import RuleSetError, expand, holds_rules, is_rule_file
 from curricle.schemas.thresholds import Thresholds, ThresholdsError, read_thresholds
@@ -34,7 +32,7 @@ def read_rules(
                 used.append((f"{at}: {entry['use']}", calibrated))
             found = [rule if rule["name"] not in rules else {**rule, "name": f"{entry['use']}.{rule['name']}"} for rule in found]
         else:
-            found = [_checked(entry, at).model_dump(by_alias=True, exclude_none=True)]
+            found = [checked(Rule, entry, at).model_dump(by_alias=True, exclude_none=True)]
         for rule in found:
             if rule["name"] in rules:
                 raise RecipeError(f"{where}: decide: two rules are named {rule['name']!r}; names must be unique")
@@ -42,7 +40,7 @@ def read_rules(
     for change in changes:
         name = change.apply(rules)
         if name in rules:
-            _checked(rules[name], str(change))
+            checked(Rule, rules[name], str(change))
     return tuple(Rule.model_validate(rule) for rule in rules.values()), tuple(used)
 
 
@@ -74,14 +72,5 @@ def _from_set(entry: dict[str, Any], where: str, folder: Path) -> tuple[list[dic
             raise RecipeError(f"{where}: {name} has no rule {rule_name!r}{did_you_mean(str(rule_name), rules)}")
     chosen = [{**rule, **changes.get(key, {})} for key, rule in rules.items() if key not in without]
     for rule in chosen:
-        _checked(rule, where)
+        checked(Rule, rule, where)
     return chosen, calibrated
-
-
-def _checked(values: object, where: str) -> Rule:
-    """`where`: the file and after `: ` the key of the values, or the setting."""
-    file, _, key = where.rpartition(": ")
-    try:
-        return Rule.model_validate(values)
-    except ValidationError as error:
-        raise RecipeError(explain_error(error, Rule, file, key) if file else explain_error(error, Rule, where)) from None

@@ -59,9 +59,10 @@ class Gzip:
 
     magic = b"\x1f\x8b\x08"  # gzip, deflate
 
-    def at_start(self, head: bytes) -> bool:
+    @classmethod
+    def at_start(cls, head: bytes) -> bool:
         """Whether `head` can be the start of a member."""
-        return head.startswith(self.magic)
+        return head.startswith(cls.magic)
 
     def member(self, window: Window) -> Iterator[bytes]:
         """Decode one member and stop after it. Raises MemberError."""
@@ -120,9 +121,10 @@ class Zstd:
     def __init__(self) -> None:
         self.decompressor = _decompressor(None)
 
-    def at_start(self, head: bytes) -> bool:
+    @classmethod
+    def at_start(cls, head: bytes) -> bool:
         """Whether `head` can be the start of a frame, including a skippable one."""
-        return head.startswith(self.magic) or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F)
+        return head.startswith(cls.magic) or (head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F)
 
     def member(self, window: Window) -> Iterator[bytes]:
         """Decode one frame block by block and stop after it. Raises MemberError."""
@@ -187,9 +189,10 @@ class _Simple:
         """A new decompressor."""
         raise NotImplementedError
 
-    def at_start(self, head: bytes) -> bool:
+    @classmethod
+    def at_start(cls, head: bytes) -> bool:
         """Whether `head` can be the start of a member."""
-        return head.startswith(self.magic)
+        return head.startswith(cls.magic)
 
     def member(self, window: Window) -> Iterator[bytes]:
         """Decode one member and stop after it. Raises MemberError."""
@@ -267,7 +270,7 @@ def _exactly(window: Window, size: int) -> bytes:
 
 def codec_at(head: bytes) -> Codec | None:
     """The codec of a file that begins with these bytes; None for an uncompressed one."""
-    return next((codec() for codec in CODECS.values() if codec().at_start(head)), None)
+    return next((codec() for codec in CODECS.values() if codec.at_start(head)), None)
 
 
 def compression_of(window: Window, name: str) -> Codec | None:

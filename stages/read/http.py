@@ -171,7 +171,7 @@ def _decode(body: bytes, encoding: str, limit: int) -> Body:
         stripped = body.lstrip(b"\r\n")
         if stripped.startswith(_GZIP):
             return _collect(_members(stripped), encoding, limit)
-        if Zstd().at_start(stripped[:4]):
+        if Zstd.at_start(stripped[:4]):
             return _collect(_frames(stripped), encoding, limit)
         if encoding == "deflate" and body and not looks_like_html(body):
             return _or_unchanged(body, _inflate_deflate(body), encoding, limit)

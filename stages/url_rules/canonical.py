@@ -33,6 +33,10 @@ class Canonical(NamedTuple):
             return [self.host]
         return [".".join(labels[at:]) for at in range(len(labels))]
 
+    def pages(self) -> list[str]:
+        """The page with its query, then without: one entry if it has none."""
+        return [self.page + self.query, self.page] if self.query else [self.page]
+
 
 def canonical(url: str) -> Canonical | None:
     """The parts of a web address, also without a scheme; None for what browsers do not understand as one.

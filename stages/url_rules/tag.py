@@ -60,12 +60,12 @@ class UrlRules:
 
     def _match_canonical(self, urls: Sequence[str], hits: list[tuple[str, str] | None]) -> None:
         """Fill `hits` where an entry and a URL are the same address in other spellings."""
+        kinds = [kind for kind in ("hosts", "pages") if self.entries.has(kind)]
+        if not kinds:
+            return
         forms = [(row, form) for row, url in enumerate(urls) if not hits[row] and (form := canonical(url))]
-        hosts = [(row, host) for row, form in forms for host in form.hosts()]
-        pages = [(row, page) for row, form in forms for page in dict.fromkeys((form.page + form.query, form.page))]
-        for kind, keys in (("hosts", hosts), ("pages", pages)):
-            if not self.entries.has(kind):
-                continue
+        for kind in kinds:
+            keys = [(row, key) for row, form in forms for key in (form.hosts() if kind == "hosts" else form.pages())]
             found = self.entries.find(kind, [key for _, key in keys])
             for (row, key), rule in zip(keys, found, strict=True):
                 if rule and not hits[row]:
