@@ -24,8 +24,10 @@ FLOORS = (
     (
         "curricle.pipelines.curriculum",
         "curricle.pipelines.decontamination",
+        "curricle.pipelines.explain",
         "curricle.pipelines.mixture",
         "curricle.pipelines.ratings",
+        "curricle.pipelines.redecide",
         "curricle.pipelines.thresholds",
     ),
     ("curricle.pipelines.cli",),
