@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from curricle.pipelines.output.made_with import steps_of
 from curricle.pipelines.plan.recipe import Recipe
-from curricle.pipelines.plan.run_plan import place_decisions
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS
 from curricle.schemas.condition import Condition
@@ -96,7 +96,7 @@ def _skipped(row: pa.RecordBatch, recipe: Recipe) -> dict[str, str]:
     if reason is None:
         return found
     rejected = False
-    for step in place_decisions(recipe):
+    for step in steps_of(recipe, row.schema):
         if isinstance(step.config, DecideConfig):
             rejected = rejected or reason in [rule.name for rule in step.config.rules]
         elif rejected and step.stage.skips_rejected:

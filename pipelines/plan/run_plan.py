@@ -90,15 +90,15 @@ def _check_order(recipe: Recipe) -> None:
             )
 
 
-def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) -> Steps:
+def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None, others: Sequence[Column] = ()) -> Steps:
     """The recipe's steps with decisions placed before each step that skips rejected rows and at the end, each with the rules
-    that it can judge.
+    that it can judge. `others` are columns besides those of the reader and of the steps, known from the start.
 
     Raises RecipeError if a step or a rule reads a column that nothing before it writes, if two steps write the same column, or if
     a rule asks for what its column never holds.
     `input_columns` is asked only then, for a better message.
     """
-    known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
+    known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *others)}
     writers = {column.name: "the reader" for column in (*DOCUMENT, *PAYLOAD, *DEAD)}
     writers |= {column.name: "the decision" for column in DECISION}
     waiting = list(recipe.decide)
@@ -130,7 +130,13 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     for rule in waiting:
         name = next(name for name in rule.reads() if name not in known)
         raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {name!r}: {missing(name)}")
-    columns = (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *(column for step in recipe.steps for column in step.columns))
+    columns = (
+        *DOCUMENT,
+        *PAYLOAD,
+        *recipe.read.carried(),
+        *others,
+        *(column for step in recipe.steps for column in step.columns),
+    )
     check_rules(recipe.decide, {column.name: column for column in columns}, f"recipe {recipe.name}")
     return tuple(steps)
 
