@@ -76,7 +76,11 @@ class Shard:
         """The splits whose files have other rows or values now."""
         if (self.kept != self.kept_before).any():
             return set(JUDGED)
-        same = all(getattr(self.before, name).equals(getattr(self.now, name)) for name in ("reason", "value", "failed"))
+        rejected = int(np.count_nonzero(self.kept_before))
+        same = all(
+            getattr(self.before, name).slice(rejected).equals(getattr(self.now, name).slice(rejected))
+            for name in ("reason", "value", "failed")
+        )
         return set() if same and not any(mask.any() for mask in emptied.values()) else {"rejected"}
 
 
