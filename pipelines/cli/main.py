@@ -26,6 +26,7 @@ COMMANDS = {
     "mixture": "Find the weights of a mixture from a target text, or rank candidate mixtures.",
     "models": "List, download, check, train and calibrate the models that recipes use.",
     "raters": "Rate a sample of documents, compare two raters, and distill ratings into a small CPU model.",
+    "recipes": "List and show the shipped recipes, and print one to change.",
     "rules": "List and show the published rule sets that recipes can use.",
     "doctor": "Check whether this machine has what a runner needs, and print the command that fixes what is missing.",
 }
