@@ -40,7 +40,7 @@ def print_changes(plan: Redecision, changes: Changes, target: OutputPath | None,
     if changes.not_measured:
         console.print(
             f"{changes.not_measured:,} documents pass all rules now, but a stage skipped them because an old rule had rejected "
-            f"them: they stay rejected, reason {NOT_MEASURED}; run the recipe over the inputs to measure them"
+            f"them: they stay rejected, reason {NOT_MEASURED}; --measure measures them"
         )
     if changes.unmatched:
         console.print(f"{changes.unmatched:,} documents have no row in the attribute tables: their values are null")

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     type=LocalFolder(exists=True, file_okay=False, path_type=Path),
     help="Attribute table whose columns the rules may read. Can be given several times.",
 )
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Measure the documents that pass now and that a slow stage has skipped. This loads the recipe's models.",
+)
 @click.option("--output", "target", type=OutputFolder(), help="Folder, or s3:// or gs:// prefix, for the new output.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change, with examples.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -31,6 +36,7 @@ def command(
     recipe: str | None,
     settings: tuple[str, ...],
     tables: tuple[Path, ...],
+    measure: bool,
     target: "OutputPath | None",
     dry_run: bool,
     as_json: bool,
@@ -38,7 +44,7 @@ def command(
     """Decide again about the documents of a finished OUTPUT by other rules, without its inputs and without models.
 
     The new output is what a run with these rules would have written. Documents that the old rules rejected before a slow stage
-    measured them stay rejected, with the reason not_measured.
+    measured them stay rejected, with the reason not_measured, unless there is --measure.
     """
     if not dry_run and target is None:
         raise click.UsageError("--output is required, unless there is --dry-run")
@@ -47,7 +53,7 @@ def command(
     from curricle.pipelines.redecide.plan import plan_redecision
     from curricle.pipelines.redecide.run import preview, redecide
 
-    plan = plan_redecision(output, recipe, settings, tables)
+    plan = plan_redecision(output, recipe, settings, tables, measure=measure)
     changes = preview(plan) if dry_run or target is None else redecide(plan, target)
     if as_json:
         import orjson

@@ -65,9 +65,7 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     """
     check_models(recipe)
     steps = place_decisions(recipe, partial(_input_columns, patterns))
-    packages = package_versions(name for step in steps for name in step.packages)
-    outside = code_hashes(module for step in steps for module in modules_of(step))
-    inputs = fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
+    inputs = parts_of(recipe, steps)
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
     left_out: list[str] = []
@@ -77,6 +75,13 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     return Plan(
         recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs, tuple(left_out)
     )
+
+
+def parts_of(recipe: Recipe, steps: Steps) -> dict[str, str]:
+    """The parts of the fingerprint of a run of these steps here, by name. Raises ModelError if a model is missing."""
+    packages = package_versions(name for step in steps for name in step.packages)
+    outside = code_hashes(module for step in steps for module in modules_of(step))
+    return fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
 
 
 def _check_order(recipe: Recipe) -> None:

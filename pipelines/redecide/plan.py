@@ -1,6 +1,6 @@
 """What is decided again and how: the old recipe, the new one, and that they differ only in rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curricle.errors import OutputError, RecipeError
-from curricle.pipelines.output.difference import read_recipe, recipe_changes
+from curricle.pipelines.output.difference import differences, read_recipe, recipe_changes
 from curricle.pipelines.output.made_with import columns_of_others, recipe_of, steps_of
 from curricle.pipelines.output.manifest import Manifest, finished_run, read_manifests
 from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.plan.fingerprint import code_sha256, fingerprint_sha256
+from curricle.pipelines.plan.model_uses import check_models
 from curricle.pipelines.plan.recipe import Recipe, check_recipe, load_recipe
-from curricle.pipelines.plan.run_plan import Plan, place_decisions
+from curricle.pipelines.plan.run_plan import Plan, parts_of, place_decisions
 from curricle.pipelines.plan.settings import apply_settings
+from curricle.pipelines.plan.stage_table import Steps
 from curricle.pipelines.redecide.decision import NOT_MEASURED, Measured, measured
 from curricle.pipelines.redecide.tables import AttributeTable, check_names, open_table
 from curricle.schemas.columns import DECISION
+from curricle.schemas.stage import Step
 from curricle.storage.output import OutputPath
 
 SHOWN = 3  # differences that a message names
@@ -38,6 +41,7 @@ class Redecision:
     plan: Plan  # of the new output: recipe, steps, schemas, fingerprint
     measured: Measured
     tables: tuple[AttributeTable, ...]
+    measure: bool  # whether documents that were never measured are measured now
 
     @property
     def carried(self) -> frozenset[str]:
@@ -58,7 +62,7 @@ class Redecision:
         found = []
         if self.record["made_by"].get("code") != code_sha256():
             found.append("measured by another version of curricle: a run of this version may measure other values")
-        late = [(at, step.name) for at, step in enumerate(self.plan.steps) if step.stage.name in CHANGE_TEXT or step.module]
+        late = [(at, step.name) for at, step in enumerate(self.plan.steps) if _changes_text(step)]
         for at, step in enumerate(self.plan.steps):
             rules = getattr(step.config, "rules", ()) if step.stage.name == "decide" else ()
             names = [rule.name for rule in rules if {"text", "text_chars"}.intersection(rule.reads())]
@@ -70,10 +74,13 @@ class Redecision:
         return tuple(found)
 
 
-def plan_redecision(source: OutputPath, recipe: str | None, settings: Sequence[str], tables: Sequence[Path] = ()) -> Redecision:
+def plan_redecision(
+    source: OutputPath, recipe: str | None, settings: Sequence[str], tables: Sequence[Path] = (), *, measure: bool = False
+) -> Redecision:
     """The new recipe is at a path or a shipped one, or the output's own; `settings` are applied to it.
 
-    Raises OutputError for an output that is not finished, RecipeError for a recipe that differs in more than its rules.
+    With `measure`, documents that a stage skipped are measured, which needs the models and versions of the run. Raises
+    OutputError for an output that is not finished, RecipeError for a recipe that differs in more than its rules.
     """
     record = finished_run(source)
     manifests = tuple(read_manifests(source))
@@ -93,6 +100,9 @@ def plan_redecision(source: OutputPath, recipe: str | None, settings: Sequence[s
     if record["made_by"].get("code") != (code := code_sha256()):
         made_by["code of the decision"] = code
     made_by |= {f"table {table.path.name}": table.fingerprint for table in opened}
+    steps = place_decisions(after, others=others)
+    if measure:
+        _check_measure(source, before, after, steps, {**record["made_by"], "recipe": made_by["recipe"]})
     fingerprint = fingerprint_sha256(made_by)
     metadata = {"curricle": fingerprint, "curricle.recipe": made_by["recipe"]}
     return Redecision(
@@ -102,7 +112,7 @@ def plan_redecision(source: OutputPath, recipe: str | None, settings: Sequence[s
         before=before,
         plan=Plan(
             recipe=after,
-            steps=place_decisions(after, others=others),
+            steps=steps,
             schemas={split: schema.with_metadata(metadata) for split, schema in stored.items()},
             shards=(),
             fingerprint_inputs=made_by,
@@ -110,6 +120,7 @@ def plan_redecision(source: OutputPath, recipe: str | None, settings: Sequence[s
         ),
         measured=measured(steps_of(before, stored["kept"])),
         tables=opened,
+        measure=measure,
     )
 
 
@@ -131,6 +142,26 @@ def _check_same(source: OutputPath, before: Recipe, after: Recipe) -> None:
             f"recipe {after.name}: not only rules differ from {source} ({'; '.join(changes[:SHOWN])}{more}); documents must be "
             "measured again: use `curricle run`"
         )
+
+
+def _check_measure(source: OutputPath, before: Recipe, after: Recipe, steps: Steps, made_by: Mapping[str, str]) -> None:
+    """OutputError unless stages that skipped documents would give the values here that they gave in the run."""
+    check_models(after)
+    if (parts := parts_of(after, steps)) != made_by:
+        what = differences(made_by, parts, before.resolved(), after.resolved())
+        raise OutputError(f"{source}: made with {what}; --measure needs what the run had")
+    slow = [step.name for step in after.steps if step.stage.skips_rejected]
+    for at, step in enumerate(after.steps):
+        earlier = [other.name for other in after.steps[:at] if other.name in slow]
+        if earlier and _changes_text(step):
+            raise OutputError(
+                f"{source}: the stage {step.name!r} may change texts after {earlier[0]!r}, which then cannot measure them as in "
+                "the run; leave --measure out"
+            )
+
+
+def _changes_text(step: Step) -> bool:
+    return step.stage.name in CHANGE_TEXT or step.module is not None
 
 
 def _schema(source: OutputPath, manifest: Manifest, split: str) -> pa.Schema:

@@ -23,8 +23,10 @@ from curricle.pipelines.output.manifest import Manifest, Totals, read_manifests,
 from curricle.pipelines.output.removals import REMOVALS
 from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.redecide.decision import NOT_MEASURED
+from curricle.pipelines.redecide.measure import measure
 from curricle.pipelines.redecide.plan import Redecision
-from curricle.pipelines.redecide.shard import JUDGED, Shard, judge_shard, write_shard
+from curricle.pipelines.redecide.shard import JUDGED, Shard, judge_shard
+from curricle.pipelines.redecide.write import write_shard
 from curricle.storage.files import StoreError
 from curricle.storage.output import Output, OutputPath, output_at
 
@@ -105,7 +107,9 @@ class Changes:
 
 def preview(plan: Redecision, examples: int = EXAMPLES) -> Changes:
     """What the new rules would change; writes nothing."""
-    return _changes(plan, (_summary(plan, judge_shard(plan, manifest), examples) for manifest in plan.manifests), examples)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        summaries = pool.map(lambda manifest: _summary(plan, _judge(plan, manifest), examples), plan.manifests)
+        return _changes(plan, summaries, examples)
 
 
 def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES) -> Changes:
@@ -127,7 +131,7 @@ def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES) -> Ch
         _write_record(plan, output, made_from, Totals(), None)
 
         def work(manifest: Manifest) -> "_Summary":
-            shard = judge_shard(plan, manifest)
+            shard = _judge(plan, manifest)
             if shard.name not in done:
                 write_shard(plan, shard, output)
             return _summary(plan, shard, examples)
@@ -140,6 +144,11 @@ def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES) -> Ch
         _write_record(plan, output, made_from, totals, time.monotonic() - started)
         output.write("README.md", dataset_card(plan.plan, totals).encode())
     return changes
+
+
+def _judge(plan: Redecision, manifest: Manifest) -> Shard:
+    shard = judge_shard(plan, manifest)
+    return measure(plan, shard) if plan.measure else shard
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from click.testing import CliRunner
 import curricle as api
 from curricle.pipelines.cli.main import group
 from curricle.pipelines.output import attribute_tables
-from curricle.pipelines.redecide import shard as module
+from curricle.pipelines.redecide import write as module
 from curricle.pipelines.redecide.decision import NOT_MEASURED
 from curricle.storage.local import LocalOutput
 
 SAMPLE = Path(__file__).parents[3] / "pipelines" / "sample"
 SPLITS = ("kept", "rejected", "dead")
+MEASURED = ["decide.-short", "decide.adult_like.min.en=-0.1", "decide.low_quality.min=1", "decide.spam_like.min.en=0.3"]
 
 
 def call(*arguments: object) -> tuple[int, str, str]:
@@ -110,9 +111,8 @@ def test_a_recipe_with_other_rules_in_another_order(demo, tmp_path):
 
 
 def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
-    settings = ["decide.-short", "decide.adult_like.min.en=-0.1", "decide.low_quality.min=1", "decide.spam_like.min.en=0.3"]
-    expected, found = run("demo", SAMPLE, tmp_path / "expected", *settings), tmp_path / "found"
-    shown = redecide(demo, found, *(one for setting in settings for one in ("--set", setting)))
+    expected, found = run("demo", SAMPLE, tmp_path / "expected", *MEASURED), tmp_path / "found"
+    shown = redecide(demo, found, *(one for setting in MEASURED for one in ("--set", setting)))
     rejected = rows(found, "rejected")
     missing = {row["id"]: row["reject_value"] for row in rejected if row["reject_reason"] == NOT_MEASURED}
     before = {row["id"]: row["reject_reason"] for row in rows(demo, "rejected")}
@@ -131,6 +131,45 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
     assert {row["id"] for row in rows(again, "kept")} <= {row["id"] for row in rows(demo, "kept")}
     after = {row["id"]: row["reject_reason"] for row in rows(again, "rejected")}
     assert {id_: after[id_] for id_ in missing} == {id_: before[id_] for id_ in missing}
+
+
+def test_with_measure_rules_can_be_looser_too(demo, tmp_path):
+    arguments = [one for setting in MEASURED for one in ("--set", setting)]
+    expected, found = run("demo", SAMPLE, tmp_path / "expected", *MEASURED), tmp_path / "found"
+    shown = redecide(demo, found, "--measure", *arguments)
+    assert NOT_MEASURED not in shown
+    assert files(found) == files(expected)
+    assert record(found) == record(expected)
+    # From one that has documents that were not measured.
+    redecide(demo, tmp_path / "without", *arguments)
+    redecide(tmp_path / "without", tmp_path / "with", "--measure", "--set", "decide.language_unsure.source=a note")
+    assert [row["id"] for row in rows(tmp_path / "with", "kept")] == [row["id"] for row in rows(expected, "kept")]
+    assert rows(tmp_path / "with", "rejected") == rows(expected, "rejected")
+
+
+def test_measure_needs_the_models_and_versions_of_the_run(demo, tmp_path):
+    shutil.copytree(demo, tmp_path / "out")
+    content = orjson.loads((tmp_path / "out" / "run.json").read_bytes())
+    content["made_by"]["package pyarrow"] = "1"
+    (tmp_path / "out" / "run.json").write_bytes(orjson.dumps(content))
+    code, _, error = call("redecide", tmp_path / "out", "--set", "decide.-short", "--dry-run", "--measure")
+    assert code == 2
+    assert "made with pyarrow 1, this environment has none; --measure needs what the run had" in error
+
+
+def test_measure_is_refused_where_a_later_stage_changed_the_texts(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "stages: {extract: {}, language: {}, domain: {}, redact: {}}\ndecide: [{name: short, column: text_chars, min: 40}]\n"
+    )
+    (tmp_path / "in.jsonl").write_text(json.dumps({"text": "Write to someone@example.com for a copy of the programme."}) + "\n")
+    output = run(recipe, tmp_path / "in.jsonl", tmp_path / "out")
+    code, shown, error = call("redecide", output, "--set", "decide.short.min=99", "--dry-run", "--measure")
+    assert code == 2
+    assert "the stage 'redact' may change texts after 'domain'" in error
+    code, shown, error = call("redecide", output, "--set", "decide.short.min=99", "--dry-run")
+    assert code == 0, error
+    assert "note: short: judged by the text as the stage 'redact' left it, a run judges before it" in shown
 
 
 PLAIN = """stages: {extract: {}, language: {}, heuristics: {}}
