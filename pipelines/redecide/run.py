@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow.parquet as pq
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from curricle.errors import OutputError
@@ -23,9 +24,10 @@ from curricle.pipelines.output.manifest import Manifest, Totals, read_manifests,
 from curricle.pipelines.output.removals import REMOVALS
 from curricle.pipelines.output.write import SPLITS
 from curricle.pipelines.redecide.decision import NOT_MEASURED
+from curricle.pipelines.redecide.files import read_columns
 from curricle.pipelines.redecide.measure import measure
 from curricle.pipelines.redecide.plan import Redecision
-from curricle.pipelines.redecide.shard import JUDGED, Shard, judge_shard
+from curricle.pipelines.redecide.shard import Rows, Shard, judge_shard
 from curricle.pipelines.redecide.write import write_shard
 from curricle.storage.files import StoreError
 from curricle.storage.output import Output, OutputPath, output_at
@@ -245,30 +247,26 @@ def _changes(plan: Redecision, shards: Iterator[_Summary], examples: int) -> Cha
 
 def _examples(plan: Redecision, shard: Shard, most: int) -> Iterator[Example]:
     """Documents of a shard that change sides, up to `most` for each pair of reasons."""
-    moved = np.flatnonzero(shard.kept != shard.kept_before)
-    if not len(moved):
-        return
-    paths = [plan.source / shard.manifest["files"][split]["path"] for split in JUDGED]
-    tables = []
-    for path in paths:
-        with path.open("rb") as stored:
-            tables.append(pq.read_table(stored, columns=["id", "url"]))
-    seen: Moves = Counter()
-    kept = tables[0].num_rows
-    for row in moved.tolist():
-        before, now = shard.before.reason[row].as_py(), shard.now.reason[row].as_py()
-        seen[before, now] += 1
-        if seen[before, now] > most:
+    rows = _picked(shard, most)
+    kept = int(np.count_nonzero(shard.kept_before))
+    for split, first, some in (("kept", 0, rows[rows < kept]), ("rejected", kept, rows[rows >= kept])):
+        if not len(some):
             continue
-        table, at = (tables[0], row) if row < kept else (tables[1], row - kept)
-        value = shard.now.value if now is not None else shard.before.value
-        yield Example(
-            id=table.column("id")[at].as_py(),
-            url=table.column("url")[at].as_py(),
-            before=before,
-            now=now,
-            value=value[row].as_py(),
-        )
+        table = read_columns(plan.source / shard.manifest["files"][split]["path"], ("id", "url"))
+        for row, found in zip(some.tolist(), table.take(pa.array(some - first)).to_pylist(), strict=True):
+            before, now = shard.before.reason[row].as_py(), shard.now.reason[row].as_py()
+            value = shard.now.value if now is not None else shard.before.value
+            yield Example(**found, before=before, now=now, value=value[row].as_py())
+
+
+def _picked(shard: Shard, most: int) -> Rows:
+    """The first rows that change sides, up to `most` for each pair of reasons."""
+    moved = np.flatnonzero(shard.kept != shard.kept_before)
+    reasons = shard.now.reason.take(pa.array(moved)).fill_null(""), shard.before.reason.take(pa.array(moved)).fill_null("")
+    pairs = pc.binary_join_element_wise(*reasons, "").dictionary_encode()
+    codes = pairs.indices.to_numpy(zero_copy_only=False)
+    firsts = [np.flatnonzero(codes == code)[:most] for code in range(len(pairs.dictionary))]
+    return moved[np.sort(np.concatenate(firsts))] if firsts else moved
 
 
 def _mixed(examples: list[Example], most: int) -> Iterator[Example]:
