@@ -39,7 +39,7 @@ def print_changes(plan: Redecision, changes: Changes, target: OutputPath | None,
         console.print(f"{what}: {example.url or example.id}", markup=False)
     if changes.not_measured:
         console.print(
-            f"{changes.not_measured:,} documents pass all rules now, but a stage skipped them because an old rule had rejected "
+            f"{changes.not_measured:,} documents fail no rule now, but an old rule had rejected them before a stage measured "
             f"them: they stay rejected, reason {NOT_MEASURED}; --measure measures them"
         )
     if changes.unmatched:

@@ -45,6 +45,8 @@ def judge(row: pa.RecordBatch, recipe: Recipe) -> list[Verdict]:
 
 def _verdict(row: pa.RecordBatch, rule: Rule, failed: bool, columns: Mapping[str, Column], skipped: Mapping[str, str]) -> Verdict:
     value = _value(row, rule.column)
+    if rule.column not in row.schema.names and _value(row, "reject_reason") == rule.name:  # of an attribute table
+        value = _value(row, "reject_value")
     bound: dict[str, Any] = {
         name: limit for name, given in (("min", rule.min), ("max", rule.max)) if (limit := _limit(given, row)) is not None
     }

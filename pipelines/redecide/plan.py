@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curricle.errors import OutputError, RecipeError
+from curricle.errors import OutputError, RecipeError, did_you_mean
 from curricle.pipelines.output.difference import differences, read_recipe, recipe_changes
 from curricle.pipelines.output.made_with import columns_of_others, recipe_of, steps_of
 from curricle.pipelines.output.manifest import Manifest, finished_run, read_manifests
@@ -21,7 +21,7 @@ from curricle.pipelines.plan.settings import apply_settings
 from curricle.pipelines.plan.stage_table import Steps
 from curricle.pipelines.redecide.decision import NOT_MEASURED, Measured, measured
 from curricle.pipelines.redecide.tables import AttributeTable, check_names, open_table
-from curricle.schemas.columns import DECISION
+from curricle.schemas.columns import COLUMNS, DECISION
 from curricle.schemas.stage import Step
 from curricle.storage.output import OutputPath
 
@@ -100,6 +100,7 @@ def plan_redecision(
     if record["made_by"].get("code") != (code := code_sha256()):
         made_by["code of the decision"] = code
     made_by |= {f"table {table.path.name}": table.fingerprint for table in opened}
+    _check_columns(after, [column.name for column in others])
     steps = place_decisions(after, others=others)
     if measure:
         _check_measure(source, before, after, steps, {**record["made_by"], "recipe": made_by["recipe"]})
@@ -142,6 +143,18 @@ def _check_same(source: OutputPath, before: Recipe, after: Recipe) -> None:
             f"recipe {after.name}: not only rules differ from {source} ({'; '.join(changes[:SHOWN])}{more}); documents must be "
             "measured again: use `curricle run`"
         )
+
+
+def _check_columns(after: Recipe, others: Sequence[str]) -> None:
+    """RecipeError for a rule that reads a column which no stage writes and no table holds."""
+    known = {*COLUMNS, *others, *(column.name for step in after.steps for column in step.columns)}
+    for rule in after.decide:
+        for name in rule.reads():
+            if name not in known:
+                raise RecipeError(
+                    f"recipe {after.name}: rule {rule.name!r} reads column {name!r}, which no stage writes; name the attribute "
+                    f"table that has it (--with){did_you_mean(name, known)}"
+                )
 
 
 def _check_measure(source: OutputPath, before: Recipe, after: Recipe, steps: Steps, made_by: Mapping[str, str]) -> None:

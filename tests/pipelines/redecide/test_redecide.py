@@ -118,7 +118,7 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
     before = {row["id"]: row["reject_reason"] for row in rows(demo, "rejected")}
     assert {before[id_] for id_ in missing} == {"short", "adult_like", "low_quality"}
     assert all(stage == ("domain" if before[id_] == "low_quality" else "quality") for id_, stage in missing.items())
-    assert f"{len(missing)} documents pass all rules now, but a stage skipped them" in shown
+    assert f"{len(missing)} documents fail no rule now, but an old rule had rejected them before a stage measured them" in shown
     for split in SPLITS:
         there = [row for row in rows(found, split) if row["id"] not in missing]
         assert there == [row for row in rows(expected, split) if row["id"] not in missing]
@@ -327,8 +327,65 @@ def test_rules_read_the_columns_of_attribute_tables(plain, tmp_path):
     redecide(plain / "out", expected, "--recipe", recipe, "--set", "decide.-whole", "--with", table)
     for split in SPLITS:
         assert rows(again, split) == rows(expected, split)
-    code, _, error = call("explain", found, next(iter(kept - {row["id"] for row in rows(found, "kept")})))
+    copy = next(row for row in rows(found, "rejected") if row["reject_reason"] == "copies")
+    code, shown, error = call("explain", found, copy["id"])
     assert code == 0, error
+    assert "rejected by copies: duplicate is true; the rule asks for false" in shown
+
+
+def test_a_rule_reads_what_decontaminate_found(plain, tmp_path):
+    question = next(row["text"] for row in rows(plain / "out", "kept") if len(row["text"]) > 100)
+    (tmp_path / "items.jsonl").write_text(json.dumps({"question": question, "answer": ""}) + "\n")
+    code, shown, error = call(
+        "decontaminate", plain / "out", "--against", tmp_path / "items.jsonl", "--output", tmp_path / "table", "--quiet"
+    )
+    assert code == 0, shown + error
+    found = pq.read_table(sorted((tmp_path / "table").glob("part-*.parquet")), columns=["id", "contaminated"]).to_pylist()
+    contaminated = {row["id"] for row in found if row["contaminated"]}
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(PLAIN + "  - {name: clean, column: contaminated, in: [false]}\n")
+    redecide(plain / "out", tmp_path / "found", "--recipe", recipe, "--with", tmp_path / "table")
+    kept = {row["id"] for row in rows(plain / "out", "kept")}
+    assert kept & contaminated
+    assert {row["id"] for row in rows(tmp_path / "found", "kept")} == kept - contaminated
+
+
+def test_a_table_that_does_not_fit_is_refused(plain, tmp_path):
+    table = table_of(plain / "out", tmp_path / "table", {})
+    next(table.glob("part-*.parquet")).unlink()
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(PLAIN + RULE)
+    assert "has no part for shard" in mistake(plain, tmp_path, "--recipe", recipe, "--with", table, "--dry-run")
+    attribute_tables.write_table_record(table, "test", {"seed": "1"}, finished=False)
+    assert "not finished" in mistake(plain, tmp_path, "--recipe", recipe, "--with", table, "--dry-run")
+
+
+def test_a_column_that_is_in_two_places_is_refused(plain, tmp_path):
+    tables = [table_of(plain / "out", tmp_path / name, {}) for name in "ab"]
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(PLAIN + RULE)
+    given = [one for table in tables for one in ("--with", table)]
+    error = mistake(plain, tmp_path, "--recipe", recipe, *given, "--dry-run")
+    assert f"{tables[1]}: column 'duplicate' is in {tables[0]} too; leave one out" in error
+
+
+def test_documents_of_an_input_without_an_order_keep_the_order_of_their_files(plain, tmp_path):
+    both = [row for split in ("kept", "rejected") for row in rows(plain / "out", split) if row["text"]]
+    columns = ("id", "source", "source_offset", "source_id", "url", "date", "metadata", "text")
+    mixed = [{name: row[name] for name in columns} for row in sorted(both, key=lambda row: row["id"])]
+    schema = pa.schema([(name, pa.int64() if name == "source_offset" else pa.string()) for name in columns])
+    pq.write_table(pa.Table.from_pylist(mixed, schema), tmp_path / "mixed.parquet")
+    before = run(plain / "recipe.yaml", tmp_path / "mixed.parquet", tmp_path / "before")
+    expected = run(plain / "recipe.yaml", tmp_path / "mixed.parquet", tmp_path / "expected", *LOOSER)
+    redecide(before, tmp_path / "found", *(one for setting in LOOSER for one in ("--set", setting)))
+    for split in ("kept", "rejected"):
+        there = rows(tmp_path / "found", split)
+        assert sorted(there, key=lambda row: row["id"]) == sorted(rows(expected, split), key=lambda row: row["id"])
+        for earlier in ("kept", "rejected"):
+            stayed = {row["id"]: None for row in rows(before, earlier)}
+            ids = [row["id"] for row in there if row["id"] in stayed]
+            assert ids == [id_ for id_ in stayed if id_ in set(ids)]
+    assert call("verify", tmp_path / "found")[0] == 0
 
 
 def test_what_was_removed_stays_away(plain, tmp_path):
@@ -383,7 +440,10 @@ def test_changes_outside_the_rules_are_refused_and_named(plain, tmp_path):
         (["--set", "decide.short.min=3"], "--output is required, unless there is --dry-run"),
         (["--output", "found"], "give --recipe, or --set with a change to a rule"),
         (["--set", "decide.short.column=quality_overall_score", "--output", "found"], "put the stage 'quality' before it"),
-        (["--set", "decide.short.column=duplicate", "--output", "found"], "no stage writes this column"),
+        (
+            ["--set", "decide.short.column=duplicate", "--output", "found"],
+            "which no stage writes; name the attribute table that has it (--with)",
+        ),
         (["--recipe", "none.yaml", "--output", "found"], "none.yaml"),
         (["--set", "decide.short.min=3", "--with", ".", "--dry-run"], "not an attribute table"),
     ],
