@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan
+from math import inf, isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from curricle.schemas.condition import Condition
 from curricle.schemas.rule import Bound, Rule
 from curricle.stages.decide import DecideConfig, bounds, meets
 
+LARGE = 1000  # numbers from here on are shown without decimals
 Result = Literal["passed", "failed", "not judged"]
 
 
@@ -134,7 +135,9 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if LARGE <= abs(value) < inf else f"{value:.4g}"
+    return str(value)
 
 
 def shown_condition(condition: Condition) -> str:
