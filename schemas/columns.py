@@ -385,7 +385,8 @@ DECISION = (
     Column(
         name="reject_reason",
         dtype=pa.string(),
-        doc="name of the first rule that the row fails; the decision's columns are in rejected/ only",
+        doc="name of the first rule that the row fails, or `not_measured` (`curricle redecide`); the decision's columns are "
+        "in rejected/ only",
         null="no rule failed",
     ),
     Column(

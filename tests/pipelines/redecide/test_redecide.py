@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from itertools import permutations
 from pathlib import Path
 
 import orjson
@@ -145,6 +146,46 @@ def test_with_measure_rules_can_be_looser_too(demo, tmp_path):
     redecide(tmp_path / "without", tmp_path / "with", "--measure", "--set", "decide.language_unsure.source=a note")
     assert [row["id"] for row in rows(tmp_path / "with", "kept")] == [row["id"] for row in rows(expected, "kept")]
     assert rows(tmp_path / "with", "rejected") == rows(expected, "rejected")
+
+
+STAGES = "stages: {extract: {}, language: {}, heuristics: {}, perplexity: {}, quality: {}, domain: {tags: [topic]}}\n"
+RULES = (
+    """decide:
+  - {name: quality, column: quality_overall_score, min: 3, on_null: reject}
+  - {name: adult, column: ppl_logratio_adult, min: {en: 0.2}, on_null: reject}
+  - {name: no_law, column: domain, not_in: [Law, Government]}
+""",
+    """decide:
+  - {name: accuracy, column: quality_accuracy, min: {en: 4, default: 2}}
+  - {name: alpha, column: alpha_word_ratio, min: 0.8, where: {topic: [Politics, Software]}}
+  - {name: repeats, column: dup_line_ratio, max: 0.1}
+""",
+    """decide:
+  - {name: no_law, column: domain, not_in: [Coding]}
+  - {name: languages, column: language, in: [en, fr, es, de, tr]}
+  - {name: long, column: text_chars, max: 5000, where: {language: [en, de], source: {not_in: [none]}}}
+""",
+)
+
+
+def test_from_any_rules_to_any_others(tmp_path):
+    outputs = []
+    for number, rules in enumerate(RULES):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "recipe.yaml").write_text(STAGES + rules)
+        outputs.append(run(tmp_path / f"{number}" / "recipe.yaml", SAMPLE, tmp_path / f"{number}" / "out"))
+    for before, after in permutations(range(len(RULES)), 2):
+        recipe, found = tmp_path / f"{after}" / "recipe.yaml", tmp_path / f"{before}{after}"
+        redecide(outputs[before], found, "--recipe", recipe, "--measure")
+        assert files(found) == files(outputs[after])
+        without = tmp_path / f"{before}{after}-without"
+        redecide(outputs[before], without, "--recipe", recipe)
+        missing = {row["id"] for row in rows(without, "rejected") if row["reject_reason"] == NOT_MEASURED}
+        for split in SPLITS:
+            there, expected = (
+                [row for row in rows(output, split) if row["id"] not in missing] for output in (without, outputs[after])
+            )
+            assert there == expected
 
 
 def test_measure_needs_the_models_and_versions_of_the_run(demo, tmp_path):
