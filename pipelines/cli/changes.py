@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from curricle.installation import program
+from curricle.pipelines.cli.printable import printable
 from curricle.pipelines.redecide.decision import NOT_MEASURED
 from curricle.pipelines.redecide.plan import Redecision
 from curricle.pipelines.redecide.run import Changes
@@ -36,7 +37,7 @@ def print_changes(plan: Redecision, changes: Changes, target: OutputPath | None,
             what = f"rejected by {example.before}{value} -> kept"
         else:
             what = f"kept -> rejected by {example.now}{value}"
-        console.print(f"{what}: {example.url or example.id}", markup=False)
+        console.print(printable(f"{what}: {example.url or example.id}"), markup=False)
     if changes.not_measured:
         console.print(
             f"{changes.not_measured:,} documents fail no rule now, but an old rule had rejected them before a stage measured "

@@ -5,9 +5,11 @@ from textwrap import shorten
 
 import click
 
+from curricle.pipelines.cli.printable import printable
 from curricle.pipelines.explain.explanation import Explanation
 from curricle.pipelines.explain.percentiles import Score
 from curricle.pipelines.explain.verdicts import Verdict, shown, shown_bound
+from curricle.pipelines.redecide.decision import NOT_MEASURED
 
 PARAGRAPH_CHARS = 300
 
@@ -15,18 +17,18 @@ PARAGRAPH_CHARS = 300
 def print_explanation(explained: Explanation) -> None:
     """Print what became of the document, then its rules, its scores and what weighs most."""
     document, place = explained.document, explained.place
-    click.echo((document.get("url") or document["id"]) if place else "the text")
-    click.echo(f"  {_outcome(explained)}")
+    _print((document.get("url") or document["id"]) if place else "the text")
+    _print(f"  {_outcome(explained)}")
     facts = [f"id {document['id']}"] if place else ["in no output"]
     if language := document.get("language"):
         facts.append(f"language {language}")
     if (chars := document.get("text_chars")) is not None:
         facts.append(f"{chars:,} characters")
-    click.echo(f"  {', '.join(facts)}")
+    _print(f"  {', '.join(facts)}")
     if place:
-        click.echo(f"  {place.file}, row {place.row:,}; from {document['source']}, offset {document['source_offset']:,}")
+        _print(f"  {place.file}, row {place.row:,}; from {document['source']}, offset {document['source_offset']:,}")
     for note in explained.notes:
-        click.echo(f"  {note}")
+        _print(f"  {note}")
     if explained.verdicts:
         _print_rules(explained.verdicts)
     if explained.scores:
@@ -34,11 +36,18 @@ def print_explanation(explained: Explanation) -> None:
     if explained.harm:
         harm = explained.harm
         what = f" of {harm.category}" if harm.category else ""
-        click.echo(f"\nlowest log-ratio{what}: {harm.logratio:.3f} in paragraph {harm.number} of {harm.paragraphs}")
-        click.echo(f"  {shorten(harm.paragraph, PARAGRAPH_CHARS, placeholder=' ...')}")
+        _print(f"\nlowest log-ratio{what}: {harm.logratio:.3f} in paragraph {harm.number} of {harm.paragraphs}")
+        _print(f"  {shorten(harm.paragraph, PARAGRAPH_CHARS, placeholder=' ...')}")
         if harm.words:
             gains = ", ".join(f"{word} (+{gain:.3f})" for word, gain in harm.words)
-            click.echo(f"  words that lower it most, each with what it costs: {gains}")
+            _print(f"  words that lower it most, each with what it costs: {gains}")
+    if explained.original:
+        original = explained.original
+        _print(f"\nin the input: {original.kind}, {original.bytes:,} bytes\n{original.content}")
+
+
+def _print(text: str) -> None:
+    click.echo(printable(text))
 
 
 def _print_rules(verdicts: Sequence[Verdict]) -> None:
@@ -59,6 +68,8 @@ def _outcome(explained: Explanation) -> str:
         return "kept: it failed no rule"
     if explained.split == "dead":
         return f"dead letter of {explained.value}: {explained.reason}"
+    if explained.reason == NOT_MEASURED:
+        return f"rejected: the stage {explained.value!r} never measured it; `curricle redecide --measure` can"
     first = next((one for one in explained.verdicts if one.rule == explained.reason), None)
     if first is None:
         return f"rejected: {explained.reason} ({explained.value})"
@@ -80,10 +91,10 @@ def _percent(value: float | None) -> str:
 
 def _print_table(title: str, rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    click.echo(title)
+    _print(title)
     for row in rows:
         cells = [
             cell.rjust(width) if at in right else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        click.echo(f"  {'  '.join(cells)}".rstrip())
+        _print(f"  {'  '.join(cells)}".rstrip())

@@ -1,7 +1,10 @@
 """`curricle redecide`."""
 
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -54,7 +57,8 @@ def command(
     from curricle.pipelines.redecide.run import preview, redecide
 
     plan = plan_redecision(output, recipe, settings, tables, measure=measure)
-    changes = preview(plan) if dry_run or target is None else redecide(plan, target)
+    watch = partial(_watch, shards=len(plan.manifests))
+    changes = preview(plan, watch=watch) if dry_run or target is None else redecide(plan, target, watch=watch)
     if as_json:
         import orjson
 
@@ -63,3 +67,12 @@ def command(
     from curricle.pipelines.cli.changes import print_changes
 
     print_changes(plan, changes, None if dry_run else target)
+
+
+def _watch(results: Iterator[Any], shards: int) -> Iterable[Any]:
+    """Show a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(results, "shards", total=shards, console=console, transient=True, disable=not sys.stderr.isatty())

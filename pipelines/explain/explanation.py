@@ -8,6 +8,7 @@ import pyarrow as pa
 from curricle.errors import ModelError, one_line
 from curricle.pipelines.explain.find import Place, read_row
 from curricle.pipelines.explain.harm import Harm, weigh
+from curricle.pipelines.explain.original import Original, read_original
 from curricle.pipelines.explain.percentiles import Score, numbers_of, scores_in
 from curricle.pipelines.explain.text import score_text
 from curricle.pipelines.explain.verdicts import Verdict, judge
@@ -34,6 +35,7 @@ class Explanation:
     verdicts: tuple[Verdict, ...]
     scores: tuple[Score, ...]
     harm: Harm | None
+    original: Original | None  # what it was in the input, if that was asked for
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,9 +43,10 @@ class Explanation:
         return asdict(self)
 
 
-def explain_document(output: OutputPath, place: Place) -> Explanation:
-    """Explain a document that is in an output."""
+def explain_document(output: OutputPath, place: Place, source: str | None = None) -> Explanation:
+    """Explain a document that is in an output; with `source`, an input, also show what it was there."""
     recipe, row = recipe_of(output), read_row(output, place)
+    original = read_original(row, source, recipe.read) if source is not None else None
     if place.split == "dead":
         return Explanation(
             document=_head(row),
@@ -54,9 +57,10 @@ def explain_document(output: OutputPath, place: Place) -> Explanation:
             verdicts=(),
             scores=(),
             harm=None,
+            original=original,
             notes=(),
         )
-    return _explain(output, recipe, row, place, place.split)
+    return _explain(output, recipe, row, place, place.split, original)
 
 
 def explain_text(output: OutputPath, text: str) -> Explanation:
@@ -67,10 +71,12 @@ def explain_text(output: OutputPath, text: str) -> Explanation:
         split = "dead"
     else:
         split = "kept" if row.column("reject_reason")[0].as_py() is None else "rejected"
-    return _explain(output, recipe, row, None, split)
+    return _explain(output, recipe, row, None, split, None)
 
 
-def _explain(output: OutputPath, recipe: Recipe, row: pa.RecordBatch, place: Place | None, split: str) -> Explanation:
+def _explain(
+    output: OutputPath, recipe: Recipe, row: pa.RecordBatch, place: Place | None, split: str, original: Original | None
+) -> Explanation:
     language, verdicts = _value(row, "language"), tuple(judge(row, recipe))
     harm, notes = None, []
     failed = [one.column.removeprefix(LOGRATIO) for one in verdicts if one.result == "failed" and one.column.startswith(LOGRATIO)]
@@ -88,6 +94,7 @@ def _explain(output: OutputPath, recipe: Recipe, row: pa.RecordBatch, place: Pla
         verdicts=verdicts,
         scores=tuple(scores_in(output, numbers_of(row), language)),
         harm=harm,
+        original=original,
         notes=tuple(notes),
     )
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from curricle.pipelines.output.made_with import steps_of
 from curricle.pipelines.plan.recipe import Recipe
+from curricle.pipelines.redecide.decision import NOT_MEASURED
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS
 from curricle.schemas.condition import Condition
@@ -102,6 +103,9 @@ def _skipped(row: pa.RecordBatch, recipe: Recipe) -> dict[str, str]:
     for step in steps_of(recipe, row.schema):
         if isinstance(step.config, DecideConfig):
             rejected = rejected or reason in [rule.name for rule in step.config.rules]
+        elif reason == NOT_MEASURED and step.name == _value(row, "reject_value"):
+            rejected = True
+            found |= {column.name: step.name for column in step.columns}
         elif rejected and step.stage.skips_rejected:
             found |= {column.name: step.name for column in step.columns}
     return found

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -107,14 +107,18 @@ class Changes:
         return self.rejected[NOT_MEASURED]
 
 
-def preview(plan: Redecision, examples: int = EXAMPLES) -> Changes:
+Watch = Callable[[Iterator[Any]], Iterable[Any]]
+"""Passes the results of the shards on, one by one, to show how far the work is."""
+
+
+def preview(plan: Redecision, examples: int = EXAMPLES, watch: Watch = iter) -> Changes:
     """What the new rules would change; writes nothing."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         summaries = pool.map(lambda manifest: _summary(plan, _judge(plan, manifest), examples), plan.manifests)
-        return _changes(plan, summaries, examples)
+        return _changes(plan, watch(summaries), examples)
 
 
-def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES) -> Changes:
+def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES, watch: Watch = iter) -> Changes:
     """Write a new output by the new rules, and say what changed. One that was stopped is continued.
 
     OutputError before anything starts if the folder cannot be used.
@@ -139,7 +143,7 @@ def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES) -> Ch
             return _summary(plan, shard, examples)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            changes = _changes(plan, pool.map(work, plan.manifests), examples)
+            changes = _changes(plan, watch(pool.map(work, plan.manifests)), examples)
         totals = total(read_manifests(output.path, [manifest["shard"]["name"] for manifest in plan.manifests]))
         if not totals.balanced() or totals.records != changes.before.records:
             raise RuntimeError(f"{path}: in = kept + rejected + dead does not hold: {totals.to_dict()}")
@@ -228,7 +232,7 @@ def _summary(plan: Redecision, shard: Shard, examples: int) -> _Summary:
     return _Summary(shard.moves(), tuple(_examples(plan, shard, examples)), shard.unmatched)
 
 
-def _changes(plan: Redecision, shards: Iterator[_Summary], examples: int) -> Changes:
+def _changes(plan: Redecision, shards: Iterable[_Summary], examples: int) -> Changes:
     moves: Moves = Counter()
     shown: list[Example] = []
     unmatched = 0

@@ -1,6 +1,7 @@
 """`curricle explain` over a run of the demo's recipe: every rule, margin and percentile recomputed in another way."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -166,11 +167,43 @@ def test_json_has_the_same_content(output):
     assert json.loads(text[1])["reason"] == "short"
 
 
+@pytest.mark.parametrize("name", ["pages.warc.gz", "pages.warc.wet.gz", "web.jsonl.zst", "documents.parquet"])
+def test_what_a_document_was_in_the_input_is_shown(output, places, name, tmp_path):
+    place = [one for one in places if name in one.file and stored(output, one)["text"]][3]
+    text = stored(output, place)["text"]
+    found = explain_document(output, place, str(SAMPLE)).original
+    if name == "pages.warc.gz":
+        assert found.kind.startswith("text/html")
+        assert "<body" in found.content
+        assert found.content.count("<") > text.count("<") + 10
+    else:
+        assert (found.kind, found.content, found.bytes) == ("text", text, len(text.encode()))
+    shutil.copy(SAMPLE / name, tmp_path / name)  # it was moved
+    assert explain_document(output, place, str(tmp_path / name)).original == found
+    code, shown, error = call("explain", output, place.id, "--input", tmp_path / name)
+    assert code == 0, error
+    assert f"in the input: {found.kind}, {found.bytes:,} bytes" in shown
+    other = next(one for one in SAMPLE.iterdir() if one.suffix != ".md" and one.name != name)
+    code, _, error = call("explain", output, place.id, "--input", other)
+    assert code == 2
+    assert f"holds no file {name} with a record at" in error
+
+
+def test_what_was_never_measured_is_said(output, tmp_path):
+    code, shown, error = call("redecide", output, "--set", "decide.adult_like.min.en=-0.1", "--output", tmp_path / "out")
+    assert code == 0, shown + error
+    code, shown, error = call("explain", tmp_path / "out", "kingbeyoncestan")
+    assert code == 0, error
+    assert "rejected: the stage 'quality' never measured it; `curricle redecide --measure` can" in shown
+    assert "null      the stage 'quality' skips rejected documents" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
         (["nowhere at all"], "no document has the id 'nowhere at all', or a URL that contains it"),
         ([], "give a URL or an id, or --text"),
+        (["--text", "-", "--input", "x"], "--input goes with a document of the output, not with --text"),
         (["x", "--text", "-"], "give a URL or an id, or --text"),
     ],
 )
@@ -215,3 +248,17 @@ def test_lists_conditions_and_nulls_are_explained(tmp_path):
     assert explained[1].verdicts[0].note == "only where text_chars is at least 30; it is 8"
     assert explained[2].reason == "languages"
     assert dict(explained[0].verdicts[2].bound) == {"not_in": [True], "on_null": "reject"}
+
+
+def test_a_page_cannot_send_commands_to_the_terminal(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("stages: {extract: {}}\ndecide: [{name: short, column: text_chars, min: 3}]\n")
+    evil = "\x1b]0;title\x07\x1b[2J\u202e\x9b2J"
+    (tmp_path / "in.jsonl").write_text(json.dumps({"url": f"https://x.example/{evil}", "text": f"A text {evil}"}) + "\n")
+    output = make(tmp_path / "recipe.yaml", tmp_path / "in.jsonl", tmp_path / "out")
+    outputs = [
+        call("explain", output, "x.example", "--input", tmp_path / "in.jsonl")[1],
+        call("redecide", output, "--set", "decide.short.min=999", "--dry-run")[1],
+    ]
+    for shown in outputs:
+        assert "https://x.example/" in shown
+        assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(shown)
