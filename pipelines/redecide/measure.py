@@ -23,15 +23,12 @@ _one_at_a_time = Lock()
 
 
 def measure(plan: Redecision, shard: Shard) -> Shard:
-    """Run the stages that skipped documents which no rule rejects now, and decide about these.
-
-    A document on which a stage fails stays rejected as not measured.
-    """
+    """Run the stages that skipped documents which no rule rejects now, and decide about these."""
     missing = pc.equal(shard.now.reason, NOT_MEASURED).fill_null(False).to_numpy(zero_copy_only=False)
     if not missing.any():
         return shard
     first = int(np.count_nonzero(shard.kept_before))  # it was rejected: all are in the rejected file
-    columns = [column.name for step in plan.plan.recipe.steps if step.stage.skips_rejected for column in step.columns]
+    columns = [column.name for step in plan.new.recipe.steps if step.stage.skips_rejected for column in step.columns]
     found: list[Rows] = []
     parts: list[pa.RecordBatch] = []
     start = first
@@ -42,12 +39,11 @@ def measure(plan: Redecision, shard: Shard) -> Shard:
             some = rows[pc.equal(shard.now.value.take(pa.array(rows)), stage).to_numpy(zero_copy_only=False)]
             given = {name: values.take(pa.array(some)) for name, values in shard.given.items()}
             out = _measure_rows(plan, batch.take(pa.array(some - start + batch.num_rows)), given, stage)
-            alive = out.column("dead_reason").is_null()
-            found.append(some[alive.to_numpy(zero_copy_only=False)])
-            parts.append(out.filter(alive).select([*columns, *(column.name for column in DECISION)]))
+            if out.column("dead_reason").null_count != out.num_rows:
+                raise RuntimeError(f"shard {shard.name}: a stage could not process documents that it measured in the run")
+            found.append(some)
+            parts.append(out.select([*columns, *(column.name for column in DECISION)]))
     rows = np.concatenate(found)
-    if not len(rows):
-        return shard
     order = np.argsort(rows, kind="stable")
     table = pa.Table.from_batches([part.replace_schema_metadata(None) for part in parts]).take(pa.array(order))
     rows, values = rows[order], one_batch(table)
@@ -71,7 +67,7 @@ def _measure_rows(plan: Redecision, rows: pa.RecordBatch, given: Mapping[str, pa
         stored = stored.append_column(name, values)
     batch = with_read_columns(stored, 0)
     skipped = True
-    for step in plan.plan.steps:
+    for step in plan.new.steps:
         skipped = skipped and step.name != stage
         if isinstance(step.config, DecideConfig):
             batch = decide(batch, step.config)

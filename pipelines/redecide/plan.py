@@ -1,7 +1,7 @@
 """What is decided again and how: the old recipe, the new one, and that they differ only in rules."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ SHOWN = 3  # differences that a message names
 CHANGE_TEXT = ("redact", "clean_lines", "datatrove")
 """Stages that change texts after `extract`."""
 
+DECIDED, INCOMPLETE, WITH = "code of the decision", "measurement", "attributes "
+"""Parts of a fingerprint, or beginnings of them, that only a redecision has."""
+
 
 @dataclass(frozen=True)
 class Redecision:
@@ -38,23 +41,33 @@ class Redecision:
     record: dict[str, Any]  # run.json of the source
     manifests: tuple[Manifest, ...]
     before: Recipe
-    plan: Plan  # of the new output: recipe, steps, schemas, fingerprint
+    new: Plan  # of the new output: recipe, steps, schemas, fingerprint
     measured: Measured
     tables: tuple[AttributeTable, ...]
     measure: bool  # whether documents that were never measured are measured now
 
+    def made_by(self, parts: dict[str, str]) -> "Redecision":
+        """The same, for an output whose fingerprint has these parts."""
+        metadata = {"curricle": fingerprint_sha256(parts), "curricle.recipe": parts["recipe"]}
+        schemas = {split: schema.with_metadata(metadata) for split, schema in self.new.schemas.items()}
+        return replace(self, new=replace(self.new, schemas=schemas, fingerprint_inputs=parts))
+
+    def incomplete(self) -> "Redecision":
+        """The same, for an output in which documents are rejected because they were never measured: no run makes such a one."""
+        return self.made_by({**self.new.fingerprint_inputs, INCOMPLETE: "incomplete"})
+
     @property
     def carried(self) -> frozenset[str]:
         """Columns that come from the input."""
-        return frozenset(self.plan.recipe.read.carry)
+        return frozenset(self.new.recipe.read.carry)
 
     def columns(self) -> tuple[str, ...]:
         """The columns of the files that are read to judge: those of rules, and carried ones of slow stages."""
-        names = [name for rule in self.plan.recipe.decide for name in rule.reads()]
-        for step in self.plan.steps:
+        names = [name for rule in self.new.recipe.decide for name in rule.reads()]
+        for step in self.new.steps:
             if step.stage.skips_rejected:
                 names += [column.name for column in step.columns if column.name in self.carried]
-        schema = self.plan.schemas["kept"]
+        schema = self.new.schemas["kept"]
         return tuple(dict.fromkeys(name for name in names if name in schema.names))
 
     def notes(self) -> tuple[str, ...]:
@@ -62,8 +75,8 @@ class Redecision:
         found = []
         if self.record["made_by"].get("code") != code_sha256():
             found.append("measured by another version of curricle: a run of this version may measure other values")
-        late = [(at, step.name) for at, step in enumerate(self.plan.steps) if _changes_text(step)]
-        for at, step in enumerate(self.plan.steps):
+        late = [(at, step.name) for at, step in enumerate(self.new.steps) if _changes_text(step)]
+        for at, step in enumerate(self.new.steps):
             rules = getattr(step.config, "rules", ()) if step.stage.name == "decide" else ()
             names = [rule.name for rule in rules if {"text", "text_chars"}.intersection(rule.reads())]
             changing = [name for later, name in late if later > at]
@@ -96,33 +109,33 @@ def plan_redecision(
     own = [name for name in stored["rejected"].names if name not in {column.name for column in DECISION}]
     check_names(opened, own, [name for rule in after.decide for name in rule.reads()])
     others = [*columns_of_others(before, stored["kept"]), *(column for table in opened for column in table.columns)]
-    made_by = {**record["made_by"], "recipe": after.sha256()}
-    if record["made_by"].get("code") != (code := code_sha256()):
-        made_by["code of the decision"] = code
-    made_by |= {f"table {table.path.name}": table.fingerprint for table in opened}
+    run_parts = {key: value for key, value in record["made_by"].items() if not key.startswith((DECIDED, INCOMPLETE, WITH))}
+    made_by = {**run_parts, "recipe": after.sha256()}
     _check_columns(after, [column.name for column in others])
     steps = place_decisions(after, others=others)
     if measure:
-        _check_measure(source, before, after, steps, {**record["made_by"], "recipe": made_by["recipe"]})
-    fingerprint = fingerprint_sha256(made_by)
-    metadata = {"curricle": fingerprint, "curricle.recipe": made_by["recipe"]}
-    return Redecision(
+        _check_measure(source, before, after, steps, made_by)
+    if run_parts.get("code") != (code := code_sha256()):
+        made_by[DECIDED] = code
+    made_by |= {f"{WITH}{table.path.name}": table.fingerprint for table in opened}
+    redecision = Redecision(
         source=source,
         record=record,
         manifests=manifests,
         before=before,
-        plan=Plan(
+        new=Plan(
             recipe=after,
             steps=steps,
-            schemas={split: schema.with_metadata(metadata) for split, schema in stored.items()},
+            schemas=stored,
             shards=(),
-            fingerprint_inputs=made_by,
+            fingerprint_inputs={},
             left_out=tuple(record.get("left_out", ())),
         ),
         measured=measured(steps_of(before, stored["kept"])),
         tables=opened,
         measure=measure,
     )
+    return redecision.made_by(made_by)
 
 
 def _own_recipe(source: OutputPath, name: str, settings: Sequence[str]) -> Recipe:
@@ -163,12 +176,11 @@ def _check_measure(source: OutputPath, before: Recipe, after: Recipe, steps: Ste
     if (parts := parts_of(after, steps)) != made_by:
         what = differences(made_by, parts, before.resolved(), after.resolved())
         raise OutputError(f"{source}: made with {what}; --measure needs what the run had")
-    slow = [step.name for step in after.steps if step.stage.skips_rejected]
-    for at, step in enumerate(after.steps):
-        earlier = [other.name for other in after.steps[:at] if other.name in slow]
-        if earlier and _changes_text(step):
+    first = next((at for at, step in enumerate(after.steps) if step.stage.skips_rejected), len(after.steps))
+    for step in after.steps[first:]:
+        if _changes_text(step):
             raise OutputError(
-                f"{source}: the stage {step.name!r} may change texts after {earlier[0]!r}, which then cannot measure them as in "
+                f"{source}: the stage {step.name!r} may change texts, so {after.steps[first].name!r} cannot be measured as in "
                 "the run; leave --measure out"
             )
 

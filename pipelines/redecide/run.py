@@ -127,13 +127,15 @@ def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES, watch
     output = output_at(path.absolute())
     if str(output.path) == str(output_at(plan.source.absolute()).path):
         raise OutputError(f"{path}: is the output itself; choose another output folder")
+    if not plan.measure and preview(plan, 0).not_measured:
+        plan = plan.incomplete()
     made_from = {"output": str(plan.source), "fingerprint": plan.record["fingerprint"], "files": _files_sha256(plan.manifests)}
     with _locked(output):
         _check(plan, output, made_from)
         done = _committed(output)
         if (removals := plan.source / REMOVALS).is_file():
             output.write(REMOVALS, removals.read_bytes())
-        output.write("recipe.yaml", yaml.safe_dump(plan.plan.recipe.resolved(), sort_keys=False, allow_unicode=True).encode())
+        output.write("recipe.yaml", yaml.safe_dump(plan.new.recipe.resolved(), sort_keys=False, allow_unicode=True).encode())
         _write_record(plan, output, made_from, Totals(), None)
 
         def work(manifest: Manifest) -> "_Summary":
@@ -148,7 +150,7 @@ def redecide(plan: Redecision, path: OutputPath, examples: int = EXAMPLES, watch
         if not totals.balanced() or totals.records != changes.before.records:
             raise RuntimeError(f"{path}: in = kept + rejected + dead does not hold: {totals.to_dict()}")
         _write_record(plan, output, made_from, totals, time.monotonic() - started)
-        output.write("README.md", dataset_card(plan.plan, totals).encode())
+        output.write("README.md", dataset_card(plan.new, totals).encode())
     return changes
 
 
@@ -175,8 +177,8 @@ def _check(plan: Redecision, output: Output, made_from: dict[str, str]) -> None:
         return
     if record.get("redecided_from") is None:
         raise OutputError(f"{output.path}: made by `curricle run`; choose another output folder")
-    if record["fingerprint"] != plan.plan.fingerprint:
-        what = differences(record["made_by"], plan.plan.fingerprint_inputs, read_recipe(output.path), plan.plan.recipe.resolved())
+    if record["fingerprint"] != plan.new.fingerprint:
+        what = differences(record["made_by"], plan.new.fingerprint_inputs, read_recipe(output.path), plan.new.recipe.resolved())
         raise OutputError(f"{output.path}: made with {what}; choose another output folder")
     if record["redecided_from"]["files"] != made_from["files"]:
         raise OutputError(
@@ -207,9 +209,9 @@ def _files_sha256(manifests: tuple[Manifest, ...]) -> str:
 def _write_record(plan: Redecision, output: Output, made_from: dict[str, str], totals: Totals, seconds: float | None) -> None:
     record: dict[str, Any] = {
         **plan.record,
-        "recipe": plan.plan.recipe.name,
-        "made_by": plan.plan.fingerprint_inputs,
-        "fingerprint": plan.plan.fingerprint,
+        "recipe": plan.new.recipe.name,
+        "made_by": plan.new.fingerprint_inputs,
+        "fingerprint": plan.new.fingerprint,
         "counts": totals.to_dict(),
         "finished": seconds is not None,
         "seconds": None if seconds is None else round(seconds, 3),

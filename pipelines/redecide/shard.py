@@ -107,7 +107,7 @@ def judge_shard(plan: Redecision, manifest: Manifest) -> Shard:
     wanted = dict.fromkeys(("id", "source_offset", *plan.columns(), *(column.name for column in DECISION)))
     files = [read_columns(plan.source / manifest["files"][split]["path"], tuple(wanted)) for split in JUDGED]
     ids = pa.concat_arrays([one_array(file.column("id")) for file in files])
-    read = {column for rule in plan.plan.recipe.decide for column in rule.reads()}
+    read = {column for rule in plan.new.recipe.decide for column in rule.reads()}
     given: dict[str, pa.Array] = {}
     for table in plan.tables:
         given |= table.rows(name, ids, read)
@@ -125,7 +125,7 @@ def judge_shard(plan: Redecision, manifest: Manifest) -> Shard:
     judged = []
     for start in range(0, max(table.num_rows, 1), BATCH):
         rows = one_batch(table.slice(start, BATCH))
-        judged.append(judge(rows, stages[start : start + BATCH], plan.plan.steps, plan.carried))
+        judged.append(judge(rows, stages[start : start + BATCH], plan.new.steps, plan.carried))
     return Shard(
         manifest=manifest,
         offsets=np.concatenate([file.column("source_offset").to_numpy() for file in files]),

@@ -32,7 +32,7 @@ def write_shard(plan: Redecision, shard: Shard, output: Output) -> None:
         if split not in changed:
             entry = shard.manifest["files"][split]
             path = folder / f"{split}.parquet"
-            if restamp(plan.source / entry["path"], path, plan.plan.schemas[split]):
+            if restamp(plan.source / entry["path"], path, plan.new.schemas[split]):
                 path_now = {"path": split_path(split, shard.name), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
                 entries[split] = {**entry, **path_now}
             else:
@@ -41,7 +41,7 @@ def write_shard(plan: Redecision, shard: Shard, output: Output) -> None:
     counts = {one["values"]: one["counts"] for one in shard.now.reason.drop_null().value_counts().to_pylist()}
     manifest = {
         **shard.manifest,
-        "fingerprint": plan.plan.fingerprint,
+        "fingerprint": plan.new.fingerprint,
         "rejected": dict(sorted(counts.items())),
         "files": {split: entries[split] for split in SPLITS},
     }
@@ -55,7 +55,7 @@ def write_shard(plan: Redecision, shard: Shard, output: Output) -> None:
 
 def _emptied(plan: Redecision, shard: Shard) -> dict[str, Mask]:
     """By stage: the documents that it measured, and that a run of the new recipe would have rejected before."""
-    names = [step.name for step in plan.plan.recipe.steps]
+    names = [step.name for step in plan.new.recipe.steps]
     return {step: mask & (shard.stages > names.index(step)) for step, mask in shard.now.empty.items()}
 
 
@@ -63,7 +63,7 @@ def _write_splits(
     plan: Redecision, shard: Shard, emptied: Mapping[str, Mask], changed: set[str], folder: Path
 ) -> dict[str, dict[str, Any]]:
     """Write the changed files of a shard; return their entries in the manifest."""
-    schemas = plan.plan.schemas
+    schemas = plan.new.schemas
     writers = {split: SplitWriter(folder / f"{split}.parquet", schemas[split]) for split in SPLITS if split in changed}
     paths = {split: plan.source / shard.manifest["files"][split]["path"] for split in SPLITS}
     if "dead" in writers:
@@ -74,7 +74,7 @@ def _write_splits(
         order = order[~shard.kept_before[order]]
     if "rejected" not in writers:
         order = order[shard.kept_before[order]]
-    slow = [step for step in plan.plan.steps if step.name in emptied]
+    slow = [step for step in plan.new.steps if step.name in emptied]
     with ExitStack() as stack:
         readers = [stack.enter_context(RowReader(paths[split], WINDOW)) for split in JUDGED]
         for start in range(0, len(order), WINDOW):

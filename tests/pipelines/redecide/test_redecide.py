@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
 
@@ -29,8 +30,12 @@ def call(*arguments: object) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
+def sets(settings: Iterable[str]) -> list[str]:
+    return [one for setting in settings for one in ("--set", setting)]
+
+
 def run(recipe: object, source: Path, output: Path, *settings: str) -> Path:
-    given = [one for setting in settings for one in ("--set", setting)]
+    given = sets(settings)
     code, shown, error = call(
         "run", recipe, "--input", source, "--output", output, "--workers", 1, "--quiet", "--max-dead", 1, *given
     )
@@ -82,7 +87,7 @@ def test_the_new_output_has_the_bytes_of_a_run(demo, tmp_path, settings):
         settings = [*settings, "decide.spam_like.min.en=0.4"]
     expected = run("demo", SAMPLE, tmp_path / "expected", *settings)
     found = tmp_path / "found"
-    shown = redecide(demo, found, *(one for setting in settings for one in ("--set", setting)))
+    shown = redecide(demo, found, *sets(settings))
     if NOT_MEASURED not in shown:
         assert files(found) == files(expected)
         assert record(found) == record(expected)
@@ -113,7 +118,7 @@ def test_a_recipe_with_other_rules_in_another_order(demo, tmp_path):
 
 def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
     expected, found = run("demo", SAMPLE, tmp_path / "expected", *MEASURED), tmp_path / "found"
-    shown = redecide(demo, found, *(one for setting in MEASURED for one in ("--set", setting)))
+    shown = redecide(demo, found, *sets(MEASURED))
     rejected = rows(found, "rejected")
     missing = {row["id"]: row["reject_value"] for row in rejected if row["reject_reason"] == NOT_MEASURED}
     before = {row["id"]: row["reject_reason"] for row in rows(demo, "rejected")}
@@ -126,6 +131,13 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
     assert call("verify", found)[0] == 0
     counts = record(found)["counts"]
     assert counts["rejected_by"][NOT_MEASURED] == len(missing) == 27
+    # No run makes such an output: one with the same recipe does not go on in it.
+    code, _, error = call("run", "demo", "--input", SAMPLE, "--output", found, *sets(MEASURED))
+    assert code == 2
+    assert "made with another measurement; choose another output folder" in error
+    code, _, error = call("redecide", demo, "--output", found, "--measure", *sets(MEASURED))
+    assert code == 2
+    assert "made with another measurement; choose another output folder" in error
     # Decided a second time, by the first rules: they are rejected by these again.
     again = tmp_path / "again"
     redecide(found, again, "--recipe", "demo")
@@ -135,7 +147,7 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
 
 
 def test_with_measure_rules_can_be_looser_too(demo, tmp_path):
-    arguments = [one for setting in MEASURED for one in ("--set", setting)]
+    arguments = sets(MEASURED)
     expected, found = run("demo", SAMPLE, tmp_path / "expected", *MEASURED), tmp_path / "found"
     shown = redecide(demo, found, "--measure", *arguments)
     assert NOT_MEASURED not in shown
@@ -207,7 +219,7 @@ def test_measure_is_refused_where_a_later_stage_changed_the_texts(tmp_path):
     output = run(recipe, tmp_path / "in.jsonl", tmp_path / "out")
     code, shown, error = call("redecide", output, "--set", "decide.short.min=99", "--dry-run", "--measure")
     assert code == 2
-    assert "the stage 'redact' may change texts after 'domain'" in error
+    assert "the stage 'redact' may change texts, so 'domain' cannot be measured as in the run" in error
     code, shown, error = call("redecide", output, "--set", "decide.short.min=99", "--dry-run")
     assert code == 0, error
     assert "note: short: judged by the text as the stage 'redact' left it, a run judges before it" in shown
@@ -249,7 +261,7 @@ LOOSER = ["decide.short.min=20", "decide.languages={in: [en, de, fr]}", "decide.
 
 def test_without_slow_stages_rules_can_be_looser_too_and_back(plain, tmp_path):
     expected = run(plain / "recipe.yaml", plain / "in", tmp_path / "expected", *LOOSER)
-    arguments = [one for setting in LOOSER for one in ("--set", setting)]
+    arguments = sets(LOOSER)
     redecide(plain / "out", tmp_path / "found", *arguments)
     assert len(rows(tmp_path / "found", "kept")) > len(rows(plain / "out", "kept")) > 100
     assert files(tmp_path / "found") == files(expected)
@@ -309,7 +321,7 @@ def test_metadata_of_another_form_makes_the_rows_be_written_again(plain, tmp_pat
 
 @pytest.mark.parametrize("moment", ["first", "second"])
 def test_a_stopped_redecision_is_continued(plain, tmp_path, monkeypatch, moment):
-    arguments = [one for setting in LOOSER for one in ("--set", setting)]
+    arguments = sets(LOOSER)
     redecide(plain / "out", tmp_path / "expected", *arguments)
     commits = []
     real = LocalOutput.commit
@@ -418,7 +430,7 @@ def test_documents_of_an_input_without_an_order_keep_the_order_of_their_files(pl
     pq.write_table(pa.Table.from_pylist(mixed, schema), tmp_path / "mixed.parquet")
     before = run(plain / "recipe.yaml", tmp_path / "mixed.parquet", tmp_path / "before")
     expected = run(plain / "recipe.yaml", tmp_path / "mixed.parquet", tmp_path / "expected", *LOOSER)
-    redecide(before, tmp_path / "found", *(one for setting in LOOSER for one in ("--set", setting)))
+    redecide(before, tmp_path / "found", *sets(LOOSER))
     for split in ("kept", "rejected"):
         there = rows(tmp_path / "found", split)
         assert sorted(there, key=lambda row: row["id"]) == sorted(rows(expected, split), key=lambda row: row["id"])
