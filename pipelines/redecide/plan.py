@@ -84,6 +84,11 @@ class Redecision:
                 found.append(
                     f"{', '.join(names)}: judged by the text as the stage {changing[0]!r} left it, a run judges before it"
                 )
+        for step in self.new.recipe.steps:
+            if step.stage.skips_rejected and self.carried.intersection(column.name for column in step.columns):
+                found.append(
+                    f"{step.name}: values that were carried and values that it measured are judged alike; a run judges them apart"
+                )
         return tuple(found)
 
 

@@ -533,3 +533,17 @@ def test_an_output_that_is_not_finished_is_refused(plain, tmp_path):
     code, _, error = call("redecide", tmp_path / "out", "--set", "decide.-whole", "--dry-run")
     assert code == 2
     assert "this run is not finished" in error
+
+
+def test_carried_columns_that_a_slow_stage_fills_are_said(demo, tmp_path):
+    names = ["text_chars", "quality_status", *(name for name in pq.read_schema(next((demo / "kept").iterdir())).names)]
+    carry = [name for name in dict.fromkeys(names) if name.startswith("quality_") or name == "text_chars"]
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"read: {{carry: {carry}}}\nstages: {{quality: {{}}}}\ndecide: [{{name: short, column: text_chars, min: 400}}]\n"
+    )
+    output = run(recipe, demo / "rejected", tmp_path / "out")
+    shown = redecide(output, tmp_path / "found", "--set", "decide.short.min=300", "--measure")
+    assert "note: quality: values that were carried and values that it measured are judged alike" in shown
+    expected = run(recipe, demo / "rejected", tmp_path / "expected", "decide.short.min=300")
+    assert files(tmp_path / "found") == files(expected)  # no rule reads them
