@@ -9,6 +9,7 @@ from curricle.pipelines.cli.printable import printable
 from curricle.pipelines.explain.explanation import Explanation
 from curricle.pipelines.explain.percentiles import Score
 from curricle.pipelines.explain.verdicts import Verdict, shown, shown_bound
+from curricle.pipelines.explain.weights import Weight
 from curricle.pipelines.redecide.decision import NOT_MEASURED
 
 PARAGRAPH_CHARS = 300
@@ -33,14 +34,8 @@ def print_explanation(explained: Explanation) -> None:
         _print_rules(explained.verdicts)
     if explained.scores:
         _print_scores(explained.scores, language)
-    if explained.harm:
-        harm = explained.harm
-        what = f" of {harm.category}" if harm.category else ""
-        _print(f"\nlowest log-ratio{what}: {harm.logratio:.3f} in paragraph {harm.number} of {harm.paragraphs}")
-        _print(f"  {shorten(harm.paragraph, PARAGRAPH_CHARS, placeholder=' ...')}")
-        if harm.words:
-            gains = ", ".join(f"{word} (+{gain:.3f})" for word, gain in harm.words)
-            _print(f"  words that lower it most, each with what it costs: {gains}")
+    for weight in explained.weights:
+        _print_weight(weight)
     if explained.original:
         original = explained.original
         _print(f"\nin the input: {original.kind}, {original.bytes:,} bytes\n{original.content}")
@@ -61,6 +56,15 @@ def _print_scores(scores: Sequence[Score], language: str | None) -> None:
     head = ("score", "value", f"percentile of {documents:,} documents", f"of those in {language}" if language else "")
     rows = [(one.column, shown(one.value), _percent(one.percentile), _percent(one.language_percentile)) for one in scores]
     _print_table("\nscores", [head, *rows], right=(1, 2, 3))
+
+
+def _print_weight(weight: Weight) -> None:
+    where = f"paragraph {weight.number} of {weight.paragraphs}"
+    _print(f"\n{weight.column} is lowest in {where}: {shown(weight.value)}")
+    _print(f"  {shorten(weight.paragraph, PARAGRAPH_CHARS, placeholder=' ...')}")
+    if weight.words:
+        gains = ", ".join(f"{word} (+{gain:.3f})" for word, gain in weight.words)
+        _print(f"  words that lower it most, each with what it costs: {gains}")
 
 
 def _outcome(explained: Explanation) -> str:

@@ -1,5 +1,6 @@
 """Everything there is to say of one document, in one object."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,11 +8,11 @@ import pyarrow as pa
 
 from curricle.errors import ModelError, one_line
 from curricle.pipelines.explain.find import Place, read_row
-from curricle.pipelines.explain.harm import Harm, weigh
 from curricle.pipelines.explain.original import Original, read_original
 from curricle.pipelines.explain.percentiles import Score, numbers_of, scores_in
 from curricle.pipelines.explain.text import score_text
 from curricle.pipelines.explain.verdicts import Verdict, judge
+from curricle.pipelines.explain.weights import Weight, harm, quality
 from curricle.pipelines.output.made_with import recipe_of
 from curricle.pipelines.plan.recipe import Recipe
 from curricle.storage.output import OutputPath
@@ -34,7 +35,7 @@ class Explanation:
     value: str | None  # that the rule judged; the stage, for a dead letter
     verdicts: tuple[Verdict, ...]
     scores: tuple[Score, ...]
-    harm: Harm | None
+    weights: tuple[Weight, ...]  # what weighs most in log-ratios and ratings
     original: Original | None  # what it was in the input, if that was asked for
     notes: tuple[str, ...]
 
@@ -56,7 +57,7 @@ def explain_document(output: OutputPath, place: Place, source: str | None = None
             value=row.column("dead_stage")[0].as_py(),
             verdicts=(),
             scores=(),
-            harm=None,
+            weights=(),
             original=original,
             notes=(),
         )
@@ -78,13 +79,11 @@ def _explain(
     output: OutputPath, recipe: Recipe, row: pa.RecordBatch, place: Place | None, split: str, original: Original | None
 ) -> Explanation:
     language, verdicts = _value(row, "language"), tuple(judge(row, recipe))
-    harm, notes = None, []
-    failed = [one.column.removeprefix(LOGRATIO) for one in verdicts if one.result == "failed" and one.column.startswith(LOGRATIO)]
-    if language is not None and _value(row, "text"):
-        try:
-            harm = weigh(_value(row, "text"), language, recipe, next(iter(failed), None))
-        except ModelError as error:
-            notes.append(f"the paragraph that weighs most is not shown: {one_line(error)}")
+    weights, notes = [], []
+    try:
+        weights = list(_weights(row, recipe, verdicts))
+    except ModelError as error:
+        notes.append(f"the paragraph that weighs most is not shown: {one_line(error)}")
     return Explanation(
         document=_head(row),
         place=place,
@@ -93,10 +92,23 @@ def _explain(
         value=_value(row, "dead_stage" if split == "dead" else "reject_value"),
         verdicts=verdicts,
         scores=tuple(scores_in(output, numbers_of(row), language)),
-        harm=harm,
+        weights=tuple(weights),
         original=original,
         notes=tuple(notes),
     )
+
+
+def _weights(row: pa.RecordBatch, recipe: Recipe, verdicts: Sequence[Verdict]) -> Iterator[Weight]:
+    text = _value(row, "text")
+    if not text or not text.strip():
+        return
+    failed = [one.column.removeprefix(LOGRATIO) for one in verdicts if one.result == "failed" and one.column.startswith(LOGRATIO)]
+    found = harm(text, _value(row, "language"), recipe, next(iter(failed), None))
+    if found:
+        yield found
+    for weight in quality(text, recipe):
+        if _value(row, weight.column) is not None:
+            yield weight
 
 
 def _head(row: pa.RecordBatch) -> dict[str, Any]:

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import curricle as api
 from curricle.pipelines.cli.main import group
 from curricle.pipelines.explain.explanation import explain_document, explain_text
 from curricle.pipelines.explain.find import Place, find_documents
@@ -48,7 +50,7 @@ def stored(output: Path, place: Place) -> dict:
 
 
 def test_each_rule_of_every_document_is_judged_as_the_run_judged_it(output, places, monkeypatch):
-    monkeypatch.setattr("curricle.pipelines.explain.explanation.weigh", lambda *_: None)  # a second of models a document
+    monkeypatch.setattr("curricle.pipelines.explain.explanation._weights", lambda *_: ())  # a second of models a document
     recipe = recipe_of(output)
     seen = set()
     for place in places[::3]:
@@ -104,14 +106,30 @@ def test_a_text_gets_the_scores_and_the_reason_that_its_document_has(output, pla
 def test_the_words_that_weigh_most_are_in_the_worst_paragraph_of_the_failed_category(output):
     spam = "Act now! Free money and cheap viagra, click here to unsubscribe from this list and earn $$$ from home."
     plain = "The council met on Tuesday to discuss the new bridge over the river, which engineers will inspect in spring. " * 8
-    harm = explain_text(output, f"{plain}\n{spam * 7}\n{plain}").harm
-    assert (harm.category, harm.number, harm.paragraphs) == ("spam", 2, 3)
+    harm, *_ = explain_text(output, f"{plain}\n{spam * 7}\n{plain}").weights
+    assert (harm.column, harm.number, harm.paragraphs) == ("ppl_logratio_spam", 2, 3)
     assert harm.paragraph.strip() == spam * 7
     assert harm.words
     assert {word for word, _ in harm.words} <= set(harm.paragraph.split())
     gains = [gain for _, gain in harm.words]
     assert gains == sorted(gains, reverse=True)
     assert min(gains) > 0
+    # Each gain is the difference of what `perplexity` measures.
+    words, (word, gain) = harm.paragraph.split(), harm.words[0]
+    texts = [words, *(words[:at] + words[at + 1 :] for at, one in enumerate(words) if one == word)]
+    scored = api.run_stage("perplexity", pa.table({"text": [" ".join(text) for text in texts], "language": ["en"] * len(texts)}))
+    whole, *without = scored.column("ppl_logratio_spam").to_pylist()
+    assert max(without) - whole == pytest.approx(gain, abs=1e-9)
+
+
+def test_the_paragraph_that_the_student_rates_lowest_is_shown(output):
+    poor = "buy now cheap cheap!!! click click here >>> best best price $$$ ok ok lol wow !!!!! " * 8
+    plain = "The council met on Tuesday to discuss the new bridge over the river, which engineers will inspect in spring. " * 8
+    _, rating = explain_text(output, f"{plain}\n{poor}\n{plain}").weights
+    assert (rating.column, rating.number, rating.paragraphs) == ("quality_overall_raw", 2, 3)
+    raw = api.run_stage("quality", [rating.paragraph, plain]).column("quality_overall_raw").to_pylist()
+    assert rating.value == raw[0] < raw[1]
+    assert {word for word, _ in rating.words} <= set(poor.split())
 
 
 @pytest.mark.parametrize(
@@ -162,7 +180,7 @@ def test_json_has_the_same_content(output):
     content = json.loads(call("explain", output, "kingbeyoncestan", "--json")[1])
     assert content["reason"] == "adult_like"
     assert content["verdicts"][3]["margin"] == pytest.approx(-0.01308, abs=1e-5)
-    assert content["harm"]["category"] == "adult"
+    assert [one["column"] for one in content["weights"]] == ["ppl_logratio_adult"]
     text = call("explain", output, "--text", "-", "--json", text="Too short.")
     assert json.loads(text[1])["reason"] == "short"
 
