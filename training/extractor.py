@@ -23,7 +23,8 @@ from rapidfuzz.distance import LCSseq
 from curricle.models.cards import Card, file_sha256, write_card
 from curricle.stages.charset import decode_html
 from curricle.stages.extraction.choose import choose
-from curricle.stages.extraction.extractor import Page, Trees, read_page
+from curricle.stages.extraction.extractor import Blocks, Trees, read_page
+from curricle.stages.extraction.trees import SPLIT
 
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
@@ -43,7 +44,7 @@ TREES = (60, 40)
 class Labeled(NamedTuple):
     """A page with its reference text: share of each block that the reference holds, and how much each block counts."""
 
-    page: Page
+    page: Blocks
     reference: list[str]
     share: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
@@ -56,7 +57,7 @@ def words_of(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
-def label(page: Page, reference: Sequence[str]) -> npt.NDArray[np.float64]:
+def label(page: Blocks, reference: Sequence[str]) -> npt.NDArray[np.float64]:
     """For each block the share of its words, 0..1, that stand in the reference in the same order."""
     tokens = [words_of(page.walked.text[one["start"] : one["end"]].decode("utf-8", "replace")) for one in page.walked.blocks]
     owners = np.repeat(np.arange(len(tokens)), [len(one) for one in tokens])
@@ -124,10 +125,31 @@ def fit(rows: Sequence[npt.NDArray[np.float32]], pages: Sequence[Labeled], trees
         weight=np.concatenate([np.where(share > 0, share, 1.0) * weight, (1 - share[both]) * weight[both]]),
         params={"verbose": -1, "max_bin": 127},
     )
-    return Trees.from_lightgbm(lightgbm.train(COMMON, data, trees))
+    return trees_of(lightgbm.train(COMMON, data, trees))
 
 
-def select(page: Page, p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def trees_of(model: lightgbm.Booster) -> Trees:
+    """The trees of a trained model; thresholds as the largest float32 that is not above them."""
+    splits: list[tuple[float, int, int, int, int]] = []
+    leaves: list[float] = []
+
+    def add(node: dict[str, Any]) -> int:
+        if "split_feature" not in node:
+            leaves.append(node["leaf_value"])
+            return -len(leaves)
+        at = len(splits)
+        cut = np.float32(node["threshold"])
+        threshold = float(np.nextafter(cut, np.float32(-np.inf)) if cut > node["threshold"] else cut)
+        splits.append((0, 0, 0, 0, 0))
+        left, right = add(node["left_child"]), add(node["right_child"])
+        splits[at] = (threshold, node["split_feature"], left, right, 0)
+        return at
+
+    roots = [add(tree["tree_structure"]) for tree in model.dump_model()["tree_info"]]
+    return Trees(np.array(splits, SPLIT), np.array(leaves), np.array(roots, np.int32))
+
+
+def select(page: Blocks, p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """The blocks that the stage would choose."""
     return choose(page.walked, page.measured.words, p)[0]
 
@@ -193,7 +215,7 @@ def main() -> None:
     write_card(args.output, card)
 
 
-def text_of(page: Page, chosen: npt.NDArray[np.bool_]) -> str:
+def text_of(page: Blocks, chosen: npt.NDArray[np.bool_]) -> str:
     """The chosen blocks, one a line."""
     return "\n".join(page.walked.text[one["start"] : one["end"]].decode("utf-8", "replace") for one in page.walked.blocks[chosen])
 

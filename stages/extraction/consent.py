@@ -15,11 +15,13 @@ MOST_SHARE: Final = 0.7
 
 MOST_WORDS_BY_TEXT: Final = 400
 MOST_SHARE_BY_TEXT: Final = 0.5
+MOST_LABEL_BYTES: Final = 60
+"""Size of the label of a button."""
 
 BYTES_EACH: Final = 300
 """A banner speaks of cookies or a law about them at least once in so many bytes."""
 
-_COOKIE: Final = re.compile(rb"cookie|\xd0\xba\xd1\x83\xd0\xba\xd0\xb8|\xc3\xa7erez|kolac|evastei|rgpd|gdpr|dsgvo|kvkk", re.IGNORECASE)
+_COOKIES: Final = tuple(word.encode() for word in ("cookie", "куки", "çerez", "kolač", "evästei", "rgpd", "gdpr", "dsgvo", "kvkk"))
 _ACCEPT: Final = re.compile(
     r"^\W*(i |i'm |ja,? |yes,? |oui,? |sí,? |s\u00ec,? )?(accept|agree|allow|got it|ok\b|okay|understood|continue|consent|dismiss|reject|deny|decline|manage|"
     r"cookie settings|preferences|akzeptier|alle akzept|alles akzept|zustimm|einverstanden|verstanden|ablehn|accepte|tout accept|j.accept|refuse|continuer|"
@@ -28,6 +30,7 @@ _ACCEPT: Final = re.compile(
     r"godta|accepter|δέχομαι|αποδοχή|συμφωνώ|同意|接受|동의)",
     re.IGNORECASE,
 )
+_BUTTON: Final = TAGS.index("button")
 _SPECIAL: Final = np.array([name in ("html", "body", "main", "article") for name in TAGS])
 
 
@@ -40,8 +43,9 @@ def find_consent(page: Walked, words: npt.NDArray[np.int32]) -> npt.NDArray[np.b
     for node in np.flatnonzero(nodes["consent"]):
         if _size(nodes[node], sums) <= min(MOST_WORDS, MOST_SHARE * total):
             found[nodes["first"][node] : nodes["end"][node]] = True
-    if _COOKIE.search(page.text):
-        _find_by_text(page, sums, total, found)
+    text = page.text.lower()
+    if any(word in text for word in _COOKIES):
+        _find_by_text(page, text, sums, total, found)
     return found
 
 
@@ -49,24 +53,20 @@ def _size(node: Any, sums: npt.NDArray[np.int64]) -> int:
     return int(sums[node["end"]] - sums[node["first"]])
 
 
-def _find_by_text(page: Walked, sums: npt.NDArray[np.int64], total: int, found: npt.NDArray[np.bool_]) -> None:
+def _find_by_text(page: Walked, text: bytes, sums: npt.NDArray[np.int64], total: int, found: npt.NDArray[np.bool_]) -> None:
     """Mark the largest small element around each button or link that accepts cookies, if it speaks of them."""
     nodes, blocks = page.nodes, page.blocks
     most = min(MOST_WORDS_BY_TEXT, MOST_SHARE_BY_TEXT * total)
-    for block in range(len(blocks)):
-        start, end = int(blocks["start"][block]), int(blocks["end"][block])
-        if found[block] or end - start > 60:
-            continue
-        button = TAGS[nodes["tag"][blocks["node"][block]]] == "button"
-        if not (button or blocks["link_bytes"][block] * 2 >= end - start):
-            continue
-        if not _ACCEPT.match(page.text[start:end].decode("utf-8", "replace")):
+    size = blocks["end"] - blocks["start"]
+    pressed = (nodes["tag"][blocks["node"]] == _BUTTON) | (blocks["link_bytes"] * 2 >= size)
+    for block in np.flatnonzero(pressed & (size <= MOST_LABEL_BYTES) & ~found).tolist():
+        if not _ACCEPT.match(page.text[blocks["start"][block] : blocks["end"][block]].decode("utf-8", "replace")):
             continue
         banner, node = -1, int(blocks["node"][block])
         while node >= 0 and not _SPECIAL[nodes["tag"][node]] and _size(nodes[node], sums) <= most:
             first, last = int(nodes["first"][node]), int(nodes["end"][node])
-            inside = page.text[blocks["start"][first] : blocks["end"][last - 1]]
-            if len(_COOKIE.findall(inside)) * BYTES_EACH >= len(inside):
+            inside = text[blocks["start"][first] : blocks["end"][last - 1]]
+            if sum(inside.count(word) for word in _COOKIES) * BYTES_EACH >= len(inside):
                 banner = node
             node = int(nodes["parent"][node])
         if banner >= 0:

@@ -1,12 +1,10 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+SPLIT: np.dtype[np.void]
+
 def predict(
-    rows: npt.NDArray[np.float32],
-    feature: npt.NDArray[np.int32],
-    threshold: npt.NDArray[np.float32],
-    left: npt.NDArray[np.int32],
-    right: npt.NDArray[np.int32],
-    value: npt.NDArray[np.float64],
-    roots: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.float32], splits: npt.NDArray[Any], leaves: npt.NDArray[np.float64], roots: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]: ...
