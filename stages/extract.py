@@ -1,6 +1,6 @@
 """HTML to main text and title.
 
-Source: our own extractor (`stages.extraction`), resiliparse or trafilatura (see `stages.markup`, which also limits what a page may
+Source: our own extractor (`stages.extraction`), resiliparse or trafilatura (`stages.markup`, which also limits what a page may
 cost), after decoding by the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
@@ -70,13 +70,13 @@ class ExtractConfig(Config):
     extractor: Literal["learned", "resiliparse", "trafilatura"] = "learned"
     """What finds the main text of a page."""
     format: Literal["text", "markdown"] = "text"
-    """How `learned` writes the text; both keep paragraphs, lists, tables and the lines of code, and Markdown marks headings, quotes
-    and code too. Links are never kept."""
+    """How `learned` writes the text. Both keep paragraphs, lists, tables and the lines of code; Markdown also marks headings,
+    quotes and code. Links are never kept."""
     comments: bool = False
     """Whether comments of readers below a page belong to its text. The posts of a forum always do."""
     plain_spaces: bool = True
-    """Whether `learned` writes every kind of space as U+0020 and drops soft hyphens, zero-width spaces, word joiners and byte order
-    marks. Joiners of letters (U+200C, U+200D) are always kept."""
+    """Whether `learned` writes every kind of space as U+0020 and drops soft hyphens, zero-width spaces, word joiners and byte
+    order marks. Joiners of letters (U+200C, U+200D) are always kept."""
     max_html_bytes: int = Field(default=10_000_000, ge=1)
     """A larger page becomes a dead letter; it is never cut. (Common Crawl itself cuts pages at 5 MiB.)"""
 

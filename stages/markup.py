@@ -1,8 +1,8 @@
 """Title and main text of one HTML page, with a limit on what a page may cost.
 
-Three extractors: our own (`stages.extraction`), resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff et
-al. 2023, SIGIR) and trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). None can be stopped from outside,
-and some pages of a few kilobytes cost them gigabytes or minutes, so each page is checked before it is parsed.
+Three extractors: our own (`stages.extraction`), resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff
+et al. 2023, SIGIR) and trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). None can be stopped from
+outside, and some pages of a few kilobytes cost them gigabytes or minutes, so each page is checked before it is parsed.
 """
 
 import logging

@@ -1,15 +1,18 @@
 """Trains the starter model `extractor`: which blocks of a page belong to its main text.
 
     python training/extractor.py --data DIR --output models/starter/extractor
+    python training/extractor.py --data DIR --out-of-fold FILE
 
 DIR holds web_html/html/pages-*.parquet (`html`, `gt_text`, `encoding`, `source`, `url`, `page_type`). Two boosted ensembles
 of small trees (LightGBM): the second also sees what the first says of a block's surroundings, from models that did not see
-its host. Prints word F1 of pages whose host no model saw (five folds), then trains on all. Fixed seeds, one thread.
+its host. Prints word F1 of pages whose host no model saw (five folds); `--output` trains on all, `--out-of-fold` writes the text
+of each page by the models that did not see its host, for benchmarks/extraction.py. Fixed seeds, one thread.
 """
 
 import argparse
 import re
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,13 +20,16 @@ from typing import Any, NamedTuple
 import lightgbm
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 from rapidfuzz.distance import LCSseq
 
 from curricle.models.cards import Card, file_sha256, write_card
 from curricle.stages.charset import decode_html
 from curricle.stages.extraction.choose import choose
+from curricle.stages.extraction.extractor import TREES as FILE
 from curricle.stages.extraction.extractor import Blocks, Trees, read_page
+from curricle.stages.extraction.render import render
 from curricle.stages.extraction.trees import SPLIT
 
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -37,14 +43,22 @@ RARE_WEIGHT = 2.0
 """Of pages that are neither articles nor of no given type."""
 
 COMMON = {"objective": "binary", "num_leaves": 31, "min_data_in_leaf": 40, "feature_fraction": 0.3, "bagging_fraction": 0.7}
-COMMON |= {"bagging_freq": 1, "lambda_l2": 1, "learning_rate": 0.15, "num_threads": 1, "deterministic": True, "seed": 1, "verbose": -1}
+COMMON |= {
+    "bagging_freq": 1,
+    "lambda_l2": 1,
+    "learning_rate": 0.15,
+    "num_threads": 1,
+    "deterministic": True,
+    "seed": 1,
+    "verbose": -1,
+}
 TREES = (60, 40)
 
 
 class Labeled(NamedTuple):
     """A page with its reference text: share of each block that the reference holds, and how much each block counts."""
 
-    page: Blocks
+    blocks: Blocks
     reference: list[str]
     share: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
@@ -149,62 +163,83 @@ def trees_of(model: lightgbm.Booster) -> Trees:
     return Trees(np.array(splits, SPLIT), np.array(leaves), np.array(roots, np.int32))
 
 
-def select(page: Blocks, p: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """The blocks that the stage would choose."""
-    return choose(page.walked, page.measured.words, p)[0]
-
-
 def word_scores(text: str, reference: Sequence[str]) -> tuple[float, float, float]:
     """Precision, recall and F1 over words, each as often as it occurs."""
-    from collections import Counter
-
     found, wanted = Counter(words_of(text)), Counter(reference)
     shared = (found & wanted).total()
     precision, recall = shared / max(found.total(), 1), shared / max(wanted.total(), 1)
     return precision, recall, 2 * shared / max(found.total() + wanted.total(), 1)
 
 
-def report(name: str, scores: Sequence[tuple[float, float, float]], pages: Sequence[Labeled]) -> None:
+def report(name: str, texts: Sequence[str], pages: Sequence[Labeled]) -> None:
     """Print means, and F1 by source and type."""
-    table = np.array(scores)
-    print(f"{name}: P {table[:, 0].mean():.3f} R {table[:, 1].mean():.3f} F1 {table[:, 2].mean():.4f}, under 0.3 {(table[:, 2] < 0.3).mean():.3f}")
+    table = np.array([word_scores(text, page.reference) for text, page in zip(texts, pages, strict=True)])
+    precision, recall, f1 = table.mean(0)
+    print(f"{name}: P {precision:.3f} R {recall:.3f} F1 {f1:.4f}, under 0.3 {(table[:, 2] < 0.3).mean():.3f}")
     for key in ("source", "page_type"):
         groups: dict[str, list[float]] = {}
-        for page, score in zip(pages, scores, strict=True):
-            groups.setdefault(str(page.row[key]), []).append(score[2])
-        print(f"  {key}: " + ", ".join(f"{group} ({len(f)}) {np.mean(f):.3f}" for group, f in sorted(groups.items(), key=lambda g: -len(g[1]))))
+        for page, score in zip(pages, table[:, 2], strict=True):
+            groups.setdefault(str(page.row[key]), []).append(score)
+        print(
+            f"  {key}: "
+            + ", ".join(f"{group} ({len(f)}) {np.mean(f):.3f}" for group, f in sorted(groups.items(), key=lambda g: -len(g[1])))
+        )
+
+
+def out_of_fold(pages: Sequence[Labeled], rows: Sequence[npt.NDArray[np.float32]], trees: int) -> list[npt.NDArray[np.float64]]:
+    """For each page the probabilities by a model that saw no page of its host."""
+    out = [np.zeros(0)] * len(pages)
+    for fold in range(FOLDS):
+        rest = [at for at, page in enumerate(pages) if page.fold != fold]
+        model = fit([rows[at] for at in rest], [pages[at] for at in rest], trees)
+        for at, page in enumerate(pages):
+            if page.fold == fold:
+                out[at] = model.probability(rows[at])
+    return out
+
+
+def written(page: Labeled, p: npt.NDArray[np.float64]) -> dict[str, str]:
+    """The texts that the stage would write."""
+    walked, words = page.blocks.walked, page.blocks.measured.words
+    chosen, more = choose(walked, words, p)[0], choose(walked, words, p, comments=True)[0]
+    texts = {
+        "text": render(walked, chosen, False),
+        "with_comments": render(walked, more, False),
+        "markdown": render(walked, chosen, True),
+    }
+    return {"page_id": page.row["page_id"], **texts}
 
 
 def main() -> None:
-    """Cross-validate, train on all, and write the model with its card."""
+    """Cross-validate; train on all and write the model with its card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--out-of-fold", type=Path)
     args = parser.parse_args()
     pages = load(args.data)
-    first_rows = [page.page.measured.first_features() for page in pages]
-    folds = [[at for at, page in enumerate(pages) if page.fold == fold] for fold in range(FOLDS)]
-    others = [[at for at, page in enumerate(pages) if page.fold != fold] for fold in range(FOLDS)]
-    chance: list[Any] = [None] * len(pages)
-    for fold, rest in zip(folds, others, strict=True):
-        model = fit([first_rows[at] for at in rest], [pages[at] for at in rest], TREES[0])
-        for at in fold:
-            chance[at] = model.probability(first_rows[at])
-    second_rows = [page.page.measured.second_features(rows, p) for page, rows, p in zip(pages, first_rows, chance, strict=True)]
-    out: list[Any] = [None] * len(pages)
-    for fold, rest in zip(folds, others, strict=True):
-        model = fit([second_rows[at] for at in rest], [pages[at] for at in rest], TREES[1])
-        for at in fold:
-            out[at] = model.probability(second_rows[at])
-    best = [word_scores(text_of(page.page, page.share > 0.5), page.reference) for page in pages]
-    report("all blocks of the reference", best, pages)
-    report("out of fold", [word_scores(text_of(page.page, select(page.page, p)), page.reference) for page, p in zip(pages, out, strict=True)], pages)
-    args.output.mkdir(parents=True, exist_ok=True)
-    stages = {"first": fit(first_rows, pages, TREES[0]), "second": fit(second_rows, pages, TREES[1])}
-    file = args.output / "trees.npz"
-    np.savez(file, **{f"{name}_{key}": value for name, trees in stages.items() for key, value in trees._asdict().items()})
+    first = [page.blocks.measured.first_features() for page in pages]
+    chance = out_of_fold(pages, first, TREES[0])
+    second = [page.blocks.measured.second_features(rows, p) for page, rows, p in zip(pages, first, chance, strict=True)]
+    found = [written(page, p) for page, p in zip(pages, out_of_fold(pages, second, TREES[1]), strict=True)]
+    report("all blocks of the reference", [render(page.blocks.walked, page.share > 0.5, False) for page in pages], pages)
+    report("out of fold", [texts["text"] for texts in found], pages)
+    if args.out_of_fold:
+        pq.write_table(pa.Table.from_pylist(found), args.out_of_fold)
+    if args.output:
+        write_model(args.output, fit(first, pages, TREES[0]), fit(second, pages, TREES[1]))
+
+
+def write_model(folder: Path, first: Trees, second: Trees) -> None:
+    """Write the ensembles and the card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / FILE
+    arrays = {
+        f"{name}_{key}": value for name, trees in (("first", first), ("second", second)) for key, value in trees._asdict().items()
+    }
+    np.savez_compressed(file, **arrays)
     card = Card(
-        name=args.output.name,
+        name=folder.name,
         kind="extractor",
         version="1",
         licence="CC BY 4.0; trained on pages whose texts are their publishers'",
@@ -212,12 +247,7 @@ def main() -> None:
         languages=("*",),
         files={file.name: file_sha256(file)},
     )
-    write_card(args.output, card)
-
-
-def text_of(page: Blocks, chosen: npt.NDArray[np.bool_]) -> str:
-    """The chosen blocks, one a line."""
-    return "\n".join(page.walked.text[one["start"] : one["end"]].decode("utf-8", "replace") for one in page.walked.blocks[chosen])
+    write_card(folder, card)
 
 
 if __name__ == "__main__":

@@ -38,12 +38,14 @@ def _numbers(*names: str) -> npt.NDArray[np.bool_]:
 _HEADINGS: Final = _numbers("h1", "h2", "h3", "h4", "h5", "h6")
 _LISTS: Final = _numbers("ul", "ol", "dl", "table")
 _AROUND: Final = _numbers("nav", "footer", "aside", "header")
-_TABLE, _BUTTON, _NOSCRIPT, _CAPTION, _FIGCAPTION = (TAGS.index(name) for name in ("table", "button", "noscript", "caption", "figcaption"))
+_TABLE, _BUTTON, _NOSCRIPT, _CAPTION, _FIGCAPTION = (
+    TAGS.index(name) for name in ("table", "button", "noscript", "caption", "figcaption")
+)
 _LABELS: Final = _numbers("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt")
 
 
 def left_out(page: Walked, words: npt.NDArray[np.int32]) -> Bools:
-    """bool (blocks,): what is never main text: consent banners, buttons, <noscript> beside a page, and columns of line numbers."""
+    """bool (blocks,): what is never main text: banners for consent, buttons, <noscript> beside a page, line numbers."""
     nodes, blocks = page.nodes, page.blocks
     out = find_consent(page, words)
     tags = nodes["tag"]
@@ -91,7 +93,9 @@ def _keep_whole(nodes: npt.NDArray[Any], words: npt.NDArray[np.int32], p: Floats
     lists = np.flatnonzero(_LISTS[nodes["tag"]] & (nodes["end"] - nodes["first"] > 1))
     if not len(lists):
         return
-    sums = [np.concatenate([np.zeros(1), np.cumsum(values)]) for values in (words, words * p, words * density, chosen, words * chosen)]
+    sums = [
+        np.concatenate([np.zeros(1), np.cumsum(values)]) for values in (words, words * p, words * density, chosen, words * chosen)
+    ]
     first, end = nodes["first"][lists], nodes["end"][lists]
     size, mass, linked, taken = (values[end] - values[first] for values in sums[:4])
     total = sums[4][-1]

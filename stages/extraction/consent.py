@@ -21,13 +21,17 @@ MOST_LABEL_BYTES: Final = 60
 BYTES_EACH: Final = 300
 """A banner speaks of cookies or a law about them at least once in so many bytes."""
 
-_COOKIES: Final = tuple(word.encode() for word in ("cookie", "куки", "çerez", "kolač", "evästei", "rgpd", "gdpr", "dsgvo", "kvkk"))
+_COOKIES: Final = tuple(
+    word.encode() for word in ("cookie", "куки", "çerez", "kolač", "evästei", "rgpd", "gdpr", "dsgvo", "kvkk")
+)
 _ACCEPT: Final = re.compile(
-    r"^\W*(i |i'm |ja,? |yes,? |oui,? |sí,? |s\u00ec,? )?(accept|agree|allow|got it|ok\b|okay|understood|continue|consent|dismiss|reject|deny|decline|manage|"
-    r"cookie settings|preferences|akzeptier|alle akzept|alles akzept|zustimm|einverstanden|verstanden|ablehn|accepte|tout accept|j.accept|refuse|continuer|"
-    r"aceptar|acepto|de acuerdo|rechaz|aceitar|aceito|concordo|accett|rifiut|ho capito|akkoord|accepteren|alles accept|akceptuj|"
-    r"zgadzam|rozumiem|zamknij|kabul|onayl|anladım|anladim|tamam|reddet|принять|принимаю|согласен|хорошо|ок\b|souhlas|přijm|elfogad|godkänn|acceptera|hyväksy|"
-    r"godta|accepter|δέχομαι|αποδοχή|συμφωνώ|同意|接受|동의)",
+    r"^\W*(i |i'm |ja,? |yes,? |oui,? |sí,? |sì,? )?("
+    r"accept|agree|allow|got it|ok\b|okay|understood|continue|consent|dismiss|reject|deny|decline|manage|"
+    r"cookie settings|preferences|akzeptier|alle akzept|alles akzept|zustimm|einverstanden|verstanden|ablehn|"
+    r"accepte|tout accept|j.accept|refuse|continuer|aceptar|acepto|de acuerdo|rechaz|aceitar|aceito|"
+    r"concordo|accett|rifiut|ho capito|akkoord|accepteren|alles accept|akceptuj|zgadzam|rozumiem|zamknij|"
+    r"kabul|onayl|anladım|anladim|tamam|reddet|принять|принимаю|согласен|хорошо|ок\b|souhlas|přijm|"
+    r"elfogad|godkänn|acceptera|hyväksy|godta|accepter|δέχομαι|αποδοχή|συμφωνώ|同意|接受|동의)",
     re.IGNORECASE,
 )
 _BUTTON: Final = TAGS.index("button")

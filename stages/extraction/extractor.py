@@ -39,7 +39,8 @@ class Blocks(NamedTuple):
 def read_page(html: str, *, plain: bool = True) -> Blocks:
     """Parse a page into blocks; `plain`: without invisible characters, all spaces as U+0020.
 
-    Hidden parts are left out, unless there is hardly anything else. A `<title>` that is never closed ends before the next tag, and what stands in `<noframes>` is the page.
+    Hidden parts are left out, unless there is hardly anything else. A `<title>` that is never closed ends before the next tag,
+    and what stands in `<noframes>` is the page.
     """
     if "<title" in html[:20_000].lower():
         html = _OPEN_TITLE.sub(lambda found: f"{found[0]}</title>", html, count=1)

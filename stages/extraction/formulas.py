@@ -10,7 +10,9 @@ _OPERATORS: Final = {  # parent and place of a child -> what is written before i
     (b"msup", 2): b"^", (b"msubsup", 3): b"^", (b"msub", 2): b"_", (b"msubsup", 2): b"_", (b"munder", 2): b"_",
     (b"munderover", 2): b"_", (b"munderover", 3): b"^", (b"mover", 2): b"^", (b"mfrac", 2): b"/",
 }  # fmt: skip
-_ORDINALS: Final = frozenset((b"st", b"nd", b"rd", b"th", b"er", b"re", b"e", b"o", b"a", b"me", b"nde", b"tm", b"sm", b"TM", b"SM"))
+_ORDINALS: Final = frozenset(
+    (b"st", b"nd", b"rd", b"th", b"er", b"re", b"e", b"o", b"a", b"me", b"nde", b"tm", b"sm", b"TM", b"SM")
+)
 _MINUS: Final = "\u2212".encode()
 
 

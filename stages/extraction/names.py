@@ -6,20 +6,24 @@ import numpy as np
 import numpy.typing as npt
 
 TAGS: Final = (
-    "?", "html", "body", "article", "main", "nav", "header", "footer", "aside", "section", "div", "p", "ul", "ol", "li", "dl", "dt",
-    "dd", "table", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "form", "blockquote", "figure", "figcaption", "pre", "h1",
-    "h2", "h3", "h4", "h5", "h6", "noscript", "details", "summary", "address", "hr", "fieldset", "center", "legend", "dialog", "button",
-    "listing", "xmp", "plaintext",
+    "?", "html", "body", "article", "main", "nav", "header", "footer", "aside", "section", "div", "p", "ul", "ol",
+    "li", "dl", "dt", "dd", "table", "tr", "td", "th", "thead", "tbody", "tfoot", "caption", "form", "blockquote",
+    "figure", "figcaption", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "noscript", "details", "summary", "address",
+    "hr", "fieldset", "center", "legend", "dialog", "button", "listing", "xmp", "plaintext",
 )  # fmt: skip
 """Elements that end a block of text; the place of a name is its number, and 0 stands for all others."""
 
 INLINE: Final = (
-    "abbr acronym bdi bdo big cite code data del dfn em font i ins kbd label mark nobr q rb rp rt rtc ruby s samp small span strike "
-    "time tt u var wbr slot"
-).split()  # fmt: skip
-SKIPPED: Final = "template svg select object canvas audio video map datalist".split()
-RAW: Final = "style iframe noembed noframes textarea".split()
-VOID: Final = "area base basefont bgsound col embed frame input link param source track keygen".split()
+    "abbr", "acronym", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
+    "label", "mark", "nobr", "q", "rb", "rp", "rt", "rtc", "ruby", "s", "samp", "small", "span", "strike", "time",
+    "tt", "u", "var", "wbr", "slot",
+)  # fmt: skip
+SKIPPED: Final = ("template", "svg", "select", "object", "canvas", "audio", "video", "map", "datalist")
+RAW: Final = ("style", "iframe", "noembed", "noframes", "textarea")
+VOID: Final = (
+    "area", "base", "basefont", "bgsound", "col", "embed", "frame", "input", "link", "param", "source", "track",
+    "keygen",
+)  # fmt: skip
 
 INLINE_TAG, BOLD_TAG, LINK_TAG, BREAK_TAG, SUPER_TAG, SUB_TAG, IMAGE_TAG = 100, 101, 102, 103, 104, 105, 106
 SKIPPED_TAG, SCRIPT_TAG, MATH_TAG, TITLE_TAG, META_TAG, VOID_TAG, HEAD_TAG, RAW_TAG = 110, 111, 112, 113, 114, 115, 116, 117
@@ -36,33 +40,53 @@ KINDS: Final = {
 
 GROUPS: Final = (
     ("nav", "menu", "breadcrumb", "topbar"),
-    ("comment", "koment", "coment", "kommentar", "disqus", "reply", "replies", "respond", "feedback", "discuss", "opinie", "guestbook"),
-    ("footer", "foot", "copyright"), ("header", "masthead", "banner"), ("sidebar", "side-", "aside", "rail", "widget"),
-    ("share", "sharing", "social", "twitter", "facebook"), ("related", "recommend", "more-", "also", "similar", "readmore"),
-    ("ad-", "ads", "advert", "sponsor", "promo"), ("tag", "categor", "topic"), ("author", "byline", "meta"), ("content", "main", "body"),
-    ("article", "story", "post", "entry", "news"), ("text", "copy", "paragraph", "prose"), ("title", "headline", "heading"),
-    ("caption", "credit", "photo", "image", "gallery", "foto"), ("list", "items", "results"),
-    ("search", "login", "signup", "subscribe", "newsletter"), ("popup", "modal", "overlay", "cookie"),
-    ("hid", "invisible", "sr-only", "skip"), ("product", "price", "cart", "shop"), ("forum", "thread", "message", "bbs"),
-    ("code", "highlight", "syntax"), ("wiki", "mw-", "doc"), ("summary", "lead", "intro", "abstract", "teaser", "excerpt"),
-    ("date", "time", "publish"), ("page", "pagin", "pager", "next", "prev"),
-    ("articlebody", "article-body", "article_body", "entry-content", "post-content", "post-body", "article-content", "story-body",
-     "articletext", "article-text", "post_body", "entry_content", "postbody", "post_content", "articlecontent"),
+        ("comment", "koment", "coment", "kommentar", "disqus", "reply", "replies", "respond", "feedback", "discuss",
+     "opinie", "guestbook"),
+    ("footer", "foot", "copyright"),
+    ("header", "masthead", "banner"),
+    ("sidebar", "side-", "aside", "rail", "widget"),
+    ("share", "sharing", "social", "twitter", "facebook"),
+    ("related", "recommend", "more-", "also", "similar", "readmore"),
+    ("ad-", "ads", "advert", "sponsor", "promo"),
+    ("tag", "categor", "topic"),
+    ("author", "byline", "meta"),
+    ("content", "main", "body"),
+    ("article", "story", "post", "entry", "news"),
+    ("text", "copy", "paragraph", "prose"),
+    ("title", "headline", "heading"),
+    ("caption", "credit", "photo", "image", "gallery", "foto"),
+    ("list", "items", "results"),
+    ("search", "login", "signup", "subscribe", "newsletter"),
+    ("popup", "modal", "overlay", "cookie"),
+    ("hid", "invisible", "sr-only", "skip"),
+    ("product", "price", "cart", "shop"),
+    ("forum", "thread", "message", "bbs"),
+    ("code", "highlight", "syntax"),
+    ("wiki", "mw-", "doc"),
+    ("summary", "lead", "intro", "abstract", "teaser", "excerpt"),
+    ("date", "time", "publish"),
+    ("page", "pagin", "pager", "next", "prev"),
+        ("articlebody", "article-body", "article_body", "entry-content", "post-content", "post-body",
+     "article-content", "story-body", "articletext", "article-text", "post_body", "entry_content", "postbody",
+     "post_content", "articlecontent"),
     ("popular", "latest", "trending", "most-", "carousel", "slider"),
 )  # fmt: skip
 """Words of one meaning: bit i of an element says that GROUPS[i] is in its names."""
 
 CONSENT: Final = (
-    "onetrust", "cookiebot", "cybotcookie", "usercentrics", "didomi", "qc-cmp", "truste", "osano-", "cky-", "cookieyes", "borlabs",
-    "cmplz", "iubenda-cs", "klaro", "sp_message", "tarteaucitron", "cookieconsent", "cookie-consent", "cookie_consent", "cookie-banner",
-    "cookiebanner", "cookie-notice", "cookie-law", "cookie-bar", "cookie-popup", "consent-banner", "gdpr", "cc-window", "cc-banner",
-    "privacy-banner", "eu-cookie", "cookielaw", "cookie-alert", "cookie-message", "cookie-modal", "cookie-policy-b", "cookie_notice",
-    "cookie_banner", "cookies-banner", "cookies-bar", "cookie-disclaimer", "moove_gdpr", "cmpbox", "truendo", "axeptio", "fc-consent",
+    "onetrust", "cookiebot", "cybotcookie", "usercentrics", "didomi", "qc-cmp", "truste", "osano-", "cky-",
+    "cookieyes", "borlabs", "cmplz", "iubenda-cs", "klaro", "sp_message", "tarteaucitron", "cookieconsent",
+    "cookie-consent", "cookie_consent", "cookie-banner", "cookiebanner", "cookie-notice", "cookie-law", "cookie-bar",
+    "cookie-popup", "consent-banner", "gdpr", "cc-window", "cc-banner", "privacy-banner", "eu-cookie", "cookielaw",
+    "cookie-alert", "cookie-message", "cookie-modal", "cookie-policy-b", "cookie_notice", "cookie_banner",
+    "cookies-banner", "cookies-bar", "cookie-disclaimer", "moove_gdpr", "cmpbox", "truendo", "axeptio", "fc-consent",
 )  # fmt: skip
 """Names that consent banners of common tools have."""
 
-GUTTERS: Final = ("linenos", "lineno", "line-numbers-rows", "blob-num", "hljs-ln-numbers", "rouge-gutter", "gutter gl", "linenodiv", "line-number",
-           "crayon-nums", "line_number", "linenumber")
+GUTTERS: Final = (
+    "linenos", "lineno", "line-numbers-rows", "blob-num", "hljs-ln-numbers", "rouge-gutter", "gutter gl", "linenodiv",
+    "line-number", "crayon-nums", "line_number", "linenumber",
+)  # fmt: skip
 """Names that columns of line numbers have."""
 
 RENDERED: Final = ("katex-html",)
@@ -74,7 +98,10 @@ SOURCES: Final = ("mwe-math-mathml", "katex-mathml", "mjx_assistive", "mjx-assis
 
 
 class Automaton(NamedTuple):
-    """Finds all words at once (Aho and Corasick 1975): `states[32 * state + symbol]`, and the bits of the words that end in a state."""
+    """Finds all words at once (Aho and Corasick 1975).
+
+    `states[32 * state + symbol]` is the next state; `bits`: those of the words that end in a state.
+    """
 
     symbols: npt.NDArray[np.uint8]  # of a byte
     states: npt.NDArray[np.int32]
