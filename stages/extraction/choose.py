@@ -25,7 +25,7 @@ HEADING_CHANCE: Final = 0.1
 """From which a heading right before a chosen block is chosen too."""
 
 SMALL_PAGE: Final = 200
-"""Words of a page that is kept but for its navigation: in so few blocks the model sees too little."""
+"""Words of a page that is kept but for its navigation and footer: in so few blocks the model sees too little."""
 
 _GUTTER: Final = re.compile(rb"\s*\d+\s*(?:\n\s*\d+\s*){2,}")
 _COMMENT: Final = np.uint32(1 << next(bit for bit, group in enumerate(GROUPS) if "comment" in group))
@@ -37,7 +37,8 @@ def _numbers(*names: str) -> npt.NDArray[np.bool_]:
 
 _HEADINGS: Final = _numbers("h1", "h2", "h3", "h4", "h5", "h6")
 _LISTS: Final = _numbers("ul", "ol", "dl", "table")
-_AROUND: Final = _numbers("nav", "footer", "aside", "header")
+_AROUND: Final = _numbers("nav", "footer", "aside")
+_HEADERS: Final = _numbers("header")
 _TABLE, _BUTTON, _NOSCRIPT, _CAPTION, _FIGCAPTION = (
     TAGS.index(name) for name in ("table", "button", "noscript", "caption", "figcaption")
 )
@@ -77,7 +78,10 @@ def choose(page: Walked, words: npt.NDArray[np.int32], p: Floats, *, comments: b
     chosen[order[: last + 1]] = True
     density = blocks["link_bytes"] / (blocks["end"] - blocks["start"])
     if int(words.sum()) <= SMALL_PAGE:
-        chosen |= (density < 0.5) & ~inside(nodes, _AROUND[nodes["tag"]])[blocks["node"]]
+        chosen |= (density < 0.5) & ~inside(nodes, _HEADERS[nodes["tag"]])[blocks["node"]]
+        within = ~inside(nodes, _AROUND[nodes["tag"]])[blocks["node"]]
+        if (chosen & within & ~never).any():
+            chosen &= within
     _keep_whole(nodes, words, p, density, chosen)
     _keep_captions(nodes, blocks, chosen)
     for block in np.flatnonzero(_HEADINGS[nodes["tag"][blocks["node"]]] & ~chosen)[::-1]:

@@ -5,17 +5,11 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 import numpy as np
 
 from curricle.stages.extraction.names import GROUPS, TAGS
-
-cdef packed struct Node:
-    uint64_t sign
-    uint32_t groups
-    int32_t tag, parent, depth, first, end, number, consent
-
-cdef packed struct Block:
-    int32_t node, start, end, links, link_bytes, bold_bytes, pre, noscript
+from curricle.stages.extraction.page cimport Block, Node
 
 cdef struct Text:
-    int32_t words, chars, commas, stops, digits, uppers, cjk, lines, marks, times, years, copies, unique, common, in_title, titled, in_summary, summarized, same
+    int32_t words, chars, commas, stops, digits, uppers, cjk, lines, marks, times, years, copies, unique, common
+    int32_t in_title, titled, in_summary, summarized, same
     uint64_t sign
 
 cdef struct Inside:
@@ -44,7 +38,7 @@ for _place, _name in enumerate(MARKED):
     _columns[TAGS.index(_name)] = GROUPS_COUNT + _place
 for _other, _name in (("h4", "h3"), ("h5", "h3"), ("h6", "h3"), ("th", "td"), ("dt", "dl"), ("dd", "dl"), ("figcaption", "figure"), ("summary", "details")):
     _columns[TAGS.index(_other)] = GROUPS_COUNT + MARKED.index(_name)
-cdef int H1 = TAGS.index("h1"), H6 = TAGS.index("h6"), ARTICLE = TAGS.index("article"), MAIN = TAGS.index("main")
+cdef int H1 = TAGS.index("h1"), H6 = TAGS.index("h6"), ARTICLE = TAGS.index("article")
 cdef int _levels[TABLE_LEVELS]
 _levels[0], _levels[1], _levels[2], _levels[3], _levels[4], _levels[5] = 0, 1, 2, 3, 4, 6
 

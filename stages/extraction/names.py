@@ -16,7 +16,7 @@ TAGS: Final = (
 INLINE: Final = (
     "abbr", "acronym", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
     "label", "mark", "nobr", "q", "rb", "rp", "rt", "rtc", "ruby", "s", "samp", "small", "span", "strike", "time",
-    "tt", "u", "var", "wbr", "slot",
+    "tt", "u", "var", "wbr", "slot", "mjx-container", "mjx-assistive-mml",
 )  # fmt: skip
 SKIPPED: Final = ("template", "svg", "select", "object", "canvas", "audio", "video", "map", "datalist")
 RAW: Final = ("style", "iframe", "noembed", "noframes", "textarea")
@@ -40,7 +40,7 @@ KINDS: Final = {
 
 GROUPS: Final = (
     ("nav", "menu", "breadcrumb", "topbar"),
-        ("comment", "koment", "coment", "kommentar", "disqus", "reply", "replies", "respond", "feedback", "discuss",
+    ("comment", "koment", "coment", "kommentar", "disqus", "reply", "replies", "respond", "feedback", "discuss",
      "opinie", "guestbook"),
     ("footer", "foot", "copyright"),
     ("header", "masthead", "banner"),
@@ -66,7 +66,7 @@ GROUPS: Final = (
     ("summary", "lead", "intro", "abstract", "teaser", "excerpt"),
     ("date", "time", "publish"),
     ("page", "pagin", "pager", "next", "prev"),
-        ("articlebody", "article-body", "article_body", "entry-content", "post-content", "post-body",
+    ("articlebody", "article-body", "article_body", "entry-content", "post-content", "post-body",
      "article-content", "story-body", "articletext", "article-text", "post_body", "entry_content", "postbody",
      "post_content", "articlecontent"),
     ("popular", "latest", "trending", "most-", "carousel", "slider"),

@@ -1,15 +1,11 @@
 """Questions about the elements of a page."""
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t
 
 import numpy as np
 
 from curricle.stages.extraction.names import TAGS
-
-cdef packed struct Node:
-    uint64_t sign
-    uint32_t groups
-    int32_t tag, parent, depth, first, end, number, consent
+from curricle.stages.extraction.page cimport Node
 
 cdef int TABLE = TAGS.index("table"), TD = TAGS.index("td"), TH = TAGS.index("th")
 

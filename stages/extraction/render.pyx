@@ -3,25 +3,16 @@
 Both keep paragraphs, lists, tables and the lines of <pre>. Markdown also marks headings, quotes and code, and has no links.
 """
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t, uint8_t
-
 import numpy as np
 
 from curricle.stages.extraction.names import TAGS
+from curricle.stages.extraction.page cimport Block, Node
 from curricle.stages.extraction.regions import is_data
-
-cdef packed struct Node:
-    uint64_t sign
-    uint32_t groups
-    int32_t tag, parent, depth, first, end, number, consent
-
-cdef packed struct Block:
-    int32_t node, start, end, links, link_bytes, bold_bytes, pre, noscript
 
 cdef int UL = TAGS.index("ul"), OL = TAGS.index("ol"), LI = TAGS.index("li"), TABLE = TAGS.index("table"), TR = TAGS.index("tr")
 cdef int TD = TAGS.index("td"), TH = TAGS.index("th"), DT = TAGS.index("dt"), DD = TAGS.index("dd"), QUOTE = TAGS.index("blockquote")
-cdef int PRE = TAGS.index("pre"), H1 = TAGS.index("h1"), H6 = TAGS.index("h6"), CAPTION = TAGS.index("caption"), BUTTON = TAGS.index("button")
-cdef int LISTING = TAGS.index("listing"), P = TAGS.index("p"), DIV = TAGS.index("div"), DL = TAGS.index("dl")
+cdef int PRE = TAGS.index("pre"), H1 = TAGS.index("h1"), H6 = TAGS.index("h6")
+cdef int LISTING = TAGS.index("listing")
 
 cdef struct Place:
     int item, items, depth, cell, row, table, quote, pre, level, term

@@ -12,6 +12,7 @@ import numpy as np
 
 from curricle.stages.extraction.formulas import formula, is_script, script
 from curricle.stages.extraction.names import TAGS, kind_table, name_automaton
+from curricle.stages.extraction.page cimport Block, Node
 
 NODE = np.dtype([
     ("sign", np.uint64), ("groups", np.uint32), ("tag", np.int32), ("parent", np.int32), ("depth", np.int32), ("first", np.int32),
@@ -28,14 +29,6 @@ BLOCK = np.dtype([
 
 Walked = namedtuple("Walked", ("title", "summary", "text", "nodes", "blocks", "hidden_bytes"))
 Walked.__doc__ = "A page: title and description as its head gives them, and the text of its body with elements and blocks, in UTF-8; size of the hidden parts with their markup."
-
-cdef packed struct Node:
-    uint64_t sign
-    uint32_t groups
-    int32_t tag, parent, depth, first, end, number, consent
-
-cdef packed struct Block:
-    int32_t node, start, end, links, link_bytes, bold_bytes, pre, noscript
 
 cdef struct Look:
     uint64_t sign
@@ -72,7 +65,7 @@ cdef enum:
 cdef uint32_t SOURCE_FLAG = <uint32_t>1 << 31
 
 cdef int PRE = TAGS.index("pre"), NOSCRIPT = TAGS.index("noscript"), BODY = TAGS.index("body"), HTML = TAGS.index("html"), HR = TAGS.index("hr")
-cdef int TD = TAGS.index("td"), MAIN = TAGS.index("main"), ARTICLE = TAGS.index("article"), DIALOG = TAGS.index("dialog"), LISTING = TAGS.index("listing")
+cdef int MAIN = TAGS.index("main"), ARTICLE = TAGS.index("article"), DIALOG = TAGS.index("dialog"), LISTING = TAGS.index("listing")
 cdef uint64_t[::1] _keys
 cdef int32_t[::1] _kinds
 cdef uint8_t[::1] _symbols
@@ -495,7 +488,7 @@ def walk(bytes html, bint plain=True, bint hidden=False):
                 out.in_bold += 1
             elif kind == SUPER_TAG or kind == SUB_TAG:
                 if scripts < MAX_SCRIPTS:
-                    script_at[scripts], script_links[scripts] = <int>out.size, out.links
+                    script_at[scripts], script_links[scripts] = -1 if out.space else <int>out.size, out.links
                 scripts += 1
             continue
         out.close()
