@@ -1,4 +1,4 @@
-"""Main text against human reference text, charsets, speed and memory of HTML extraction.
+"""Main text against human reference text, charsets and speed of HTML extraction.
 
     python training/extractor.py --data DIR --out-of-fold FILE
     python benchmarks/extraction.py --data DIR --out-of-fold FILE
@@ -13,7 +13,6 @@ pages with its 95 % interval.
 import argparse
 import multiprocessing
 import re
-import resource
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -79,12 +78,11 @@ EXTRACTORS: dict[str, Callable[[], Extractor]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one reader did: the text of each page ("" where the page died), seconds of CPU for all, MB at the peak."""
+    """What one reader did: the text of each page ("" where the page died), seconds of CPU for all."""
 
     texts: list[str]
     dead: int
     seconds: float
-    megabytes: int
 
 
 def read_pages(data: Path, columns: list[str]) -> pa.Table:
@@ -142,8 +140,7 @@ def measure(name: str, data: Path) -> Result:
     out = [extract_with(batch, extractor, ExtractConfig().max_html_bytes) for batch in batches]
     seconds = time.process_time() - started
     texts = pa.chunked_array([batch.column("text") for batch in out]).to_pylist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Result(texts=[text or "" for text in texts], dead=texts.count(None), seconds=seconds, megabytes=peak)
+    return Result(texts=[text or "" for text in texts], dead=texts.count(None), seconds=seconds)
 
 
 def charsets(data: Path) -> None:
@@ -193,9 +190,9 @@ def main() -> None:
     scores: dict[str, np.ndarray] = {}
     kept: dict[str, list[str]] = {}
     print(f"\n{len(pages)} pages with a reference text\n")
-    print("| extractor | precision | recall | F1 | F1 < 0.3 | empty | dead | pages/s | peak MB |\n" + "|---" * 9 + "|")
+    print("| extractor | precision | recall | F1 | F1 < 0.3 | empty | dead | pages/s |\n" + "|---" * 8 + "|")
     for name in EXTRACTORS:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:  # a fresh process has its own peak
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
             result = pool.apply(measure, (name, args.data))
         texts = [unseen[page["page_id"]][columns[name]] for page in pages] if name in columns else result.texts
         table = np.array([word_scores(text, page["gt_text"]) for text, page in zip(texts, pages, strict=True)])
@@ -206,7 +203,7 @@ def main() -> None:
         empty = sum(not text.strip() for text in texts) - result.dead
         print(
             f"| {name} | {precision:.3f} | {recall:.3f} | {f1:.3f} ± {interval:.3f} | {low:.1%} | {empty} | {result.dead}"
-            f" | {len(pages) / result.seconds:.0f} | {result.megabytes} |",
+            f" | {len(pages) / result.seconds:.0f} |",
             flush=True,
         )
         plain = [letters(text) for text in texts]
@@ -214,6 +211,10 @@ def main() -> None:
             f"{np.mean([one in text for text, page in zip(plain, elements, strict=True) for one in page[kind]]):.3f}"
             for kind in ELEMENTS
         ]
+    confidence = np.array([unseen[page["page_id"]]["confidence"] for page in pages])
+    for low, high in ((0, 0.6), (0.6, 0.8), (0.8, 0.9), (0.9, 1.01)):
+        there = (confidence >= low) & (confidence < high)
+        print(f"learned, expected F1 {low} to {high}: F1 {scores['learned'][there, 2].mean():.2f} on {there.sum()} pages")
     print_groups("page type", [page["page_type"] or "not given" for page in pages], scores, 1)
     print_groups("source", [page["source"] for page in pages], scores, 1)
     print_groups("language", [page["cld2_lang"] for page in pages], scores, FEWEST)

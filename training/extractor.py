@@ -198,16 +198,18 @@ def out_of_fold(pages: Sequence[Labeled], rows: Sequence[npt.NDArray[np.float32]
     return out
 
 
-def written(page: Labeled, p: npt.NDArray[np.float64]) -> dict[str, str]:
+def written(page: Labeled, p: npt.NDArray[np.float64]) -> dict[str, Any]:
     """The texts that the stage would write."""
     walked, words = page.blocks.walked, page.blocks.measured.words
-    chosen, more = choose(walked, words, p)[0], choose(walked, words, p, comments=True)[0]
-    texts = {
+    chosen, confidence = choose(walked, words, p)
+    more, _ = choose(walked, words, p, comments=True)
+    return {
+        "page_id": page.row["page_id"],
         "text": render(walked, chosen, False),
         "with_comments": render(walked, more, False),
         "markdown": render(walked, chosen, True),
+        "confidence": confidence,
     }
-    return {"page_id": page.row["page_id"], **texts}
 
 
 def main() -> None:

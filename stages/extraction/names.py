@@ -16,13 +16,13 @@ TAGS: Final = (
 INLINE: Final = (
     "abbr", "acronym", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins", "kbd",
     "label", "mark", "nobr", "q", "rb", "rp", "rt", "rtc", "ruby", "s", "samp", "small", "span", "strike", "time",
-    "tt", "u", "var", "wbr", "slot", "mjx-container", "mjx-assistive-mml",
+    "tt", "u", "var", "slot", "mjx-container", "mjx-assistive-mml",
 )  # fmt: skip
 SKIPPED: Final = ("template", "svg", "select", "object", "canvas", "audio", "video", "map", "datalist")
 RAW: Final = ("style", "iframe", "noembed", "noframes", "textarea")
 VOID: Final = (
     "area", "base", "basefont", "bgsound", "col", "embed", "frame", "input", "link", "param", "source", "track",
-    "keygen",
+    "keygen", "wbr",
 )  # fmt: skip
 
 INLINE_TAG, BOLD_TAG, LINK_TAG, BREAK_TAG, SUPER_TAG, SUB_TAG, IMAGE_TAG = 100, 101, 102, 103, 104, 105, 106

@@ -446,6 +446,9 @@ def walk(bytes html, bint plain=True, bint hidden=False):
             continue
         if kind == VOID_TAG or kind == HEAD_TAG:
             continue
+        if kind == HR:
+            out.close()
+            continue
         if kind == BREAK_TAG:
             if out.in_pre:
                 out.put(10)
@@ -492,8 +495,6 @@ def walk(bytes html, bint plain=True, bint hidden=False):
                 scripts += 1
             continue
         out.close()
-        if kind == HR:
-            continue
         names[depth] = name
         if depth >= MAX_DEPTH:  # deeper elements count as part of this one
             stack[depth] = -1

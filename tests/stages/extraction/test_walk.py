@@ -90,6 +90,11 @@ def test_a_hidden_until_found_part_is_text(all_text):
     assert all_text('<p>a</p><div hidden="until-found">b</div>') == "a\n\nb"
 
 
+@pytest.mark.parametrize("tag", ["hr", "br", "wbr", "img", "input", "source"])
+def test_a_hidden_tag_without_content_hides_nothing_else(all_text, tag):
+    assert all_text(f'<p>a</p><{tag} aria-hidden="true" hidden><p>b</p>') == "a\n\nb"
+
+
 def test_odd_attributes_do_not_swallow_the_page(all_text):
     html = '<p>a</p><img alt="x" ""="" width="1"><p "" class=\'b"c\'>d</p><a href="x>y">e</a><i title="<p>">f</i>'
     assert all_text(html) == "a\n\nd\n\nef"
