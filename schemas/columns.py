@@ -177,7 +177,7 @@ EXTRACT = (
     Column(
         name="extract_confidence",
         dtype=pa.float32(),
-        doc="how well the text is expected to be the page's main text: word F1 that the model of the extractor `learned` expects, 0..1",
+        doc="how well the text is expected to be the page's main text: the word F1 that the extractor `learned` expects, 0..1",
         null="the input is text, another extractor, or no main text",
     ),
 )
