@@ -174,6 +174,12 @@ EXTRACT = (
         doc="whether the end of the page is missing: the crawler cut it, or its encoding ends early or is damaged",
         null="the input is text",
     ),
+    Column(
+        name="extract_confidence",
+        dtype=pa.float32(),
+        doc="how well the text is expected to be the page's main text: the word F1 that the extractor `learned` expects, 0..1",
+        null="the input is text, another extractor, or no main text",
+    ),
 )
 
 LANGUAGE = (

@@ -126,7 +126,10 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
         assert there == [row for row in rows(expected, split) if row["id"] not in missing]
     assert call("verify", found)[0] == 0
     counts = record(found)["counts"]
-    assert counts["rejected_by"][NOT_MEASURED] == len(missing) == 27
+    assert counts["rejected_by"][NOT_MEASURED] == len(missing) > 20
+    after = {row["id"]: row["reject_reason"] for row in rows(expected, "rejected")}
+    late = {None, "low_quality"}  # what a run decides once `quality` is measured
+    assert missing.keys() == {id_ for id_, reason in before.items() if after.get(id_) in (late if reason not in late else {None})}
     # No run makes such an output: one with the same recipe does not go on in it.
     code, _, error = call("run", "demo", "--input", SAMPLE, "--output", found, *sets(MEASURED))
     assert code == 2
@@ -138,8 +141,8 @@ def test_what_was_never_measured_stays_rejected_and_is_counted(demo, tmp_path):
     again = tmp_path / "again"
     redecide(found, again, "--recipe", "demo")
     assert {row["id"] for row in rows(again, "kept")} <= {row["id"] for row in rows(demo, "kept")}
-    after = {row["id"]: row["reject_reason"] for row in rows(again, "rejected")}
-    assert {id_: after[id_] for id_ in missing} == {id_: before[id_] for id_ in missing}
+    last = {row["id"]: row["reject_reason"] for row in rows(again, "rejected")}
+    assert {id_: last[id_] for id_ in missing} == {id_: before[id_] for id_ in missing}
 
 
 def test_with_measure_rules_can_be_looser_too(demo, tmp_path):
