@@ -52,6 +52,10 @@ class Tokens(Config):
     """Count with the SentencePiece model at this path."""
     eos: str | None = None
     """Token of that vocabulary that follows each document, as it is written there. It counts like any other."""
+    control_tokens: Literal["text", "leave_out"] = "text"
+    """What becomes of a document whose text spells a control token of the tokenizer (`<|endoftext|>`, `</s>`): it is encoded as
+    any other text, never as that token, or the document is left out.
+    """
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -59,11 +63,15 @@ class Tokens(Config):
             raise ValueError("give exactly one of count, tokenizer and sentencepiece")
         if self.count is not None and self.eos is not None:
             raise ValueError("eos needs tokenizer or sentencepiece: bytes have no such token")
+        if self.count is not None and self.control_tokens != "text":
+            raise ValueError("control_tokens needs tokenizer or sentencepiece: bytes have no such tokens")
         return self
 
 
 class HeldOut(Config):
-    """A share of the distinct texts (by a keyed hash of the text, so duplicates go together) that no phase may hold."""
+    """A share of the distinct texts that no phase may hold. A keyed hash of the text's words decides, so copies with other case,
+    accents, spaces, line ends, punctuation or Unicode form go together.
+    """
 
     name: str = Field("heldout", pattern=NAME)
     """Name of the set, and of its folder."""
