@@ -301,8 +301,10 @@ class Phase(Config):
 
     name: str = Field(pattern=NAME)
     """Name of the phase, and of its folder after the phase's number."""
-    tokens: int = Field(gt=0)
-    """How many tokens the phase holds, replayed ones included."""
+    tokens: Annotated[int, Field(gt=0)] | Literal["all"]
+    """How many tokens the phase holds, replayed ones included. `all`: as many as there are, each document once; with weights, as
+    many as the cell allows that is used up first.
+    """
     where: Where = Field(default_factory=dict)
     """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
     mixture: Mixture = Mixture(proportional=True)

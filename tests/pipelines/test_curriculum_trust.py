@@ -230,3 +230,50 @@ def test_counts_in_the_record_are_compared(made):
     (problem,) = verify_curriculum(made)
     assert f"{made / '01-broad'}: " in problem
     assert "recorded" in problem
+
+
+def met(made: Path) -> list[tuple[int, int]]:
+    """Tokens asked and met, by phase."""
+    record = orjson.loads((made / "curriculum.json").read_bytes())
+    return [(phase["tokens_asked"], phase["tokens_met"]) for phase in record["phases"]]
+
+
+def test_a_phase_of_many_small_cells_meets_its_budget_within_one_document(outputs, tmp_path):
+    by = ["language", "domain", {"column": "ppl", "quantiles": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]}, "overall"]
+    plan = {"phases": [{"name": "one", "tokens": 30_000, "mixture": {"by": by, "proportional": True}}]}
+    record = make(plan, outputs, tmp_path / "cur")
+    cells = record["phases"][0]["cells"]
+    assert len(cells) > 200
+    table = pq.read_table(tmp_path / "cur/01-one")
+    mean, largest = sum(table["token_count"].to_pylist()) / len(table), max(table["token_count"].to_pylist())
+    ((asked, found),) = met(tmp_path / "cur")
+    assert abs(asked - found) <= mean
+    assert all(abs(cell["tokens_asked"] - cell["tokens_met"]) <= largest for cell in cells.values())
+
+
+def test_all_tokens_are_every_document_once(outputs, tmp_path):
+    make(
+        {"phases": [{"name": "one", "tokens": "all", "mixture": {"by": "domain", "proportional": True}}]},
+        outputs,
+        tmp_path / "cur",
+    )
+    rows = pq.read_table(tmp_path / "cur/01-one")
+    assert sorted(rows["id"].to_pylist()) == sorted(pq.read_table(outputs[0] / "kept")["id"].to_pylist())
+    ((asked, found),) = met(tmp_path / "cur")
+    assert asked == found
+
+
+def test_all_tokens_with_weights_are_what_the_scarcest_cell_allows(outputs, tmp_path):
+    mixture = {"by": "language", "weights": {"tr": 0.2, "en": 0.8}}
+    first = {"name": "one", "tokens": "all", "mixture": mixture}
+    again = {"name": "two", "tokens": "all", "replay": {"from": ["one"], "share": 0.25}}
+    record = make({"phases": [first, again]}, outputs, tmp_path / "cur")
+    cells = record["phases"][0]["cells"]
+    assert cells["en"]["tokens_met"] == cells["en"]["tokens_there"]
+    assert cells["en"]["share_met"] == pytest.approx(0.8, abs=0.01)
+    replay = record["phases"][1]["replay"]
+    assert replay["tokens_met"] / record["phases"][1]["tokens_met"] == pytest.approx(0.25, abs=0.01)
+    (_, one), (_, two) = met(tmp_path / "cur")
+    assert one + two - replay["tokens_met"] == sum(
+        len(text.encode()) for text in pq.read_table(outputs[0] / "kept")["text"].to_pylist()
+    )
