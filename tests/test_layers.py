@@ -28,6 +28,7 @@ FLOORS = (
         "curricle.pipelines.mixture",
         "curricle.pipelines.ratings",
         "curricle.pipelines.redecide",
+        "curricle.pipelines.report",
         "curricle.pipelines.thresholds",
     ),
     ("curricle.pipelines.cli",),

@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": "Show what a run would do: its stages, columns, shards and models. Nothing is started.",
     "verify": "Check a finished output: hashes, row counts, schemas and reasons.",
     "explain": "Explain why a document was kept or rejected: each rule, by how much, and where its scores stand.",
+    "stats": "Print quantiles of every score of an output and counts of every category, by groups.",
     "redecide": "Decide again about the documents of a finished output by other rules; nothing is measured again.",
     "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",
     "decontaminate": "Find items of evaluation sets in the documents of finished outputs; write an attribute table and a report.",
