@@ -87,10 +87,9 @@ def test_rules_and_curricula_use_carried_columns(kind: str, tmp_path: Path) -> N
     assert kept["minhash_cluster_size"].to_pylist() == [0, 1, 2, 3, 4, 5]
     assert kept.schema.field("minhash_cluster_size").type == pa.int64()
     assert kept["metadata"].null_count == 6
-    plan = {"phases": [{
-        "name": "one", "tokens": "all", "where": {"layer": "l1"}, "repeats": {"by": "minhash_cluster_size", "table": {3: 2, 5: 3}},
-    }]}  # fmt: skip
-    made = curricle.make_curriculum(plan, [tmp_path / "out"], tmp_path / "cur")
+    repeats = {"by": "minhash_cluster_size", "table": {3: 2, 5: 3}}
+    phase = {"name": "one", "tokens": "all", "where": {"layer": "l1"}, "repeats": repeats}
+    made = curricle.make_curriculum({"phases": [phase]}, [tmp_path / "out"], tmp_path / "cur")
     assert made is not None
     found = pq.read_table(tmp_path / "cur/01-one")["minhash_cluster_size"].to_pylist()
     assert sorted(found) == [1, 3, 3, 5, 5, 5]

@@ -33,9 +33,7 @@ def test_own_columns_have_the_types_that_are_given() -> None:
     [
         pytest.param({"carry": ["text"]}, "every document has the column 'text' already", id="a-reader's-own"),
         pytest.param({"carry": ["a"], "carry_types": {"a": "int46"}}, "a: no type 'int46'; use int64", id="no-type"),
-        pytest.param(
-            {"carry": ["a"], "carry_types": {"a": "binary"}}, "type binary cannot be carried", id="no-plain-type"
-        ),
+        pytest.param({"carry": ["a"], "carry_types": {"a": "binary"}}, "type binary cannot be carried", id="no-plain-type"),
         pytest.param({"carry": ["domain", "domain"]}, "a column is named twice", id="twice"),
         pytest.param({"batch_bytes": 0}, "greater than or equal to 1", id="no-batch"),
         pytest.param({"batch_rows": 0}, "greater than or equal to 1", id="no-rows"),
