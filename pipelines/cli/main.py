@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "Run a recipe over input files; write the kept, rejected and unreadable documents as Parquet.",
     "plan": "Show what a run would do: its stages, columns, shards and models. Nothing is started.",
     "verify": "Check a finished output: hashes, row counts, schemas and reasons.",
+    "stats": "Show the distribution of every column of a finished output, of all documents and by group.",
     "explain": "Explain why a document was kept or rejected: each rule, by how much, and where its scores stand.",
     "redecide": "Decide again about the documents of a finished output by other rules; nothing is measured again.",
     "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",
