@@ -62,68 +62,95 @@ class Decisions:
 
 def decide(
     order: Iterable[int],
+    old: int,
     contents: Mapping[int, int],
     buckets: Sequence[Numbers],
     urls: Sequence[Numbers],
     shingles: Callable[[int], Shingles],
 ) -> Decisions:
-    """Walk the documents, best first. `contents`: document -> first one with the same normal form, which is in the buckets."""
-    done = Decisions()
-    buckets_of, urls_of = memberships(buckets), memberships(urls)
-    in_bucket: dict[int, list[int]] = {}  # contents of documents that stay
-    with_url: dict[int, int] = {}
-    staying: dict[int, int] = {}  # content -> the document that stays
-    near: dict[int, Verdict] = {}  # content -> what copies of it are near-duplicates of
+    """Walk the documents, best first. Those below `old` stay in any case.
+
+    `contents`: document -> the first one with the same normal form, which is in the buckets for all of them.
+    """
+    walk = _Walk(contents, buckets, urls, shingles)
     for document in order:
-        content = contents[document]
-        same_url = next((with_url[group] for group in urls_of.get(document, ()) if group in with_url), None)
-        if content in staying:
-            done.verdicts[document] = Verdict(staying[content], 1.0, EXACT)
-        elif same_url is not None:
-            done.verdicts[document] = Verdict(same_url, None, URL)
-        elif content in near:
-            done.verdicts[document] = near[content]
-        else:
-            found = _measure(document, content, buckets_of.get(content, ()), in_bucket, staying, shingles)
-            done.pairs += found
-            accepted = [pair for pair in found if pair.evidence != REJECTED]
-            if accepted:
-                best = max(accepted, key=lambda pair: pair.similarity)  # the better one of two that are as similar
-                near[content] = done.verdicts[document] = Verdict(best.stays, best.similarity, best.evidence)
-                done.also += [(document, pair.stays) for pair in accepted if pair is not best]
-                continue
-            staying[content] = document
-            if found:
-                done.verdicts[document] = Verdict(None, max(pair.jaccard for pair in found), REJECTED)
-            for group in urls_of.get(document, ()):
-                with_url[group] = document
-            for bucket in buckets_of.get(content, ()):
-                if len(members := in_bucket.setdefault(bucket, [])) < MOST_COMPARED:
-                    members.append(content)
-                else:
-                    done.hot[bucket] += 1
-    return done
+        if document < old or walk.stays(document):
+            walk.add(document)
+    return walk.done
 
 
-def _measure(
-    document: int,
-    content: int,
-    buckets: Iterable[int],
-    in_bucket: Mapping[int, list[int]],
-    staying: Mapping[int, int],
-    shingles: Callable[[int], Shingles],
-) -> list[Pair]:
-    """Compare a document with each one that stays and shares a bucket with it, best first."""
-    others = dict.fromkeys(other for bucket in buckets for other in in_bucket.get(bucket, ()))
-    if not others:
-        return []
-    own = shingles(content)
-    pairs = []
-    for other in others:
-        theirs = shingles(other)
-        shared = count_shared(own, theirs)
-        pairs.append(Pair(document, staying[other], shared / (own.size + theirs.size - shared), shared / own.size))
-    return pairs
+class _Walk:
+    """The documents that stay so far, by what others may share with them."""
+
+    def __init__(
+        self,
+        contents: Mapping[int, int],
+        buckets: Sequence[Numbers],
+        urls: Sequence[Numbers],
+        shingles: Callable[[int], Shingles],
+    ) -> None:
+        self.contents, self.shingles = contents, shingles
+        self.buckets_of, self.urls_of = memberships(buckets), memberships(urls)
+        self.in_bucket: dict[int, list[int]] = {}  # bucket -> contents of documents that stay
+        self.with_url: dict[int, int] = {}
+        self.staying: dict[int, int] = {}  # content -> the document that stays
+        self.near: dict[int, Verdict] = {}  # content -> what all copies of it are near-duplicates of
+        self.done = Decisions()
+
+    def stays(self, document: int) -> bool:
+        """Whether a document stays; notes why."""
+        verdict = self._judge(document)
+        if verdict is not None:
+            self.done.verdicts[document] = verdict
+        return verdict is None or verdict.stays is None
+
+    def add(self, document: int) -> None:
+        """Later documents are compared with this one."""
+        for group in self.urls_of.get(document, ()):
+            self.with_url.setdefault(group, document)
+        content = self.contents[document]
+        if content in self.staying:
+            return
+        self.staying[content] = document
+        for bucket in self.buckets_of.get(content, ()):
+            if len(members := self.in_bucket.setdefault(bucket, [])) < MOST_COMPARED:
+                members.append(content)
+            else:
+                self.done.hot[bucket] += 1
+
+    def _judge(self, document: int) -> Verdict | None:
+        content = self.contents[document]
+        if content in self.staying:
+            return Verdict(self.staying[content], 1.0, EXACT)
+        for group in self.urls_of.get(document, ()):
+            if group in self.with_url:
+                return Verdict(self.with_url[group], None, URL)
+        if content in self.near:
+            return self.near[content]
+        found = self._measure(document, content)
+        self.done.pairs += found
+        accepted = [pair for pair in found if pair.evidence != REJECTED]
+        if not accepted:
+            return Verdict(None, max(pair.jaccard for pair in found), REJECTED) if found else None
+        best = max(accepted, key=lambda pair: pair.similarity)  # the better one of two that are as similar
+        self.near[content] = Verdict(best.stays, best.similarity, best.evidence)
+        self.done.also += [(document, pair.stays) for pair in accepted if pair is not best]
+        return self.near[content]
+
+    def _measure(self, document: int, content: int) -> list[Pair]:
+        """Compare a document with each one that stays and shares a bucket with it, best first."""
+        buckets = self.buckets_of.get(content, ())
+        others = dict.fromkeys(other for bucket in buckets for other in self.in_bucket.get(bucket, ()))
+        if not others:
+            return []
+        own = self.shingles(content)
+        pairs = []
+        for other in others:
+            theirs = self.shingles(other)
+            shared = count_shared(own, theirs)
+            jaccard = shared / (own.size + theirs.size - shared)
+            pairs.append(Pair(document, self.staying[other], jaccard, shared / own.size))
+        return pairs
 
 
 def find_clusters(decisions: Decisions, place: Mapping[int, int]) -> dict[int, tuple[int, int]]:

@@ -1,0 +1,99 @@
+"""Finds the copies among all documents; writes the verdicts of each shard and the measured pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curricle.pipelines.deduplication.compared import ComparedShingles
+from curricle.pipelines.deduplication.decide import Decisions, Verdict, decide, find_clusters
+from curricle.pipelines.deduplication.groups import Documents, Numbers, find_buckets, find_contents, find_same_urls
+from curricle.pipelines.deduplication.parts import COMPARED
+from curricle.pipelines.deduplication.plan import Planned, ranking_table
+from curricle.pipelines.deduplication.ranking import in_order
+from curricle.storage.whole_file import whole_file
+
+STAYS = Verdict(None, None, None)
+"""Of a document that was compared with nothing that ranks better."""
+
+
+PAIRS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("other_id", pa.string()),
+        ("jaccard", pa.float32()),
+        ("containment", pa.float32()),
+        ("evidence", pa.string()),
+    ]
+)
+"""Every pair that was measured, whether it counts or not: `other_id` stays; `containment` is that of `id` in it."""
+
+
+def compare(planned: Planned, documents: Documents, work: Path, workers: int, quiet: bool) -> None:
+    """Find the copies among all documents; writes the verdicts of each shard, the measured pairs, and what the report shows."""
+    count = len(documents)
+    exact = "exact" in planned.levels or "near" in planned.levels
+    contents = find_contents(documents) if exact else np.arange(count)
+    buckets = find_buckets(documents, contents) if "near" in planned.levels else []
+    urls = find_same_urls(documents) if planned.with_urls else []
+    in_buckets = np.zeros(count, np.bool_)
+    for group in buckets:
+        in_buckets[group] = True
+    involved = (np.bincount(contents, minlength=count) > 1)[contents] | in_buckets[contents]
+    for group in urls:
+        involved[group] = True
+    numbers = np.flatnonzero(involved)
+    ranked = numbers[in_order(ranking_table(planned, documents, numbers), planned.ranking)]
+    shingles = ComparedShingles(planned, documents, work, "compared")
+    shingles.write(np.flatnonzero(in_buckets), workers, quiet)
+    old = int(documents.starts[len(planned.indexes)])
+    decisions = decide(
+        ranked.tolist(), old, dict(zip(numbers.tolist(), contents[numbers].tolist(), strict=True)), buckets, urls, shingles
+    )
+    _write_verdicts(planned, documents, decisions, ranked, work)
+    with whole_file(work / "compared.json") as part:
+        part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "notcompared": decisions.hot.total()}))
+
+
+def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions, ranked: Numbers, work: Path) -> None:
+    clusters = find_clusters(decisions, {document: place for place, document in enumerate(ranked.tolist())})
+    stated = sorted({*decisions.verdicts, *clusters})
+    shown = np.array(sorted({*stated, *(pair.stays for pair in decisions.pairs)}), np.int64)
+    ids = dict(zip(shown.tolist(), documents.take("id", shown).to_pylist(), strict=True))
+    rows: list[list[dict[str, Any]]] = [[] for _ in planned.shards]
+    old = len(planned.indexes)
+    for document in stated:
+        best, size = clusters.get(document, (document, 1))
+        stays, similarity, evidence = decisions.verdicts.get(document, STAYS)
+        place = int(documents.table_of(document))
+        if place < old:
+            continue
+        rows[place - old].append(
+            {
+                "row": document - int(documents.starts[place]),
+                "cluster_id": ids[best],
+                "cluster_size": size,
+                "duplicate_of": None if stays is None else ids[stays],
+                "keep": stays is None,
+                "similarity": similarity,
+                "evidence": evidence,
+            }
+        )
+    for shard, own in zip(planned.shards, rows, strict=True):
+        with whole_file(work / f"{shard.name}.verdicts") as part:
+            pq.write_table(pa.Table.from_pylist(own, COMPARED), part, compression="zstd")
+    pairs = [
+        {
+            "id": ids[pair.document],
+            "other_id": ids[pair.stays],
+            "jaccard": pair.jaccard,
+            "containment": pair.containment,
+            "evidence": pair.evidence,
+        }
+        for pair in decisions.pairs
+    ]
+    with whole_file(work / "pairs.parquet") as part:
+        pq.write_table(pa.Table.from_pylist(pairs, PAIRS), part, compression="zstd")
