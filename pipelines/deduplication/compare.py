@@ -55,7 +55,7 @@ def compare(planned: Planned, documents: Documents, work: Path, workers: int, qu
     )
     _write_verdicts(planned, documents, decisions, ranked, work)
     with whole_file(work / "compared.json") as part:
-        part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "notcompared": decisions.hot.total()}))
+        part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "not_compared": decisions.hot.total()}))
 
 
 def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions, ranked: Numbers, work: Path) -> None:
