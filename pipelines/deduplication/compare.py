@@ -9,8 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curricle.pipelines.deduplication.compared import ComparedShingles
-from curricle.pipelines.deduplication.decide import Decisions, Verdict, decide, find_clusters
-from curricle.pipelines.deduplication.groups import Documents, Numbers, find_buckets, find_contents, find_same_urls
+from curricle.pipelines.deduplication.decide import Decisions, Proposals, Verdict, decide, find_clusters
+from curricle.pipelines.deduplication.groups import (
+    Anchored,
+    Documents,
+    Numbers,
+    find_anchored,
+    find_buckets,
+    find_contents,
+    find_same_urls,
+)
 from curricle.pipelines.deduplication.parts import COMPARED
 from curricle.pipelines.deduplication.plan import Planned, ranking_table
 from curricle.pipelines.deduplication.ranking import in_order
@@ -37,22 +45,23 @@ def compare(planned: Planned, documents: Documents, work: Path, workers: int, qu
     count = len(documents)
     exact = "exact" in planned.levels or "near" in planned.levels
     contents = find_contents(documents) if exact else np.arange(count)
-    buckets = find_buckets(documents, contents) if "near" in planned.levels else []
+    near = "near" in planned.levels
+    buckets = find_buckets(documents, contents) if near else []
+    anchored = find_anchored(documents, contents) if near else Anchored([], {})
     urls = find_same_urls(documents) if planned.with_urls else []
-    in_buckets = np.zeros(count, np.bool_)
-    for group in buckets:
-        in_buckets[group] = True
-    involved = (np.bincount(contents, minlength=count) > 1)[contents] | in_buckets[contents]
+    measured = np.zeros(count, np.bool_)
+    for group in (*buckets, *anchored.groups):
+        measured[group] = True
+    involved = (np.bincount(contents, minlength=count) > 1)[contents] | measured[contents]
     for group in urls:
         involved[group] = True
     numbers = np.flatnonzero(involved)
     ranked = numbers[in_order(ranking_table(planned, documents, numbers), planned.ranking)]
     shingles = ComparedShingles(planned, documents, work, "compared")
-    shingles.write(np.flatnonzero(in_buckets), workers, quiet)
+    shingles.write(np.flatnonzero(measured), workers, quiet)
     old = int(documents.starts[len(planned.indexes)])
-    decisions = decide(
-        ranked.tolist(), old, dict(zip(numbers.tolist(), contents[numbers].tolist(), strict=True)), buckets, urls, shingles
-    )
+    content_of = dict(zip(numbers.tolist(), contents[numbers].tolist(), strict=True))
+    decisions = decide(ranked.tolist(), old, Proposals(content_of, buckets, anchored, urls), shingles)
     _write_verdicts(planned, documents, decisions, ranked, work)
     with whole_file(work / "compared.json") as part:
         part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "not_compared": decisions.hot.total()}))

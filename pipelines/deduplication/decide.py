@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from curricle.pipelines.deduplication.groups import Numbers, memberships
+from curricle.pipelines.deduplication.groups import Anchored, Numbers, memberships
 from curricle.pipelines.deduplication.shingle_files import Shingles
 from curricle.pipelines.deduplication.signatures import count_shared
 
@@ -16,7 +16,7 @@ CONTAINED = 0.9
 """Share of a document's shingles that stand in another one, from which it is contained in that."""
 
 MOST_COMPARED = 64
-"""Documents that stay of one bucket with which others are compared; a bucket with more is hot."""
+"""Documents that stay with the same band hash or anchor with which others are compared; a group with more is hot."""
 
 EXACT, NEAR, CONTAINED_IN, URL, REJECTED = "exact", "jaccard", "contained", "url", "rejected candidate"
 
@@ -57,22 +57,25 @@ class Decisions:
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     also: list[tuple[int, int]] = field(default_factory=list)  # duplicate, another document that stays and is as similar
-    hot: Counter[int] = field(default_factory=Counter)  # bucket -> documents that stay and were not put into it
+    hot: Counter[int] = field(default_factory=Counter)  # group -> documents that stay and were not put into it
 
 
-def decide(
-    order: Iterable[int],
-    old: int,
-    contents: Mapping[int, int],
-    buckets: Sequence[Numbers],
-    urls: Sequence[Numbers],
-    shingles: Callable[[int], Shingles],
-) -> Decisions:
-    """Walk the documents, best first. Those below `old` stay in any case.
+@dataclass(frozen=True)
+class Proposals:
+    """Which documents may be copies of each other.
 
-    `contents`: document -> the first one with the same normal form, which is in the buckets for all of them.
+    `contents`: document -> the first one with the same normal form, which stands for all of them in buckets and anchors.
     """
-    walk = _Walk(contents, buckets, urls, shingles)
+
+    contents: Mapping[int, int]
+    buckets: Sequence[Numbers]
+    anchored: Anchored
+    urls: Sequence[Numbers]
+
+
+def decide(order: Iterable[int], old: int, proposals: Proposals, shingles: Callable[[int], Shingles]) -> Decisions:
+    """Walk the documents, best first. Those below `old` stay in any case."""
+    walk = _Walk(proposals, shingles)
     for document in order:
         if document < old or walk.stays(document):
             walk.add(document)
@@ -82,18 +85,16 @@ def decide(
 class _Walk:
     """The documents that stay so far, by what others may share with them."""
 
-    def __init__(
-        self,
-        contents: Mapping[int, int],
-        buckets: Sequence[Numbers],
-        urls: Sequence[Numbers],
-        shingles: Callable[[int], Shingles],
-    ) -> None:
-        self.contents, self.shingles = contents, shingles
-        self.buckets_of, self.urls_of = memberships(buckets), memberships(urls)
-        self.in_bucket: dict[int, list[int]] = {}  # bucket -> contents of documents that stay
+    def __init__(self, proposals: Proposals, shingles: Callable[[int], Shingles]) -> None:
+        self.contents, self.shingles = proposals.contents, shingles
+        groups = [*proposals.buckets, *proposals.anchored.groups]
+        self.groups_of, self.urls_of = memberships(groups), memberships(proposals.urls)
+        self.bands = len(proposals.buckets)  # groups from here on are anchors
+        self.needed = proposals.anchored.needed
+        self.in_group: dict[int, list[int]] = {}  # bucket or anchor -> contents of documents that stay
         self.with_url: dict[int, int] = {}
         self.staying: dict[int, int] = {}  # content -> the document that stays
+        self.place: dict[int, int] = {}  # content -> its place among those that stay
         self.near: dict[int, Verdict] = {}  # content -> what all copies of it are near-duplicates of
         self.done = Decisions()
 
@@ -112,11 +113,12 @@ class _Walk:
         if content in self.staying:
             return
         self.staying[content] = document
-        for bucket in self.buckets_of.get(content, ()):
-            if len(members := self.in_bucket.setdefault(bucket, [])) < MOST_COMPARED:
+        self.place[content] = len(self.place)
+        for group in self.groups_of.get(content, ()):
+            if len(members := self.in_group.setdefault(group, [])) < MOST_COMPARED:
                 members.append(content)
             else:
-                self.done.hot[bucket] += 1
+                self.done.hot[group] += 1
 
     def _judge(self, document: int) -> Verdict | None:
         content = self.contents[document]
@@ -137,10 +139,22 @@ class _Walk:
         self.done.also += [(document, pair.stays) for pair in accepted if pair is not best]
         return self.near[content]
 
+    def _candidates(self, content: int) -> Iterable[int]:
+        """The contents of documents that stay and share a bucket, or enough anchors, with this one."""
+        anchors: Counter[int] = Counter()
+        found: dict[int, None] = {}
+        for group in self.groups_of.get(content, ()):
+            members = self.in_group.get(group, ())
+            if group < self.bands:
+                found |= dict.fromkeys(members)
+            elif content in self.needed:
+                anchors.update(members)
+        needed = self.needed.get(content, 0.0)
+        return found | dict.fromkeys(other for other, count in anchors.items() if count >= needed)
+
     def _measure(self, document: int, content: int) -> list[Pair]:
-        """Compare a document with each one that stays and shares a bucket with it, best first."""
-        buckets = self.buckets_of.get(content, ())
-        others = dict.fromkeys(other for bucket in buckets for other in self.in_bucket.get(bucket, ()))
+        """Compare a document with each candidate, best first."""
+        others = sorted(self._candidates(content), key=lambda other: self.place[other])
         if not others:
             return []
         own = self.shingles(content)

@@ -28,7 +28,7 @@ KIND = "dedup index"
 RECORD, FILE = "index.json", "documents.parquet"
 CHUNK = 4096  # documents written at once
 
-SIGNED = ("id", "words", "exact_high", "exact_low", *(f"band_{number}" for number in range(BANDS)))
+SIGNED = ("id", "words", "exact_high", "exact_low", *(f"band_{number}" for number in range(BANDS)), "anchors")
 """Columns that are taken from the signatures; `url_key` too, if URLs were compared."""
 
 
@@ -148,8 +148,7 @@ def write_index(
 def _rows(documents: Documents, columns: Sequence[str], numbers: Numbers, shingles: Iterator[Shingles]) -> pa.Table:
     order = np.argsort(numbers, kind="stable")
     back = pa.array(np.argsort(order, kind="stable"))
-    types = {name: documents.tables[-1].schema.field(name).type for name in columns}
-    values: dict[str, Any] = {name: documents.take(name, numbers[order]).cast(types[name]).take(back) for name in columns}
+    values: dict[str, Any] = {name: documents.take(name, numbers[order]).take(back) for name in columns}
     own = [next(shingles) for _ in range(numbers.size)]
     flat = np.concatenate([np.empty(0, np.uint32), *own])
     values["shingles"] = pa.LargeListArray.from_arrays(pa.array(np.cumsum([0, *(one.size for one in own)])), pa.array(flat))

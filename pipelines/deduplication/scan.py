@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curricle.pipelines.decontamination.words import Words
 from curricle.pipelines.deduplication.normal_form import SHINGLE_WORDS, normal_words, short_key
@@ -58,18 +59,24 @@ def scan(task: ScanTask, report: ReportProgress) -> None:
     names = ["id", "text", *(["url"] if task.with_urls else []), *task.columns]
     parts = []
     for batch in task.shard.batches(list(dict.fromkeys(names)), BATCH):
-        columns = {"id": batch["id"], **sign(batch["text"])}
-        if task.with_urls:
-            columns["url_key"] = url_keys(batch["url"])
-        columns |= {f"by {name}": key_column(batch[name]) for name in task.columns}
-        parts.append(pa.table(columns))
+        parts.append(_signed(batch, task))
         report(batch.num_rows, batch.nbytes, batch.num_rows)
+    if not parts:
+        schema = pq.read_schema(task.shard.files[0].path)
+        parts.append(_signed(pa.RecordBatch.from_pylist([], schema), task))
     write_signatures(task.signatures, parts)
+
+
+def _signed(batch: pa.RecordBatch, task: ScanTask) -> pa.Table:
+    columns = {"id": batch["id"], **sign(batch["text"])}
+    if task.with_urls:
+        columns["url_key"] = url_keys(batch["url"])
+    return pa.table({**columns, **{f"by {name}": key_column(batch[name]) for name in task.columns}})
 
 
 def write_signatures(path: Path, parts: Sequence[pa.Table]) -> None:
     """One record batch, so that its columns can be mapped into memory."""
-    table = pa.concat_tables(parts, promote_options="permissive").combine_chunks() if parts else pa.table({})
+    table = pa.concat_tables(parts).combine_chunks()
     with whole_file(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
@@ -80,29 +87,47 @@ def read_signatures(path: Path) -> pa.Table:
 
 
 def sign(texts: pa.StringArray) -> dict[str, pa.Array]:
-    """`words`, `exact_high`, `exact_low` and `band_0` to `band_13` of texts; the bands are 0 for under five words."""
+    """`words`, `exact_high`, `exact_low`, `band_0` to `band_13` and `anchors` of texts.
+
+    Texts of under five words have bands of 0 and no anchors.
+    """
     texts = texts.fill_null("")
-    words, keys, bands = [], [], []
+    words, keys, bands, anchors = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)], [np.empty((0, BANDS), np.uint64)], []
     row = 0
     for group in normal_words(texts):
         count = group.offsets.size - 1
         sizes = np.diff(group.offsets)
         key, band = np.empty((count, 2), np.uint64), np.empty((count, BANDS), np.uint64)
+        anchor, offsets = np.empty(group.hashes.size + 1, np.uint64), np.empty(count + 1, np.int64)
         exact_keys(group.hashes, group.offsets, key)
-        sign_texts(group.hashes, group.offsets, _words_signed(texts.slice(row, count), group), band)
+        sign_texts(group.hashes, group.offsets, _words_signed(texts.slice(row, count), group), band, anchor, offsets)
         for text in np.flatnonzero(sizes < SHINGLE_WORDS).tolist():
             key[text] = short_key(texts[row + text].as_py())
         words.append(sizes)
         keys.append(key)
         bands.append(band)
+        anchors.append(_distinct(anchor, offsets))
         row += count
-    key, band = np.concatenate([np.empty((0, 2), np.uint64), *keys]), np.concatenate([np.empty((0, BANDS), np.uint64), *bands])
+    key, band = np.concatenate(keys), np.concatenate(bands)
     return {
-        "words": pa.array(np.concatenate([np.empty(0, np.int64), *words])),
+        "words": pa.array(np.concatenate(words)),
         "exact_high": pa.array(np.ascontiguousarray(key[:, 0])),
         "exact_low": pa.array(np.ascontiguousarray(key[:, 1])),
         **{f"band_{number}": pa.array(np.ascontiguousarray(band[:, number])) for number in range(BANDS)},
+        "anchors": pa.chunked_array(anchors, pa.large_list(pa.uint64())),
     }
+
+
+def _distinct(values: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64]) -> pa.LargeListArray:
+    """The distinct values of each list, ascending."""
+    lists = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
+    values = values[: offsets[-1]]
+    order = np.lexsort((values, lists))
+    values, lists = values[order], lists[order]
+    new = np.ones(values.size, np.bool_)
+    new[1:] = (values[1:] != values[:-1]) | (lists[1:] != lists[:-1])
+    kept = np.bincount(lists[new], minlength=offsets.size - 1)
+    return pa.LargeListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(kept)])), pa.array(values[new]))
 
 
 def _words_signed(texts: pa.StringArray, words: Words) -> npt.NDArray[np.int64]:
@@ -119,11 +144,11 @@ def _words_signed(texts: pa.StringArray, words: Words) -> npt.NDArray[np.int64]:
 
 
 def url_keys(urls: pa.StringArray) -> pa.Array:
-    """A hash of the canonical form of each URL; null where it has none."""
+    """A hash of the canonical form of each URL; 0 where it has none."""
     import hashlib
 
     from curricle.stages.url_rules.canonical import canonical_url
 
     found = [None if url is None else canonical_url(url) for url in urls.to_pylist()]
     keys = [None if url is None else hashlib.blake2b(url.encode("utf-8", "replace"), digest_size=8).digest() for url in found]
-    return pa.array([None if key is None else int.from_bytes(key, "little") for key in keys], pa.uint64())
+    return pa.array([0 if key is None else int.from_bytes(key, "little") or 1 for key in keys], pa.uint64())

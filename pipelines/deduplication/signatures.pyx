@@ -1,6 +1,7 @@
 """Signatures of documents, from the hashes of their words: exact keys, shingles and the hashes of MinHash bands.
 
-A shingle is a sequence of SEED_WORDS words. Its hash has 32 bits, of which each lane of the signature makes another order.
+A shingle is a sequence of SEED_WORDS words. Its hash has 32 bits, of which each lane of the signature makes another order. The
+shingles with the lowest hashes, one of ANCHORS, are anchors: a text that stands in another one has the same anchors there.
 """
 
 import numpy as np
@@ -20,6 +21,7 @@ cdef enum:
     BANDS = 14
     ROWS = 8
     LANES = BANDS * ROWS  # a multiple of BLOCK in minhash.h
+    ANCHORS = 32  # of so many shingles, one is an anchor
     CHUNK = 1024  # shingles that stay in the processor's cache while all lanes see them
 
 cdef uint64_t GOLDEN = 0x9E3779B97F4A7C15
@@ -45,16 +47,30 @@ def _fill_lanes() -> None:
 _fill_lanes()
 
 
+cdef struct Anchors:
+    uint64_t *values
+    Py_ssize_t count
+
+
+cdef inline uint32_t shingle_of(uint64_t total, Anchors *anchors) noexcept nogil:
+    """The hash of a shingle, from the sum of its words; it is added to the anchors if it is one."""
+    cdef uint64_t value = mixed(total)
+    cdef uint32_t shingle = <uint32_t>(value >> 32)
+    anchors.values[anchors.count] = value * GOLDEN
+    anchors.count += shingle < <uint32_t>0xFFFFFFFF // ANCHORS
+    return shingle
+
+
 cdef inline Py_ssize_t next_shingles(const uint64_t *words, Py_ssize_t *at, Py_ssize_t end, uint64_t *total, uint32_t *out,
-                                     Py_ssize_t room) noexcept nogil:
+                                     Py_ssize_t room, Anchors *anchors) noexcept nogil:
     """Write the shingles that end with words[at:end], at most `room`; returns their number and moves `at`.
 
-    The SEED_WORDS - 1 words before `at` are in `total` already.
+    The SEED_WORDS - 1 words before `at` are in `total` already. The anchors need room for one more than there are.
     """
     cdef Py_ssize_t count = 0, i = at[0]
     while i < end and count < room:
         total[0] = rolled(total[0], words[i - SEED_WORDS], words[i])
-        out[count] = <uint32_t>(mixed(total[0]) >> 32)
+        out[count] = shingle_of(total[0], anchors)
         count += 1
         i += 1
     at[0] = i
@@ -70,8 +86,8 @@ cdef inline uint64_t first_words(const uint64_t *words) noexcept nogil:
     return total
 
 
-cdef void sign(const uint64_t *words, Py_ssize_t count, uint64_t *bands) noexcept nogil:
-    """The band hashes of one text of at least SEED_WORDS words."""
+cdef void sign(const uint64_t *words, Py_ssize_t count, uint64_t *bands, Anchors *anchors) noexcept nogil:
+    """The band hashes and the anchors of one text of at least SEED_WORDS words."""
     cdef uint32_t[CHUNK] shingles
     cdef uint32_t[LANES] minima
     cdef Py_ssize_t at = SEED_WORDS, found
@@ -79,11 +95,11 @@ cdef void sign(const uint64_t *words, Py_ssize_t count, uint64_t *bands) noexcep
     cdef int band, row, lane
     for lane in range(LANES):
         minima[lane] = <uint32_t>0xFFFFFFFF
-    shingles[0] = <uint32_t>(mixed(total) >> 32)
-    found = 1 + next_shingles(words, &at, count, &total, shingles + 1, CHUNK - 1)
+    shingles[0] = shingle_of(total, anchors)
+    found = 1 + next_shingles(words, &at, count, &total, shingles + 1, CHUNK - 1, anchors)
     while found:
         minimize(shingles, found, FACTORS, OFFSETS, minima, LANES)
-        found = next_shingles(words, &at, count, &total, shingles, CHUNK)
+        found = next_shingles(words, &at, count, &total, shingles, CHUNK, anchors)
     for band in range(BANDS):
         state = GOLDEN * <uint64_t>(band + 1)
         for row in range(0, ROWS, 2):
@@ -91,22 +107,32 @@ cdef void sign(const uint64_t *words, Py_ssize_t count, uint64_t *bands) noexcep
         bands[band] = state
 
 
-def sign_texts(const uint64_t[::1] words, const int64_t[::1] offsets, const int64_t[::1] counts, uint64_t[:, ::1] bands):
-    """Write the band hashes of texts, shape (texts, BANDS): text d has words[offsets[d]:offsets[d + 1]], of which the first
-    counts[d] are looked at. A text of fewer than SEED_WORDS words gets zeros.
+def sign_texts(const uint64_t[::1] words, const int64_t[::1] offsets, const int64_t[::1] counts, uint64_t[:, ::1] bands,
+               uint64_t[::1] anchors, int64_t[::1] anchor_offsets):
+    """Write the band hashes of texts, shape (texts, BANDS), and their anchors: those of text d are
+    anchors[anchor_offsets[d]:anchor_offsets[d + 1]].
+
+    Text d has words[offsets[d]:offsets[d + 1]], of which the first counts[d] are looked at. A text of fewer than SEED_WORDS
+    words gets zeros and no anchors. `anchors` needs an element for each word and one more.
     """
     cdef Py_ssize_t texts = offsets.shape[0] - 1, d, count
+    cdef Anchors found
     check_ranges("offsets", offsets, words.shape[0])
     check_rows("counts", counts.shape[0], texts)
     check_rows("bands", bands.shape[0], texts)
     check_columns("bands", bands.shape[1], BANDS)
+    check_rows("anchors", anchors.shape[0], words.shape[0] + 1)
+    check_rows("anchor_offsets", anchor_offsets.shape[0], texts + 1)
+    found.values, found.count = &anchors[0], 0
+    anchor_offsets[0] = 0
     with nogil:
         for d in range(texts):
             count = min(counts[d], offsets[d + 1] - offsets[d])
             if count >= SEED_WORDS:
-                sign(&words[offsets[d]], count, &bands[d, 0])
+                sign(&words[offsets[d]], count, &bands[d, 0], &found)
             else:
                 bands[d, :] = 0
+            anchor_offsets[d + 1] = found.count
 
 
 def exact_keys(const uint64_t[::1] words, const int64_t[::1] offsets, uint64_t[:, ::1] keys):
@@ -129,17 +155,17 @@ def exact_keys(const uint64_t[::1] words, const int64_t[::1] offsets, uint64_t[:
 
 def shingles(const uint64_t[::1] words):
     """Hashes of the shingles of one text, in its order: uint32 (words - SEED_WORDS + 1,), empty for fewer words."""
-    cdef Py_ssize_t count = words.shape[0] - SEED_WORDS + 1, at = SEED_WORDS
+    cdef Py_ssize_t count = words.shape[0] - SEED_WORDS + 1, i
     cdef uint64_t total
     cdef uint32_t[::1] out
     if count < 1:
         return np.empty(0, np.uint32)
     out = np.empty(count, np.uint32)
     with nogil:
-        total = rolled(first_words(&words[0]), 0, words[SEED_WORDS - 1])
-        out[0] = <uint32_t>(mixed(total) >> 32)
-        if count > 1:
-            next_shingles(&words[0], &at, words.shape[0], &total, &out[1], count - 1)
+        total = first_words(&words[0])
+        for i in range(count):
+            total = rolled(total, words[i - 1] if i else 0, words[i + SEED_WORDS - 1])
+            out[i] = <uint32_t>(mixed(total) >> 32)
     return np.asarray(out)
 
 

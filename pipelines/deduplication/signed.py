@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curricle.errors import OutputError
-from curricle.pipelines.deduplication.groups import Documents, repeated
+from curricle.pipelines.deduplication.groups import Documents, group_equal
 from curricle.pipelines.deduplication.plan import Planned
 from curricle.pipelines.deduplication.ranking import LENGTH, OUTPUT
 from curricle.pipelines.deduplication.scan import ScanTask, read_signatures, scan
@@ -34,7 +34,7 @@ def check_ids(documents: Documents, places: Sequence[Path]) -> None:
     """Raise OutputError if two documents have the same id. `places`: where the documents of each table are from."""
     ids = pa.chunked_array([chunk for table in documents.tables for chunk in table["id"].chunks], pa.string())
     hashes = np.concatenate([np.empty(0, np.uint64), *(id_hashes(chunk) for chunk in ids.chunks)])
-    for group in repeated(hashes, np.arange(hashes.size)):
+    for group in group_equal(hashes, np.arange(hashes.size)).split():
         seen: dict[str, int] = {}
         for number in group.tolist():
             name = ids[number].as_py()

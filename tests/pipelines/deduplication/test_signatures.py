@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curricle.pipelines.decontamination.words import Words
 from curricle.pipelines.deduplication.normal_form import normal_words
 from curricle.pipelines.deduplication.scan import BANDS, LONGEST, sign
 from curricle.pipelines.deduplication.shingle_files import shingles_of
@@ -124,11 +123,23 @@ def test_a_long_text_is_signed_by_its_beginning():
 
 
 def test_wrong_lengths_are_refused():
-    words = Words(np.zeros(9, np.uint64), np.zeros(9, np.uint32), np.zeros(9, np.uint32), np.array([0, 9]))
+    words, offsets, room = np.zeros(9, np.uint64), np.array([0, 9]), np.empty(10, np.uint64)
     with pytest.raises(ValueError, match="bands has 13 columns"):
-        sign_texts(words.hashes, words.offsets, np.array([9]), np.empty((1, 13), np.uint64))
+        sign_texts(words, offsets, np.array([9]), np.empty((1, 13), np.uint64), room, np.empty(2, np.int64))
     with pytest.raises(ValueError, match="counts has 0 rows"):
-        sign_texts(words.hashes, words.offsets, np.array([], np.int64), np.empty((1, BANDS), np.uint64))
+        sign_texts(words, offsets, np.array([], np.int64), np.empty((1, BANDS), np.uint64), room, np.empty(2, np.int64))
+    with pytest.raises(ValueError, match="anchors has 9 rows"):
+        sign_texts(words, offsets, np.array([9]), np.empty((1, BANDS), np.uint64), room[:9], np.empty(2, np.int64))
+
+
+def test_the_anchors_of_a_text_are_those_of_any_text_that_holds_it():
+    draw = random.Random(4)
+    part = " ".join(draw.choices(WORDS, k=2000))
+    whole = f"{' '.join(draw.choices(WORDS, k=500))} {part} {part} {' '.join(draw.choices(WORDS, k=500))}"
+    own, theirs = sign(pa.array([part, whole]))["anchors"].to_pylist()
+    assert 30 < len(own) < 100
+    assert set(own) < set(theirs)
+    assert len(set(theirs)) == len(theirs)
 
 
 @pytest.mark.parametrize("similarity", [0.6, 0.7, 0.8, 0.9])
