@@ -17,8 +17,42 @@ SHINGLE_WORDS = 5
 """Words of a shingle; shorter texts are only compared as a whole (`SEED_WORDS` in decontamination/seeds.pxd)."""
 
 
+LOOSE_MARKS = ("\u3099", "\u309a", "\uff9e", "\uff9f", "\u102e")
+"""Marks of scripts whose characters are words of their own: voiced kana, also of half width, and the Burmese vowel ii. Where one
+can be part of the character before it, it must not be a word beside it."""
+
+
+def composed(texts: pa.StringArray) -> pa.StringArray:
+    """The texts without nulls; those with loose marks in the form NFKC, in which marks are part of their characters."""
+    texts = texts.fill_null("")
+    loose = _with_loose_marks(texts)
+    if not loose:
+        return texts
+    values = texts.to_pylist()
+    for number in loose:
+        values[number] = unicodedata.normalize("NFKC", values[number])
+    return pa.array(values, pa.string())
+
+
+def _with_loose_marks(texts: pa.StringArray) -> list[int]:
+    """Numbers of the texts that hold a loose mark. All of the marks have three bytes."""
+    _, starts, data = texts.buffers()
+    if data is None or not len(texts):
+        return []
+    offsets = np.frombuffer(starts, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    text = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    marks = [mark.encode() for mark in LOOSE_MARKS]
+    found = []
+    for lead in sorted({mark[0] for mark in marks}):
+        places = np.flatnonzero(text[:-2] == lead)
+        rest = text[places + 1].astype(np.uint16) << 8 | text[places + 2]
+        found.append(places[np.isin(rest, [int.from_bytes(mark[1:], "big") for mark in marks if mark[0] == lead])])
+    places = np.concatenate(found) + offsets[0]
+    return np.unique(np.searchsorted(offsets, places, side="right") - 1).tolist()
+
+
 def normal_words(texts: pa.StringArray) -> Iterator[Words]:
-    """The words of groups of texts; the arrays are those of the next group, too."""
+    """The words of groups of texts, which are `composed`; the arrays are those of the next group, too."""
     return word_groups(texts, folding(marks=True))
 
 

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Planned:
         """The ranking in words."""
         return ",".join(map(str, self.ranking))
 
-    @property
+    @cached_property
     def made_by(self) -> dict[str, str]:
         """Everything that the table depends on, by name."""
         order = {"order of outputs": self._order} if any(key.column == OUTPUT for key in self.ranking) else {}

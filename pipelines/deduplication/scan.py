@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curricle.pipelines.decontamination.words import Words
-from curricle.pipelines.deduplication.normal_form import SHINGLE_WORDS, normal_words, short_key
+from curricle.pipelines.deduplication.normal_form import SHINGLE_WORDS, composed, normal_words, short_key
 from curricle.pipelines.deduplication.ranking import key_column
 from curricle.pipelines.deduplication.signatures import exact_keys, sign_texts
 from curricle.pipelines.execute.events import ReportProgress
@@ -91,7 +91,7 @@ def sign(texts: pa.StringArray) -> dict[str, pa.Array]:
 
     Texts of under five words have bands of 0 and no anchors.
     """
-    texts = texts.fill_null("")
+    texts = composed(texts)
     words, keys, bands, anchors = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)], [np.empty((0, BANDS), np.uint64)], []
     row = 0
     for group in normal_words(texts):

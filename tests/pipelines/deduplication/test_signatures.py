@@ -1,6 +1,7 @@
 """Signatures: the normal form, exact keys, shingles and bands against plain twins, and how often similar texts share a band."""
 
 import random
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,15 @@ def bands(*texts: str) -> np.ndarray:
         pytest.param("un café au lait tous les jours", "un cafe\u0301 au lait tous les jours", id="composed or not"),
         pytest.param("one two three four five", "ｏｎｅ two three four\u00a0five", id="width, no-break space"),
         pytest.param("Hello, world!", "hello world", id="few words"),
+        pytest.param(
+            "バルセロナが先勝ガギグゲゴ", "ハ\u3099ルセロナか\u3099先勝ｶﾞｷﾞｸﾞｹﾞｺﾞ", id="kana composed or not, or of half width"
+        ),
+        pytest.param("ဦးလေးနဲ့အတူ", "ဥ\u102eးလေးနဲ့အတူ", id="Burmese composed or not"),
+        pytest.param(
+            "한국어로 쓴 글을 다시 읽는다",
+            unicodedata.normalize("NFD", "한국어로 쓴 글을 다시 읽는다"),
+            id="Hangul composed or not",
+        ),
         pytest.param("don't stop now my friend", "don’t stop now my friend", id="apostrophe"),
         pytest.param("", "", id="empty"),
     ],
