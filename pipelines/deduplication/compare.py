@@ -34,10 +34,12 @@ PAIRS = pa.schema(
         ("other_id", pa.string()),
         ("jaccard", pa.float32()),
         ("containment", pa.float32()),
+        ("missing_words", pa.int64()),
         ("evidence", pa.string()),
     ]
 )
-"""Every pair that was measured, whether it counts or not: `other_id` stays; `containment` is that of `id` in it."""
+"""Every pair that was measured, whether it counts or not: `other_id` stays; `containment` is that of `id` in it,
+and `missing_words` the longest passage of `id` that is missing there; null if the two are not similar enough anyway."""
 
 
 def compare(planned: Planned, documents: Documents, work: Path, workers: int, quiet: bool) -> None:
@@ -100,6 +102,7 @@ def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions
             "other_id": ids[pair.stays],
             "jaccard": pair.jaccard,
             "containment": pair.containment,
+            "missing_words": pair.missing_words,
             "evidence": pair.evidence,
         }
         for pair in decisions.pairs

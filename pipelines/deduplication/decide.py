@@ -3,43 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from curricle.pipelines.deduplication.groups import Anchored, Numbers, memberships
+from curricle.pipelines.deduplication.measure import EXACT, REJECTED, URL, Pair, distinct, measure
 from curricle.pipelines.deduplication.shingle_files import Shingles
-from curricle.pipelines.deduplication.signatures import count_shared
-
-JACCARD = 0.8
-"""Share of all shingles of two documents that both have, from which they are near-duplicates."""
-
-CONTAINED = 0.9
-"""Share of a document's shingles that stand in another one, from which it is contained in that."""
 
 MOST_COMPARED = 64
 """Documents that stay with the same band hash or anchor with which others are compared; a group with more is hot."""
 
-EXACT, NEAR, CONTAINED_IN, URL, REJECTED = "exact", "jaccard", "contained", "url", "rejected candidate"
-
-
-class Pair(NamedTuple):
-    """A document, one that stays, and what was measured."""
-
-    document: int
-    stays: int
-    jaccard: float
-    containment: float  # of the document in the one that stays
-
-    @property
-    def evidence(self) -> str:
-        """What the measurement shows."""
-        if self.jaccard >= JACCARD:
-            return NEAR
-        return CONTAINED_IN if self.containment >= CONTAINED else REJECTED
-
-    @property
-    def similarity(self) -> float:
-        """The value that counts."""
-        return self.containment if self.evidence == CONTAINED_IN else self.jaccard
+CACHED = 1024
+"""Documents whose sorted shingles stay in memory."""
 
 
 class Verdict(NamedTuple):
@@ -87,6 +62,7 @@ class _Walk:
 
     def __init__(self, proposals: Proposals, shingles: Callable[[int], Shingles]) -> None:
         self.contents, self.shingles = proposals.contents, shingles
+        self.distinct = lru_cache(CACHED)(lambda content: distinct(shingles(content)))
         groups = [*proposals.buckets, *proposals.anchored.groups]
         self.groups_of, self.urls_of = memberships(groups), memberships(proposals.urls)
         self.bands = len(proposals.buckets)  # groups from here on are anchors
@@ -157,14 +133,8 @@ class _Walk:
         others = sorted(self._candidates(content), key=lambda other: self.place[other])
         if not others:
             return []
-        own = self.shingles(content)
-        pairs = []
-        for other in others:
-            theirs = self.shingles(other)
-            shared = count_shared(own, theirs)
-            jaccard = shared / (own.size + theirs.size - shared)
-            pairs.append(Pair(document, self.staying[other], jaccard, shared / own.size))
-        return pairs
+        text, own = self.shingles(content), self.distinct(content)
+        return [measure(document, self.staying[other], text, own, self.distinct(other)) for other in others]
 
 
 def find_clusters(decisions: Decisions, place: Mapping[int, int]) -> dict[int, tuple[int, int]]:

@@ -52,7 +52,7 @@ class Index:
             write_signatures(path, [file.read(columns)])
 
     def write_shingles(self, path: Path, wanted: Numbers) -> None:
-        """The shingles of some rows, ascending, as those of a shard."""
+        """The distinct shingles of some rows, in a file as those of a shard."""
         start = 0
         with (
             pq.ParquetFile(self.path / FILE) as file,
@@ -120,7 +120,7 @@ def is_written(path: Path, made_from: str) -> bool:
 def write_index(
     path: Path, documents: Documents, ranked: Numbers, shingles: Iterable[Shingles], *, made_from: str, with_urls: bool
 ) -> None:
-    """Write the documents `ranked`, best first, with their shingles in the same order."""
+    """Write the documents `ranked`, best first, with their distinct shingles in the same order."""
     path.mkdir(parents=True, exist_ok=True)
     for left in path.glob(".*.part"):
         left.unlink()

@@ -12,6 +12,7 @@ from curricle.pipelines.deduplication.compare import compare
 from curricle.pipelines.deduplication.compared import ComparedShingles
 from curricle.pipelines.deduplication.groups import Documents
 from curricle.pipelines.deduplication.index import is_written, write_index
+from curricle.pipelines.deduplication.measure import distinct
 from curricle.pipelines.deduplication.parts import PartTask, write_part
 from curricle.pipelines.deduplication.plan import Planned, ranking_table
 from curricle.pipelines.deduplication.ranking import in_order
@@ -77,5 +78,5 @@ def _write_index(planned: Planned, documents: Documents, table: Path, work: Path
     shingles.write(numbers, workers, quiet)
     made_from = fingerprint_sha256(planned.made_by)
     if planned.index_out:
-        own = map(shingles, ranked.tolist())
+        own = (distinct(shingles(number)) for number in ranked.tolist())
         write_index(planned.index_out, documents, ranked, own, made_from=made_from, with_urls=planned.with_urls)

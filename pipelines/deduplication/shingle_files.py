@@ -52,7 +52,7 @@ class ShingleTask:
 
 
 def write_shingles(task: ShingleTask, report: ReportProgress) -> None:
-    """Write the distinct shingles of some documents of a shard, ascending, completely or not at all."""
+    """Write the shingles of some documents of a shard, in the order of their texts, completely or not at all."""
     wanted = np.load(task.rows)
     start = 0
     with whole_file(task.shingles) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
@@ -74,18 +74,8 @@ def shingle_batch(rows: npt.NDArray[np.int64], found: Sequence[Shingles]) -> pa.
 
 
 def shingles_of(texts: pa.StringArray) -> list[Shingles]:
-    """The distinct shingles of each text, ascending."""
-    return [
-        distinct(shingles(words.of(text))) for words in normal_words(composed(texts)) for text in range(words.offsets.size - 1)
-    ]
-
-
-def distinct(values: Shingles) -> Shingles:
-    """The distinct values, ascending; `values` is sorted in place. np.unique takes longer: it looks up hashes first."""
-    values.sort()
-    new = np.ones(values.size, np.bool_)
-    np.not_equal(values[1:], values[:-1], out=new[1:])
-    return values[new]
+    """The shingles of each text, in its order."""
+    return [shingles(words.of(text)) for words in normal_words(composed(texts)) for text in range(words.offsets.size - 1)]
 
 
 def read_shingles(path: Path) -> dict[int, Shingles]:

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from curricle.pipelines.cli.main import group
 from curricle.pipelines.deduplication import compare as comparing
 from curricle.pipelines.deduplication import run as module
-from curricle.pipelines.deduplication.decide import CONTAINED, JACCARD, MOST_COMPARED
+from curricle.pipelines.deduplication.decide import MOST_COMPARED
+from curricle.pipelines.deduplication.measure import CONTAINED, JACCARD, LONGEST_PASSAGE
 
 RECIPE = "stages: {extract: {}}\ndecide: [{name: long, column: text_chars, max: 20000}]\n"
 FIRST, LAST = ("ba", "ke", "li", "mo", "ru", "sha", "ti", "vo", "wen", "zu"), ("dor", "fal", "gim", "hest", "jun", "kal", "mip")
@@ -203,7 +204,10 @@ def test_compared_pairs_are_kept_for_review(folder, table):
     rows = rows_of(table)
     for pair in pairs:
         measured = "jaccard" if pair["jaccard"] >= JACCARD else "contained" if pair["containment"] >= CONTAINED else None
-        assert pair["evidence"] == (measured or "rejected candidate")
+        assert (pair["missing_words"] is None) == (measured is None)
+        assert pair["evidence"] == (
+            measured if (pair["missing_words"] or 0) <= LONGEST_PASSAGE and measured else "rejected candidate"
+        )
         assert rows[pair["other_id"]]["keep"]
     rejected = {pair["id"] for pair in pairs if pair["evidence"] == "rejected candidate"}
     assert {name for name, row in rows.items() if row["evidence"] == "rejected candidate"} <= rejected
@@ -258,6 +262,19 @@ def test_a_rejected_document_never_displaces_a_kept_one(tmp_path):
     assert found["kept"]["keep"]
     assert found["rejected"]["duplicate_of"] == "kept"
     assert orjson.loads((tmp_path / "table" / "report.json").read_bytes())["duplicates"] == 0
+
+
+@pytest.mark.parametrize(("words", "stays"), [(80, False), (130, True)])
+def test_a_document_with_a_passage_of_its_own_stays(tmp_path, words, stays):
+    """Two bodies within one frame of 3,000 words have a Jaccard similarity of more than 0.9, but not the same content."""
+    before, after = page(1, 1500), page(2, 1500)
+    bodies = {f"body-{number}": f"{before}\n{page(50 + number, words)}\n{after}" for number in range(2)}
+    output = run_over(tmp_path, "out", bodies, files=1)
+    dedup(output, "--output", tmp_path / "table")
+    pair = pq.read_table(tmp_path / "table" / "pairs.parquet").to_pylist()[0]
+    assert pair["jaccard"] > 0.9
+    assert words - 5 <= pair["missing_words"] <= words
+    assert all(row["keep"] for row in rows_of(tmp_path / "table").values()) == stays
 
 
 def test_no_document_goes_by_a_chain(tmp_path):

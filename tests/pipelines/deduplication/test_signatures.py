@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from curricle.pipelines.deduplication.measure import distinct, missing_words
 from curricle.pipelines.deduplication.normal_form import normal_words
 from curricle.pipelines.deduplication.scan import BANDS, LONGEST, sign
 from curricle.pipelines.deduplication.shingle_files import shingles_of
@@ -113,6 +114,19 @@ def test_count_shared():
     for _ in range(50):
         one, other = (np.unique(draw.integers(0, 60, draw.integers(0, 50), np.uint32)) for _ in range(2))
         assert count_shared(one, other) == np.intersect1d(one, other).size
+
+
+def test_missing_words():
+    words = random.Random(5).sample(WORDS, 400)
+    new = [f"new{number}" for number in range(40)]
+    whole, start, middle, end = (
+        shingles_of(pa.array([" ".join(text)]))[0]
+        for text in (words, words[30:], words[:100] + new + words[100:], [*words, *new])
+    )
+    own = distinct(whole)
+    assert [missing_words(text, own) for text in (whole, start, middle, end)] == [0, 0, 40, 36]
+    assert missing_words(whole, distinct(start)) == 26
+    assert missing_words(whole, np.array([0], np.uint32)) == 392
 
 
 def test_a_text_does_not_depend_on_its_neighbors():
