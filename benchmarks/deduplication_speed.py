@@ -3,9 +3,9 @@
     python benchmarks/deduplication_speed.py --data DIR --work FOLDER
 
 All of them take the texts of `DIR/web_text/web-*.parquet`, shingles of five words and 112 lanes in 14 bands; one thread, the best
-of `--repeat` runs. `signatures` are the exact keys, bands and anchors; `whole` is `curricle dedup` of a finished output within one
-process: it reads Parquet, compares, measures every candidate and writes the table and the report. The others get the words of
-`str.split` and find candidates, but measure nothing: datasketch and Rensa with shingles made in Python, gaoya with its own.
+of `--repeat` runs. `signatures` are the exact keys, bands and anchors; `whole` is `curricle dedup` of a finished output within
+one process: it reads Parquet, compares, measures every candidate and writes the table and the report. The others get the words
+of `str.split` and find candidates, but measure nothing: datasketch and Rensa with shingles made in Python, gaoya with its own.
 """
 
 import argparse
