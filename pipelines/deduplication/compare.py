@@ -96,16 +96,14 @@ def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions
     for shard, own in zip(planned.shards, rows, strict=True):
         with whole_file(work / f"{shard.name}.verdicts") as part:
             pq.write_table(pa.Table.from_pylist(own, COMPARED), part, compression="zstd")
-    pairs = [
+    pairs = decisions.pairs
+    table = pa.table(
         {
-            "id": ids[pair.document],
-            "other_id": ids[pair.stays],
-            "jaccard": pair.jaccard,
-            "containment": pair.containment,
-            "missing_words": pair.missing_words,
-            "evidence": pair.evidence,
-        }
-        for pair in decisions.pairs
-    ]
+            "id": [ids[pair.document] for pair in pairs],
+            "other_id": [ids[pair.stays] for pair in pairs],
+            **{name: [getattr(pair, name) for pair in pairs] for name in PAIRS.names[2:]},
+        },
+        PAIRS,
+    )
     with whole_file(work / "pairs.parquet") as part:
-        pq.write_table(pa.Table.from_pylist(pairs, PAIRS), part, compression="zstd")
+        pq.write_table(table, part, compression="zstd")

@@ -64,28 +64,27 @@ def _by_size(sizes: Iterable[int]) -> dict[str, int]:
 
 
 def _largest(clusters: pa.Table, shards: Mapping[str, ShardDocuments]) -> list[dict[str, Any]]:
-    ordered = clusters.sort_by([("cluster_size", "descending"), ("cluster_id", "ascending"), ("id", "ascending")])
-    names = ordered["cluster_id"].unique().slice(0, SHOWN)
-    chosen: dict[str, list[dict[str, Any]]] = {name: [] for name in names.to_pylist()}
-    for row in ordered.filter(pc.is_in(ordered["cluster_id"], value_set=names)).to_pylist():
-        chosen[row["cluster_id"]].append(row)
+    sizes = clusters.group_by("cluster_id").aggregate([("id", "count")])
+    sizes = sizes.sort_by([("id_count", "descending"), ("cluster_id", "ascending")]).slice(0, SHOWN)
     shown = []
-    for name, rows in chosen.items():
-        by_id = {row["id"]: row for row in rows}
-        gone = [row for row in rows if row["duplicate_of"] in by_id]
-        if gone:
-            least = min(gone, key=lambda row: (1.0 if row["similarity"] is None else row["similarity"], row["id"]))
-            shown.append((name, rows, by_id[least["duplicate_of"]], least))
+    for name, size in zip(sizes["cluster_id"].to_pylist(), sizes["id_count"].to_pylist(), strict=True):
+        rows = clusters.filter(pc.equal(clusters["cluster_id"], name))
+        gone = rows.filter(pc.and_(pc.invert(rows["keep"]), pc.is_in(rows["duplicate_of"], value_set=rows["id"])))
+        if gone.num_rows:
+            least = gone.sort_by([("similarity", "ascending"), ("id", "ascending")]).slice(0, 1).to_pylist()[0]
+            stays = rows.filter(pc.equal(rows["id"], least["duplicate_of"])).to_pylist()[0]
+            evidence = Counter(rows.filter(pc.invert(rows["keep"]))["evidence"].to_pylist())
+            shown.append((name, size, evidence, stays, least))
     texts = read_texts(((row["shard"], row["row"]) for *_, stays, least in shown for row in (stays, least)), shards)
     return [
         {
             "cluster_id": name,
-            "documents": len(rows),
-            "evidence": dict(sorted(Counter(row["evidence"] for row in rows if not row["keep"]).items())),
+            "documents": size,
+            "evidence": dict(sorted(evidence.items())),
             "stays": _side(stays, texts),
             "differs_most": {**_side(least, texts), "similarity": least["similarity"], "evidence": least["evidence"]},
         }
-        for name, rows, stays, least in shown
+        for name, size, evidence, stays, least in shown
     ]
 
 

@@ -1,6 +1,5 @@
 """The signatures of all documents: those of the indexes and of the shards; and that no two documents have the same id."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,14 +39,13 @@ def check_ids(documents: Documents, places: Sequence[Path]) -> None:
             name = ids[number].as_py()
             if name in seen:
                 first, second = (places[int(documents.table_of(n))] for n in (seen[name], number))
-                raise OutputError(f"{first} and {second} both hold the document {name}; outputs must not overlap")
+                raise OutputError(
+                    f"{first} and {second} both hold the document {name}; leave one of them out, or run one of them again"
+                    " with its inputs under other names"
+                )
             seen[name] = number
 
 
 def id_hashes(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
-    """64 bits of each id: its first 16 hex digits, or a hash of an id in another form."""
-    try:
-        return np.frombuffer(bytes.fromhex("".join(name[:16].zfill(16) for name in ids.to_pylist())), ">u8").astype(np.uint64)
-    except ValueError:
-        digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids.to_pylist())
-        return np.frombuffer(b"".join(digests), "<u8")
+    """The first 64 of the 128 bits of each id, which is 32 hex digits."""
+    return np.frombuffer(bytes.fromhex("".join(name[:16] for name in ids.to_pylist())), ">u8").astype(np.uint64)

@@ -428,6 +428,32 @@ def test_an_index_of_the_same_documents_is_refused(crawls, tmp_path):
     assert "both hold the document" in output
 
 
+def test_two_outputs_with_the_same_ids_are_refused(tmp_path, monkeypatch):
+    """Two runs over different files of the same name, from different folders."""
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        monkeypatch.chdir(tmp_path / str(number))
+        Path("in.jsonl").write_text(json.dumps({"text": page(number)}))
+        assert call("run", "../recipe.yaml", "--input", "in.jsonl", "--output", "out", "--workers", 1, "--quiet")[0] == 0
+    monkeypatch.chdir(tmp_path)
+    code, output = call("dedup", "0/out", "1/out", "--output", "table", "--quiet")
+    assert (code, output.count("\n")) == (2, 1)
+    assert "both hold the document" in output or "contain the same shard" in output
+
+
+def test_an_output_without_documents(tmp_path):
+    """Also one of whose shards has no document left."""
+    output = run_over(tmp_path, "out", {"a": page(1)}, files=1)
+    ids = tmp_path / "ids"
+    ids.write_text(next(iter(documents(output))))
+    assert call("remove", output, "--ids", ids)[0] == 0
+    text = dedup(output, "--output", tmp_path / "table", "--index-out", tmp_path / "index")
+    assert "0 of 0 kept documents are duplicates" in text
+    other = run_over(tmp_path, "other", {"b": page(1), "c": page(1).upper()}, files=1)
+    assert "1 of 2 kept" in dedup(output, other, "--output", tmp_path / "both", "--against", tmp_path / "index")
+
+
 def test_a_dry_run_writes_nothing(folder, crawls):
     before = sorted(folder.iterdir())
     code, output = call("dedup", folder / "out", "--against", crawls / "index", "--dry-run")
