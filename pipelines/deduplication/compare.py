@@ -1,7 +1,7 @@
 """Finds the copies among all documents; writes the verdicts of each shard and the measured pairs."""
 
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -71,31 +71,27 @@ def compare(planned: Planned, documents: Documents, work: Path, workers: int, qu
 
 def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions, ranked: Numbers, work: Path) -> None:
     clusters = find_clusters(decisions, {document: place for place, document in enumerate(ranked.tolist())})
-    stated = sorted({*decisions.verdicts, *clusters})
-    shown = np.array(sorted({*stated, *(pair.stays for pair in decisions.pairs)}), np.int64)
+    stated = np.array(sorted({*decisions.verdicts, *clusters}), np.int64)
+    shown = np.union1d(stated, np.array([pair.stays for pair in decisions.pairs], np.int64))
     ids = dict(zip(shown.tolist(), documents.take("id", shown).to_pylist(), strict=True))
-    rows: list[list[dict[str, Any]]] = [[] for _ in planned.shards]
-    old = len(planned.indexes)
-    for document in stated:
-        best, size = clusters.get(document, (document, 1))
-        stays, similarity, evidence = decisions.verdicts.get(document, STAYS)
-        place = int(documents.table_of(document))
-        if place < old:
-            continue
-        rows[place - old].append(
-            {
-                "row": document - int(documents.starts[place]),
-                "cluster_id": ids[best],
-                "cluster_size": size,
-                "duplicate_of": None if stays is None else ids[stays],
-                "keep": stays is None,
-                "similarity": similarity,
-                "evidence": evidence,
-            }
-        )
-    for shard, own in zip(planned.shards, rows, strict=True):
+    found = [decisions.verdicts.get(document, STAYS) for document in stated.tolist()]
+    in_clusters = [clusters.get(document, (document, 1)) for document in stated.tolist()]
+    rows = pa.table(
+        {
+            "row": stated - documents.starts[documents.table_of(stated)],
+            "cluster_id": [ids[best] for best, _ in in_clusters],
+            "cluster_size": [size for _, size in in_clusters],
+            "duplicate_of": [None if verdict.stays is None else ids[verdict.stays] for verdict in found],
+            "keep": [verdict.stays is None for verdict in found],
+            "similarity": [verdict.similarity for verdict in found],
+            "evidence": [verdict.evidence for verdict in found],
+        },
+        COMPARED,
+    )
+    cuts = np.searchsorted(stated, documents.starts[len(planned.indexes) :]).tolist()
+    for shard, (first, last) in zip(planned.shards, pairwise(cuts), strict=True):
         with whole_file(work / f"{shard.name}.verdicts") as part:
-            pq.write_table(pa.Table.from_pylist(own, COMPARED), part, compression="zstd")
+            pq.write_table(rows.slice(first, last - first), part, compression="zstd")
     pairs = decisions.pairs
     table = pa.table(
         {
