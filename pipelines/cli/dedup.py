@@ -88,5 +88,5 @@ def _print_report(report: dict[str, Any]) -> None:
     for evidence, count in report["evidence"].items():
         click.echo(f"{evidence}: {count:,} documents")
     click.echo(f"{report['duplicates']:,} of {report['kept']:,} kept documents are duplicates of others that stay")
-    if report["hot_buckets"]:
-        click.echo(f"{report['hot_buckets']:,} buckets were too large; {report['not_compared']:,} entries were left out")
+    if report["not_compared"]:
+        click.echo(f"{report['hot_buckets']:,} buckets were too large; {report['not_compared']:,} comparisons were left out")

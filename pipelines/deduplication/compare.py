@@ -38,8 +38,10 @@ PAIRS = pa.schema(
         ("evidence", pa.string()),
     ]
 )
-"""Every pair that was measured, whether it counts or not: `other_id` stays; `containment` is that of `id` in it,
-and `missing_words` the longest passage of `id` that is missing there; null if the two are not similar enough anyway."""
+"""The pairs that count, and the nearest one of each document that was compared and stays.
+
+`other_id` stays; `containment` is that of `id` in it, and `missing_words` the longest passage of `id` that is missing there, null if
+the two are not similar enough anyway."""
 
 
 def compare(planned: Planned, documents: Documents, work: Path, workers: int, quiet: bool) -> None:
@@ -66,7 +68,7 @@ def compare(planned: Planned, documents: Documents, work: Path, workers: int, qu
     decisions = decide(ranked.tolist(), old, Proposals(content_of, buckets, anchored, urls), shingles)
     _write_verdicts(planned, documents, decisions, ranked, work)
     with whole_file(work / "compared.json") as part:
-        part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "not_compared": decisions.hot.total()}))
+        part.write_bytes(orjson.dumps({"hot_buckets": len(decisions.hot), "not_compared": decisions.not_compared}))
 
 
 def _write_verdicts(planned: Planned, documents: Documents, decisions: Decisions, ranked: Numbers, work: Path) -> None:

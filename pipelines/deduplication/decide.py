@@ -11,7 +11,8 @@ from curricle.pipelines.deduplication.measure import EXACT, REJECTED, URL, Pair,
 from curricle.pipelines.deduplication.shingle_files import Shingles
 
 MOST_COMPARED = 64
-"""Documents that stay with the same band hash or anchor with which others are compared; a group with more is hot."""
+"""With so many documents a document is compared. Also, so many that stay are looked up by a band hash or anchor that they share: a
+group with more is hot."""
 
 CACHED = 1024
 """Documents whose sorted shingles stay in memory."""
@@ -27,12 +28,13 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Decisions:
-    """The verdicts of the documents that were compared, all pairs that were measured, and buckets that were too large."""
+    """Verdicts of the documents that were compared, the pairs that count or were nearest to it, and what was left out."""
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     also: list[tuple[int, int]] = field(default_factory=list)  # duplicate, another document that stays and is as similar
-    hot: Counter[int] = field(default_factory=Counter)  # group -> documents that stay and were not put into it
+    hot: set[int] = field(default_factory=set)  # groups that not all documents that stay were put into
+    not_compared: int = 0  # entries of documents in such groups, and candidates of documents that had too many
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class _Walk:
             if len(members := self.in_group.setdefault(group, [])) < MOST_COMPARED:
                 members.append(content)
             else:
-                self.done.hot[group] += 1
+                self.done.hot.add(group)
+                self.done.not_compared += 1
 
     def _judge(self, document: int) -> Verdict | None:
         content = self.contents[document]
@@ -106,34 +109,40 @@ class _Walk:
         if content in self.near:
             return self.near[content]
         found = self._measure(document, content)
-        self.done.pairs += found
+        if not found:
+            return None
         accepted = [pair for pair in found if pair.evidence != REJECTED]
         if not accepted:
-            return Verdict(None, max(pair.jaccard for pair in found), REJECTED) if found else None
+            nearest = max(found, key=lambda pair: pair.jaccard)
+            self.done.pairs.append(nearest)
+            return Verdict(None, nearest.jaccard, REJECTED)
+        self.done.pairs += accepted
         best = max(accepted, key=lambda pair: pair.similarity)  # the better one of two that are as similar
         self.near[content] = Verdict(best.stays, best.similarity, best.evidence)
         self.done.also += [(document, pair.stays) for pair in accepted if pair is not best]
         return self.near[content]
 
-    def _candidates(self, content: int) -> Iterable[int]:
-        """The contents of documents that stay and share a bucket, or enough anchors, with this one."""
+    def _candidates(self, content: int) -> list[int]:
+        """Contents of documents that stay and share a bucket, or enough anchors, with this one; those that share most first."""
+        bands: Counter[int] = Counter()
         anchors: Counter[int] = Counter()
-        found: dict[int, None] = {}
         for group in self.groups_of.get(content, ()):
-            members = self.in_group.get(group, ())
             if group < self.bands:
-                found |= dict.fromkeys(members)
+                bands.update(self.in_group.get(group, ()))
             elif content in self.needed:
-                anchors.update(members)
+                anchors.update(self.in_group.get(group, ()))
         needed = self.needed.get(content, 0.0)
-        return found | dict.fromkeys(other for other, count in anchors.items() if count >= needed)
+        found = bands | Counter({other: count for other, count in anchors.items() if count >= needed})
+        return sorted(found, key=lambda other: (-bands[other], -anchors[other], self.place[other]))
 
     def _measure(self, document: int, content: int) -> list[Pair]:
-        """Compare a document with each candidate, best first."""
-        others = sorted(self._candidates(content), key=lambda other: self.place[other])
+        """Compare a document with the candidates that share most with it, in the order of the ranking."""
+        others = self._candidates(content)
+        self.done.not_compared += max(0, len(others) - MOST_COMPARED)
         if not others:
             return []
         text, own = self.shingles(content), self.distinct(content)
+        others = sorted(others[:MOST_COMPARED], key=self.place.__getitem__)
         return [measure(document, self.staying[other], text, own, self.distinct(other)) for other in others]
 
 

@@ -106,7 +106,7 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         "# Duplicates",
         "",
         f"{report['duplicates']:,} of {report['kept']:,} kept documents are duplicates of others that stay. "
-        "`pairs.parquet` lists every pair that was measured.",
+        "`pairs.parquet` lists what was measured.",
         "",
         "| evidence | documents |",
         "|---|---|",
@@ -116,8 +116,11 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         "|---|---|",
         *(f"| {size} | {count:,} |" for size, count in report["clusters_by_size"].items()),
     )
-    if report["hot_buckets"]:
-        yield from ("", f"{report['hot_buckets']:,} buckets were too large: {report['not_compared']:,} entries were left out.")
+    if report["not_compared"]:
+        yield from (
+            "",
+            f"{report['hot_buckets']:,} buckets were too large: {report['not_compared']:,} comparisons were left out.",
+        )
     yield from ("", "| source | kept documents | duplicates | share |", "|---|---|---|---|")
     for one in report["sources"][:SOURCES]:
         yield f"| {cell(one['source'])} | {one['documents']:,} | {one['duplicates']:,} | {one['share']:.1%} |"
