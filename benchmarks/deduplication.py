@@ -135,7 +135,7 @@ def plant(texts: Mapping[str, str], each: int, half: str) -> dict[str, tuple[str
 
 
 def run(work: Path, texts: Mapping[str, str]) -> tuple[dict[str, dict[str, Any]], int]:
-    """Name -> its row, with names for ids; and how many pairs were measured."""
+    """Name -> its row, with names for ids; and how many pairs are listed."""
     (work / "in").mkdir(parents=True)
     (work / "recipe.yaml").write_text(RECIPE)
     table = pa.table({"id": list(texts), "text": list(texts.values())})
@@ -261,7 +261,7 @@ def main() -> None:
     together = texts | {name: text for name, (_, _, text) in planted.items()}
     rows, pairs = run(options.work, together)
     truth = Truth(rows, {name: shingles_of(text) for name, text in together.items()})
-    print(f"{len(texts)} documents, {len(planted)} edited ones; {pairs} pairs were measured")
+    print(f"{len(texts)} documents, {len(planted)} edited ones; {pairs} pairs are listed")
     print_edits(truth, planted)
     print_recall(truth)
     print_removals(truth)

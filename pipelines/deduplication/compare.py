@@ -40,8 +40,8 @@ PAIRS = pa.schema(
 )
 """The pairs that count, and the nearest one of each document that was compared and stays.
 
-`other_id` stays; `containment` is that of `id` in it, and `missing_words` the longest passage of `id` that is missing there, null if
-the two are not similar enough anyway."""
+`other_id` stays; `containment` is that of `id` in it, and `missing_words` the longest passage of `id` that is missing there, null
+if the two are not similar enough anyway."""
 
 
 def compare(planned: Planned, documents: Documents, work: Path, workers: int, quiet: bool) -> None:

@@ -11,8 +11,8 @@ from curricle.pipelines.deduplication.measure import EXACT, REJECTED, URL, Pair,
 from curricle.pipelines.deduplication.shingle_files import Shingles
 
 MOST_COMPARED = 64
-"""With so many documents a document is compared. Also, so many that stay are looked up by a band hash or anchor that they share: a
-group with more is hot."""
+"""With so many documents a document is compared; and so many that stay are found by a band hash or anchor that they share. A group
+with more is hot."""
 
 CACHED = 1024
 """Documents whose sorted shingles stay in memory."""
