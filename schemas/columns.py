@@ -174,6 +174,12 @@ EXTRACT = (
         doc="whether the end of the page is missing: the crawler cut it, or its encoding ends early or is damaged",
         null="the input is text",
     ),
+    Column(
+        name="extract_confidence",
+        dtype=pa.float32(),
+        doc="how well the text is expected to be the page's main text: the word F1 that the extractor `learned` expects, 0..1",
+        null="the input is text, another extractor, or no main text",
+    ),
 )
 
 LANGUAGE = (
@@ -385,7 +391,8 @@ DECISION = (
     Column(
         name="reject_reason",
         dtype=pa.string(),
-        doc="name of the first rule that the row fails; the decision's columns are in rejected/ only",
+        doc="name of the first rule that the row fails, or `not_measured` (`curricle redecide`); the decision's columns are "
+        "in rejected/ only",
         null="no rule failed",
     ),
     Column(

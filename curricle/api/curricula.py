@@ -10,8 +10,9 @@ import pyarrow.dataset as ds
 from curricle.api.runs import check_path, check_paths, check_workers
 from curricle.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import check_plan, load_plan
-from curricle.pipelines.curriculum.run import RECORD, write_curriculum
 from curricle.pipelines.curriculum.run import make_curriculum as plan_curriculum
+from curricle.pipelines.curriculum.run import write_curriculum
+from curricle.pipelines.curriculum.verify import RECORD
 from curricle.pipelines.curriculum.workers import Processes
 
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "run": "Run a recipe over input files; write the kept, rejected and unreadable documents as Parquet.",
     "plan": "Show what a run would do: its stages, columns, shards and models. Nothing is started.",
     "verify": "Check a finished output: hashes, row counts, schemas and reasons.",
+    "explain": "Explain why a document was kept or rejected: each rule, by how much, and where its scores stand.",
+    "redecide": "Decide again about the documents of a finished output by other rules; nothing is measured again.",
     "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",
     "decontaminate": "Find items of evaluation sets in the documents of finished outputs; write an attribute table and a report.",
     "dedup": "Find duplicates and near-duplicates in finished outputs; write an attribute table and a report.",
@@ -25,6 +27,7 @@ COMMANDS = {
     "mixture": "Find the weights of a mixture from a target text, or rank candidate mixtures.",
     "models": "List, download, check, train and calibrate the models that recipes use.",
     "raters": "Rate a sample of documents, compare two raters, and distill ratings into a small CPU model.",
+    "recipes": "List and show the shipped recipes, and print one to change.",
     "rules": "List and show the published rule sets that recipes can use.",
     "doctor": "Check whether this machine has what a runner needs, and print the command that fixes what is missing.",
 }

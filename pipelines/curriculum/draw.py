@@ -23,6 +23,7 @@ from curricle.pipelines.curriculum.kernels import (
 )
 from curricle.pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from curricle.pipelines.curriculum.scoring import choose
+from curricle.pipelines.curriculum.settle import settle
 from curricle.schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
 
 UNUSED, POOLED = -1, 100  # values of `DocumentUse.origin`, in addition to the numbers of phases
@@ -51,6 +52,7 @@ class DrawnPhase:
     """A phase with its documents: what was asked of each cell, what is available, and what was taken."""
 
     phase: Phase
+    budget: int  # tokens asked for, replayed ones included
     names: tuple[str, ...]
     share: Shares  # asked for, of the tokens that are not replayed
     quota: IntArray  # tokens asked for
@@ -112,13 +114,16 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     share = shares(phase.mixture, cells.names, totals(cells.codes, among, weight, size), at)
     among, ranking, nulls = choose(documents, phase, plan.seed, cells.codes, size, among)
     there = totals(cells.codes, among, weight, size)
-    replay_quota = round(phase.tokens * phase.replay.share) if phase.replay else 0
-    quota, problems = _quota(phase, phase.tokens - replay_quota, share, there, cells, at)
+    budget = _budget(phase, share, there)
+    replay_quota = round(budget * phase.replay.share) if phase.replay else 0
+    quota, problems = _quota(phase, budget - replay_quota, share, there, cells, at)
     whole = np.where(quota > there, quota // np.maximum(there, 1), 0)
     whole = np.minimum(whole, cap)
     rest = np.where(whole < cap, quota - whole * there, 0)
     copies = whole.astype(np.uint8)[cells.codes] * among
-    copies += take(cells.codes, among, ranking, weight, rest)
+    last = take(cells.codes, among, ranking, weight, rest)
+    settle(cells.codes, among & (whole < cap)[cells.codes], last, ranking, weight, rest)
+    copies += last
     if times is not None:
         copies *= times
     fresh = np.flatnonzero(copies)
@@ -131,8 +136,18 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     replay_met = int(tokens[replayed].sum(dtype=np.int64))
     problems += replay_problems
     return DrawnPhase(
-        phase, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
+        phase, budget, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
     )  # fmt: skip
+
+
+def _budget(phase: Phase, share: Shares, there: IntArray) -> int:
+    """Tokens of the phase: as asked, or all that its cells hold in their shares, and what is replayed."""
+    if phase.tokens != "all":
+        return phase.tokens
+    fresh = int(there.sum())
+    if phase.mixture.weights:
+        fresh = min((int(there[cell] / share[cell]) for cell in np.flatnonzero(share)), default=0)
+    return round(fresh / (1 - phase.replay.share)) if phase.replay else fresh
 
 
 def _times(documents: Documents, repeats: Repeats) -> npt.NDArray[np.uint8] | None:

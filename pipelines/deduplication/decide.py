@@ -11,7 +11,7 @@ from curricle.pipelines.deduplication.measure import EXACT, REJECTED, URL, Pair,
 from curricle.pipelines.deduplication.shingle_files import Shingles
 
 MOST_COMPARED = 64
-"""With so many documents a document is compared; and so many that stay are found by a band hash or anchor that they share. A group
+"""With so many documents a document is compared; so many that stay are found by a band hash or anchor that they share. A group
 with more is hot."""
 
 CACHED = 1024
