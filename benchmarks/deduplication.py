@@ -212,8 +212,8 @@ def print_edits(truth: Truth, planted: Mapping[str, tuple[str, str, str]]) -> No
         )
 
 
-def print_recall(truth: Truth) -> None:
-    """Of all pairs of documents that are the same by brute force, how many are in one cluster."""
+def count_pairs(truth: Truth) -> tuple[Counter[str], float]:
+    """Of all pairs of documents that are the same by brute force, how many are in one cluster; and how many the bands promise."""
     found: Counter[str] = Counter()
     promised = 0.0
     for (one, other), both in all_pairs(truth.shingles).items():
@@ -224,13 +224,19 @@ def print_recall(truth: Truth) -> None:
             found[what] += 1
             found[f"{what} found"] += truth.together(one, other)
             promised += 1 - (1 - jaccard**ROWS) ** BANDS if what == "near" else 0.0
+    return found, promised
+
+
+def print_recall(truth: Truth) -> None:
+    """What `count_pairs` finds."""
+    found, promised = count_pairs(truth)
     for what, title in (("near", "J >= 0.8"), ("contained", "J < 0.8, one contained in the other")):
         print(f"pairs with {title}: {found[f'{what} found']} of {found[what]}, {found[f'{what} found'] / found[what]:.4f}")
     print(f"the bands alone promise {promised / found['near']:.4f} of the pairs with J >= 0.8")
 
 
-def print_removals(truth: Truth) -> None:
-    """Each removed document against the one that stays."""
+def check_removals(truth: Truth) -> tuple[list[str], list[str], float]:
+    """Removed documents; those whose evidence does not hold; the least share of one that is in the document that stays."""
     wrong, least = [], 1.0
     gone = [name for name, row in truth.rows.items() if not row["keep"]]
     for name in gone:
@@ -240,10 +246,16 @@ def print_removals(truth: Truth) -> None:
         holds = {"exact": exact, "jaccard": jaccard >= JACCARD, "contained": contained >= CONTAINED}[row["evidence"]]
         least = min(least, contained if truth.shingles[name] else 1.0)
         if not (holds and truth.rows[row["duplicate_of"]]["keep"]):
-            wrong.append((name, row["duplicate_of"], row["evidence"], row["similarity"], jaccard, contained))
+            wrong.append(name)
+    return gone, wrong, least
+
+
+def print_removals(truth: Truth) -> None:
+    """What `check_removals` finds."""
+    gone, wrong, least = check_removals(truth)
     print(f"removals: {len(gone)}, {len(wrong)} do not hold; the least share of a removed text in what stays: {least:.3f}")
-    for one in wrong[:20]:
-        print("  ", *one)
+    for name in wrong[:20]:
+        print("  ", name, truth.rows[name])
 
 
 def main() -> None:

@@ -428,6 +428,16 @@ def test_an_index_of_the_same_documents_is_refused(crawls, tmp_path):
     assert "both hold the document" in output
 
 
+def test_a_rule_of_redecide_leaves_duplicates_out(folder, table, tmp_path):
+    rule = "  - {name: duplicate, column: keep, in: [true]}"
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("[{", "\n  - {").replace("}]", "}") + rule)
+    arguments = ["--recipe", tmp_path / "recipe.yaml", "--with", table, "--output", tmp_path / "out"]
+    code, output = call("redecide", folder / "out", *arguments)
+    assert code == 0, output
+    kept = {name for path in (tmp_path / "out").glob("kept/*") for name in pq.read_table(path)["id"].to_pylist()}
+    assert kept == {name for name, row in rows_of(table).items() if row["keep"]}
+
+
 def test_two_outputs_with_the_same_ids_are_refused(tmp_path, monkeypatch):
     """Two runs over different files of the same name, from different folders."""
     (tmp_path / "recipe.yaml").write_text(RECIPE)
