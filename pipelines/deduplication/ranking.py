@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curricle.errors import OutputError
+from curricle.errors import OutputError, did_you_mean
 from curricle.pipelines.output.attribute_tables import ShardDocuments
 
 LENGTH = "length"
@@ -62,7 +62,8 @@ def _check(column: str, schemas: Mapping[Path, pa.Schema]) -> None:
     kinds = set()
     for output, schema in schemas.items():
         if column not in schema.names:
-            raise OutputError(f"--keep: {output} has no column {column!r}")
+            names = [*schema.names, LENGTH, OUTPUT, "best"]
+            raise OutputError(f"--keep: {output} has no column {column!r}{did_you_mean(column, names)}")
         dtype = schema.field(column).type
         if not (is_number(dtype) or pa.types.is_string(dtype)):
             raise OutputError(f"--keep: column {column!r} of {output} has type {dtype}; a number or a string is required")
