@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 import pyarrow.parquet as pq
 
+from curricle.errors import OutputError, one_line
 from curricle.pipelines.deduplication.compare import compare
 from curricle.pipelines.deduplication.compared import ComparedShingles
 from curricle.pipelines.deduplication.groups import Documents
@@ -34,36 +35,43 @@ KIND = "dedup"
 def dedup(planned: Planned, table: Path, workers: int, quiet: bool) -> dict[str, Any] | None:
     """Write the table; returns its report, or None if it is already finished. A table that was stopped is continued."""
     table = table.absolute()
-    with table_folder(table, KIND, planned.made_by) as finished:
-        fingerprint = fingerprint_sha256(planned.made_by)
-        with_index = planned.index_out is not None and not is_written(planned.index_out, fingerprint)
-        if finished and not with_index:
-            return None
-        work = table / "_work"
-        work.mkdir(exist_ok=True)
-        documents = sign_all(planned, work, workers, quiet)
-        if finished:
-            _write_index(planned, documents, table, work, workers, quiet)
-            shutil.rmtree(work)
-            return None
-        compared = work / "compared.json"
-        if not compared.exists():
-            compare(planned, documents, work, workers, quiet)
-        parts = [PartTask(shard, table, fingerprint, work / f"{shard.name}.verdicts") for shard in planned.shards]
-        run_uncommitted(parts, write_part, workers, quiet)
-        with whole_file(table / "pairs.parquet") as part:
-            shutil.copyfile(work / "pairs.parquet", part)
-        if with_index:
-            _write_index(planned, documents, table, work, workers, quiet)
-        report = make_report(planned.shards, parts, orjson.loads(compared.read_bytes()))
-        write_report(table, report)
-        summary = {key: report[key] for key in ("documents", "kept", "duplicates", "clusters")}
-        sources = sources_of(planned.shards)
-        write_table_record(
-            table, KIND, planned.made_by, finished=True, sources=sources, keep=planned.keep, levels=planned.levels, **summary
-        )
+    try:
+        with table_folder(table, KIND, planned.made_by) as finished:
+            return _write(planned, table, finished, workers, quiet)
+    except OSError as error:
+        raise OutputError(f"{table}: {one_line(error)}; fix this, and run the same command again") from None
+
+
+def _write(planned: Planned, table: Path, finished: bool, workers: int, quiet: bool) -> dict[str, Any] | None:
+    """Write what is missing of a table that is held."""
+    fingerprint = fingerprint_sha256(planned.made_by)
+    with_index = planned.index_out is not None and not is_written(planned.index_out, fingerprint)
+    work = table / "_work"
+    if finished and not with_index:
+        shutil.rmtree(work, ignore_errors=True)
+        return None
+    work.mkdir(exist_ok=True)
+    documents = sign_all(planned, work, workers, quiet)
+    if finished:
+        _write_index(planned, documents, table, work, workers, quiet)
         shutil.rmtree(work)
-        return report
+        return None
+    compared = work / "compared.json"
+    if not compared.exists():
+        compare(planned, documents, work, workers, quiet)
+    parts = [PartTask(shard, table, fingerprint, work / f"{shard.name}.verdicts") for shard in planned.shards]
+    run_uncommitted(parts, write_part, workers, quiet)
+    with whole_file(table / "pairs.parquet") as part:
+        shutil.copyfile(work / "pairs.parquet", part)
+    if with_index:
+        _write_index(planned, documents, table, work, workers, quiet)
+    report = make_report(planned.shards, parts, orjson.loads(compared.read_bytes()))
+    write_report(table, report)
+    summary = {key: report[key] for key in ("documents", "kept", "duplicates", "clusters")}
+    chosen = {"keep": planned.keep, "levels": planned.levels, "sources": sources_of(planned.shards)}
+    write_table_record(table, KIND, planned.made_by, finished=True, **chosen, **summary)
+    shutil.rmtree(work)
+    return report
 
 
 def _write_index(planned: Planned, documents: Documents, table: Path, work: Path, workers: int, quiet: bool) -> None:

@@ -247,6 +247,19 @@ def test_a_stopped_run_continues_to_the_same_bytes(folder, table, monkeypatch):
     assert bytes_of(folder / "stopped") == bytes_of(table)
 
 
+def test_a_full_disk_is_one_line(folder, table, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_report", fail)
+        code, output = call("dedup", folder / "out", "--output", folder / "full", "--workers", 1, "--quiet")
+    assert (code, output.count("\n")) == (2, 1)
+    assert "No space left on device; fix this, and run the same command again" in output
+    dedup(folder / "out", "--output", folder / "full", "--workers", 1)
+    assert bytes_of(folder / "full") == bytes_of(table)
+
+
 def test_a_finished_table_is_left_as_it_is(folder, table):
     assert "already finished, with the same documents and options" in dedup(folder / "out", "--output", table)
 
