@@ -23,6 +23,7 @@ import xxhash
 
 from curricle import portable_math
 from curricle.models.cards import Card, read_card
+from curricle.models.checked_files import check_once
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
 from curricle.models.raters.features import STATISTICS, Features, utf8
@@ -192,6 +193,7 @@ class Student:
 def load(folder: Path) -> Student:
     """Load the student in `folder`; a ModelError names the file that is missing or wrong."""
     card = read_card(folder, StudentCard)
+    check_once(folder, card)
     table, heads = read_weights(folder / TABLE, folder / HEADS, OUTPUTS)
     shared = encoder.load(folder)
     landmarks, tag_landmarks = (heads[name].shape[0] if name in heads else 0 for name in ("landmarks_out", "tag_landmarks_out"))
