@@ -23,6 +23,7 @@ COMMANDS = {
     "redecide": "Decide again about the documents of a finished output by other rules; nothing is measured again.",
     "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",
     "decontaminate": "Find items of evaluation sets in the documents of finished outputs; write an attribute table and a report.",
+    "dedup": "Find duplicates and near-duplicates in finished outputs; write an attribute table and a report.",
     "remove": "Remove documents from a finished output, by id, URL or source, and record what was removed.",
     "mixture": "Find the weights of a mixture from a target text, or rank candidate mixtures.",
     "models": "List, download, check, train and calibrate the models that recipes use.",
