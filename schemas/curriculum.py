@@ -79,6 +79,8 @@ class HeldOut(Config):
     """Share of the distinct texts."""
     where: Where = Field(default_factory=dict)
     """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
+    together: str | None = None
+    """A column of text: documents with the value of a held-out one are held out with it, such as `cluster_id`."""
 
 
 class Bucket(Config):
@@ -382,4 +384,5 @@ class Curriculum(Config):
         """Columns of the input that the plan reads, sorted."""
         names = {name for phase in self.phases for name in phase.columns()}
         names |= {name for part in self.heldout for name in part.where}
+        names |= {part.together for part in self.heldout if part.together}
         return sorted(names - {TOKEN_COUNT})

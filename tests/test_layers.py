@@ -24,6 +24,7 @@ FLOORS = (
     (
         "curricle.pipelines.curriculum",
         "curricle.pipelines.decontamination",
+        "curricle.pipelines.deduplication",
         "curricle.pipelines.explain",
         "curricle.pipelines.mixture",
         "curricle.pipelines.ratings",

@@ -56,18 +56,21 @@ def make_curriculum(
     outputs: str | Path | Sequence[str | Path],
     path: str | Path,
     *,
+    tables: str | Path | Sequence[str | Path] = (),
     workers: int | None = None,
     progress: bool = False,
 ) -> Curriculum:
     """Make a curriculum by `plan` (the name of a shipped plan, a path or a plan's content) from finished outputs, into `path`.
 
+    The plan may name columns of `tables` (attribute tables, Parquet files or folders of them) too: they are found by `id`.
     Returns at once if it is finished there already. Raises CurriculumError, one line, where the plan cannot be met or the folder
     holds something else, and OutputError where an output is not finished.
     """
     checked = check_plan(dict(plan), "plan") if isinstance(plan, Mapping) else load_plan(str(plan))
     folders, target = check_paths(outputs, "outputs"), Path(check_path(path, "path"))
     hands = Processes(check_workers(workers), quiet=not progress)
-    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands), target, hands)
+    joined = [Path(table) for table in check_paths(tables, "tables")] if tables else []
+    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands, joined), target, hands)
     return Curriculum(target)
 
 

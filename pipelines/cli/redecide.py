@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("output", metavar="OUTPUT", type=OutputFolder(exists=True, file_okay=False))
-@click.option("--recipe", help="Recipe with the new rules: a YAML file or a shipped name. [default: the recipe of OUTPUT]")
+@click.option("--recipe", help="Recipe with the new rules: a YAML file or a shipped name; by default the recipe of OUTPUT.")
 @settings
 @click.option(
     "--with",

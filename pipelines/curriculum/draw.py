@@ -69,8 +69,9 @@ class DrawnPhase:
 def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
     """Position in `plan.heldout` of each held-out document, else -1, int8 (n,).
 
-    All documents with the text of a held-out one are held out with it, whatever their columns. A text that two sets would take
-    through different documents goes to the first. CurriculumError if a document matches the `where` of two sets.
+    All documents with the text of a held-out one, or its value in `together`, are held out with it, whatever their columns. A
+    text that two sets would take through different documents goes to the first. CurriculumError if a document matches the `where`
+    of two sets.
     """
     held = np.full(documents.tokens.size, UNUSED, np.int8)
     matching: list[tuple[HeldOut, BoolArray]] = []
@@ -83,8 +84,23 @@ def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
         chosen = _sampled(documents.text_hash, salt(plan.seed, "heldout"), part.share)
         if part.where:
             chosen = np.isin(documents.text_hash, documents.text_hash[chosen & matches])
+        if part.together:
+            chosen |= _with_the_same(documents, part.together, chosen, f"heldout {part.name!r}")
         held[chosen & (held == UNUSED) & (documents.tokens > 0)] = number
     return held
+
+
+def _with_the_same(documents: Documents, column: str, chosen: BoolArray, at: str) -> BoolArray:
+    """True for documents whose value in this column is that of a chosen one, bool (n,); a null is no value."""
+    if column not in documents.labels:
+        raise CurriculumError(f"{at}: column {column!r} is a number; `together` needs a column of text")
+    label = documents.labels[column]
+    values = np.zeros(len(label.names), bool)
+    values[label.codes[chosen]] = True
+    if "null" in label.names:
+        values[label.names.index("null")] = False
+    found: BoolArray = values[label.codes]
+    return found
 
 
 def _sampled(hashes: HashArray, key: np.uint64, share: float) -> BoolArray:

@@ -27,6 +27,7 @@ from curricle.pipelines.curriculum.tokens import load_counter, located
 from curricle.pipelines.curriculum.verify import RECORD, changed_file, read_record
 from curricle.pipelines.curriculum.workers import Workers
 from curricle.pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
+from curricle.pipelines.output.joined_tables import JoinedTable, check_names, open_table
 from curricle.pipelines.plan.fingerprint import PACKAGE, code_sha256
 from curricle.schemas.curriculum import Curriculum, Tokens
 from curricle.storage.whole_file import whole_file
@@ -48,10 +49,14 @@ class Planned:
     made_by: dict[str, Any]
 
 
-def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
-    """The first pass. CurriculumError if something does not exist; what falls short is in `problems`."""
+def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers, tables: Sequence[Path] = ()) -> Planned:
+    """The first pass. The plan may name columns of `tables` (see `pipelines.output.joined_tables`) like those of the outputs.
+
+    CurriculumError or OutputError if something does not exist; what falls short is in `problems`.
+    """
     check_format(plan.format)
-    sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers)
+    joined = [open_table(path) for path in tables]
+    sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers, joined)
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
         "sources": sources.hashes,
@@ -60,6 +65,8 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
         "code": code_sha256(),
         **{f"code {package}": sha for package, sha in outside_code(plan.format).items()},
     }
+    if joined:
+        made_by["tables"] = sorted(table.fingerprint for table in joined)
     plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
     held = hold_out(documents, plan)
     documents = replace(documents, text_hash=documents.text_hash[:0].copy())
@@ -74,12 +81,17 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
     return Planned(plan, sources, documents, folders, records, heldout, left_out, problems, plan_hash, made_by)
 
 
-def read_outputs(outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers) -> tuple[Sources, Documents]:
+def read_outputs(
+    outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers, tables: Sequence[JoinedTable] = ()
+) -> tuple[Sources, Documents]:
     """The kept documents of finished outputs, measured; CurriculumError or OutputError as `find_sources`."""
     _, token_hash = load_counter(tokens)
-    sources = find_sources([output.absolute() for output in outputs], columns)
+    joined = {column.name for table in tables for column in table.columns}
+    sources = find_sources([output.absolute() for output in outputs], [name for name in columns if name not in joined])
+    check_names(tables, sources.schema.names, columns)
     with tempfile.TemporaryDirectory() as scratch:
-        return sources, read_documents(sources, columns, _measure(tokens, sources, token_hash, Path(scratch), workers))
+        measures = _measure(tokens, sources, token_hash, Path(scratch), workers)
+        return sources, read_documents(sources, columns, measures, tables)
 
 
 def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:

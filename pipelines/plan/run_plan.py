@@ -1,12 +1,13 @@
 """Turns a recipe and inputs into a plan: steps in order, output schemas and shards. Whatever can be wrong is found here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
 from curricle.errors import did_you_mean
+from curricle.pipelines.inputs.carried import with_types
 from curricle.pipelines.inputs.find import SHOWN, find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
@@ -64,12 +65,14 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     Raises RecipeError, ModelError or InputError, each one line.
     """
     check_models(recipe)
+    left_out: list[str] = []
+    files = find_inputs(patterns, left_out)
+    recipe = replace(recipe, read=with_types(recipe.read, files))
     steps = place_decisions(recipe, partial(_input_columns, patterns))
     inputs = parts_of(recipe, steps)
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
-    left_out: list[str] = []
-    shards = plan_shards(find_inputs(patterns, left_out), recipe.read)
+    shards = plan_shards(files, recipe.read)
     if any(shard.format == "warc" for shard in shards):
         _check_order(recipe)
     return Plan(

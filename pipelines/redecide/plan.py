@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from curricle.errors import OutputError, RecipeError, did_you_mean
 from curricle.pipelines.output.difference import differences, read_recipe, recipe_changes
+from curricle.pipelines.output.joined_tables import JoinedTable, check_names, open_table
 from curricle.pipelines.output.made_with import columns_of_others, recipe_of, steps_of
 from curricle.pipelines.output.manifest import Manifest, finished_run, read_manifests
 from curricle.pipelines.output.write import SPLITS
@@ -20,7 +21,6 @@ from curricle.pipelines.plan.run_plan import Plan, parts_of, place_decisions
 from curricle.pipelines.plan.settings import apply_settings
 from curricle.pipelines.plan.stage_table import Steps
 from curricle.pipelines.redecide.decision import NOT_MEASURED, Measured, measured
-from curricle.pipelines.redecide.tables import AttributeTable, check_names, open_table
 from curricle.schemas.columns import COLUMNS, DECISION
 from curricle.schemas.stage import Step
 from curricle.storage.output import OutputPath
@@ -43,7 +43,7 @@ class Redecision:
     before: Recipe
     new: Plan  # of the new output: recipe, steps, schemas, fingerprint
     measured: Measured
-    tables: tuple[AttributeTable, ...]
+    tables: tuple[JoinedTable, ...]
     measure: bool  # whether documents that were never measured are measured now
 
     def made_by(self, parts: dict[str, str]) -> "Redecision":

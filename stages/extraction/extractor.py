@@ -11,7 +11,8 @@ import numpy.typing as npt
 from selectolax.lexbor import LexborHTMLParser
 
 from curricle import portable_math
-from curricle.models.cards import Card, check_files, read_card
+from curricle.models.cards import Card, read_card
+from curricle.models.checked_files import check_once
 from curricle.stages.extraction.choose import choose
 from curricle.stages.extraction.features import Measured, measure
 from curricle.stages.extraction.render import render
@@ -90,6 +91,6 @@ class Model(NamedTuple):
 def load_extractor(folder: Path) -> Model:
     """The model in `folder`; ModelError if it is damaged."""
     card = read_card(folder, Card)
-    check_files(folder, card)
+    check_once(folder, card)
     with np.load(folder / TREES, allow_pickle=False) as arrays:
         return Model(*(Trees(*(arrays[f"{stage}_{key}"] for key in Trees._fields)) for stage in Model._fields))

@@ -159,6 +159,17 @@ MISTAKES: dict[str, dict[str, Mistake]] = {
         "doctor: a misspelled runner": Mistake("doctor --runner Flink"),
         "doctor: the local runner": Mistake("doctor --runner local --output new", report=True),
     },
+    "Deduplication": {
+        "no table to write": Mistake("dedup out"),
+        "a misspelled column of the ranking": Mistake("dedup out --keep url,txt_chars --output new"),
+        "a column that ranks twice": Mistake("dedup out --keep length,-length --output new"),
+        "an output that was not finished": Mistake("dedup full --output new"),
+        "the same output twice": Mistake("dedup out out --output new"),
+        "a folder that is not an index": Mistake("dedup out --against full --output new"),
+        "an index over other files": Mistake("dedup out --index-out full --output new"),
+        "a table over other files": Mistake("dedup out --output full"),
+        "a level that does not exist": Mistake("dedup out --level fuzzy --output new"),
+    },
     "Explaining and deciding again": {
         "no document": Mistake("explain out"),
         "a document that is not there": Mistake("explain out https://example.com/none"),

@@ -497,7 +497,7 @@ def test_changes_outside_the_rules_are_refused_and_named(plain, tmp_path):
             "which no stage writes; name the attribute table that has it (--with)",
         ),
         (["--recipe", "none.yaml", "--output", "found"], "none.yaml"),
-        (["--set", "decide.short.min=3", "--with", ".", "--dry-run"], "not an attribute table"),
+        (["--set", "decide.short.min=3", "--with", ".", "--dry-run"], "no attribute table and no Parquet files"),
     ],
 )
 def test_mistakes_are_one_line(plain, tmp_path, monkeypatch, arguments, line):
