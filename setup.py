@@ -95,7 +95,7 @@ setup(
         "": ["*.pyx", "*.pxd", "*.pyi", "*.h"],
         "curricle": ["py.typed"],
         "curricle.models": ["get/registry.yaml", "starter/**/*"],
-        "curricle.pipelines": ["plans/*.yaml", "recipes/*.yaml", "sample/*"],
+        "curricle.pipelines": ["plans/*.yaml", "recipes/*.yaml", "sample/*", "report/page/*"],
         "curricle.schemas": ["rule_sets/*"],
     },
     ext_modules=cythonize(

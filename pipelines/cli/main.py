@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": "Show what a run would do: its stages, columns, shards and models. Nothing is started.",
     "verify": "Check a finished output: hashes, row counts, schemas and reasons.",
     "stats": "Show the distribution of every column of a finished output, of all documents and by group.",
+    "report": "Write one HTML page about an output: its funnel, scores, thresholds and samples, and how it differs from another.",
     "explain": "Explain why a document was kept or rejected: each rule, by how much, and where its scores stand.",
     "redecide": "Decide again about the documents of a finished output by other rules; nothing is measured again.",
     "curriculum": "Turn finished outputs into ordered phases of training data, with token budgets and mixtures.",

@@ -75,13 +75,13 @@ def read_row(output: OutputPath, place: Place) -> pa.RecordBatch:
     raise RuntimeError(f"{place.file} has no row {place.row}")
 
 
-def open_file(output: OutputPath, file: str, columns: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Those of the columns that a file has, in batches. Raises OutputError if it cannot be read."""
+def open_file(output: OutputPath, file: str, columns: Iterable[str], rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+    """Those of the columns that a file has, in batches of at most so many rows. Raises OutputError if it cannot be read."""
     path = output / file
     try:
         with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
             names = [name for name in columns if name in parquet.schema_arrow.names]
-            yield from parquet.iter_batches(BATCH, columns=names)
+            yield from parquet.iter_batches(rows, columns=names)
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: {one_line(error)}") from None
 
