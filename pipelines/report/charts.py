@@ -1,5 +1,6 @@
 """The charts of a report, as Vega-Lite specifications with their data."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -32,7 +33,9 @@ def funnel_chart(steps: Sequence[tuple[str, int]]) -> Chart:
 def sizes_chart(title: str, sizes: Sequence[tuple[str, Size]]) -> Chart:
     """Kept and rejected documents of each value, one bar for both."""
     values = [
-        {"value": value, "side": side, "documents": size.documents[side]} for value, size in sizes for side in ("kept", "rejected")
+        {"value": value, "side": side, "documents": size.documents[side]}
+        for value, size in sizes
+        for side in ("kept", "rejected")
     ]
     return {
         **_head(title, max(60, 20 * len(sizes))),
@@ -54,15 +57,35 @@ def sizes_chart(title: str, sizes: Sequence[tuple[str, Size]]) -> Chart:
 
 def histogram_chart(name: str, bins: Iterable[Bin], languages: Sequence[str], lines: Iterable[tuple[str, float, str]]) -> Chart:
     """A histogram by language. `lines`: rule, bound and language (empty for all) of each threshold."""
-    bounds = [{"rule": rule, "bound": bound, "for": language or "all languages"} for rule, bound, language in lines]
+    bins, bounds = (
+        [*bins],
+        [{"rule": rule, "bound": bound, "for": language or "all languages"} for rule, bound, language in lines],
+    )
+    heights: Counter[float] = Counter()
+    for one in bins:
+        heights[one.low] += one.documents
+    top = max(heights.values(), default=1) * (1 + 0.08 * (2 + len(_labels(bounds)) if bounds else 0.5))  # room for labels
     colors = {"domain": [*languages], "range": [*PALETTE[: len(languages)]]}
     bars: Chart = {
         "data": {"values": [vars(one) for one in bins]},
         "mark": {"type": "bar", "binSpacing": 0},
         "encoding": {
-            "x": {"field": "low", "type": "quantitative", "bin": {"binned": True}, "title": name, "scale": {"zero": False}},
+            "x": {
+                "field": "low",
+                "type": "quantitative",
+                "bin": {"binned": True},
+                "title": name,
+                "scale": {"zero": False},
+                "axis": {"tickCount": 8, "labelOverlap": True},
+            },
             "x2": {"field": "high"},
-            "y": {"field": "documents", "type": "quantitative", "stack": "zero", "title": "documents"},
+            "y": {
+                "field": "documents",
+                "type": "quantitative",
+                "stack": "zero",
+                "title": "documents",
+                "scale": {"domainMax": top},
+            },
             "color": {"field": "language", "type": "nominal", "scale": colors, "legend": {"title": None, "orient": "top"}},
             "order": {"field": "documents", "sort": "descending"},
             "tooltip": [
@@ -81,12 +104,15 @@ def histogram_chart(name: str, bins: Iterable[Bin], languages: Sequence[str], li
             "tooltip": [{"field": "rule"}, {"field": "bound"}, {"field": "for", "title": "language"}],
         },
     }
-    labels: Chart = {
-        "data": {"values": _labels(bounds)},
-        "mark": {"type": "text", "align": "left", "baseline": "top", "dx": 3, "y": 0, "color": "currentColor"},
-        "encoding": {"x": {"field": "bound", "type": "quantitative"}, "text": {"field": "label"}},
-    }
-    return {**_head(f"Histogram of {name} by language", 180), "layer": [bars, rules, labels] if bounds else [bars]}
+    labels: list[Chart] = [
+        {
+            "data": {"values": [label]},
+            "mark": {"type": "text", "align": "left", "baseline": "top", "dx": 4, "y": 13 * number, "color": "currentColor"},
+            "encoding": {"x": {"field": "bound", "type": "quantitative"}, "text": {"field": "label"}},
+        }
+        for number, label in enumerate(_labels(bounds))
+    ]
+    return {**_head(f"Histogram of {name} by language", 180), "layer": [bars, rules, *labels] if bounds else [bars]}
 
 
 def correlation_chart(pairs: Sequence[Correlation], columns: Sequence[str]) -> Chart:

@@ -40,8 +40,8 @@ def comparison(first: Judged, second: Judged) -> Section:
     return Section(
         "comparison",
         f"Compared with {second.output}",
-        f"{lost.total():,} documents that {first.output} keeps are not kept in {second.output}; {won.total():,} are kept only there. "
-        f"{found.same:,} have the same outcome and {found.other_reason:,} are kept in neither, for different reasons.",
+        f"{lost.total():,} documents that {first.output} keeps are not kept in {second.output}; {won.total():,} are kept only "
+        f"there. {found.same:,} have the same outcome and {found.other_reason:,} are kept in neither, for different reasons.",
         tuple(blocks),
         cards=tuple(cards),
     )

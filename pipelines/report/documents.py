@@ -49,9 +49,10 @@ def _rows(output: OutputPath, file: str, wanted: dict[int, Place]) -> Iterator[t
             for group in range(parquet.num_row_groups):
                 after = first + parquet.metadata.row_group(group).num_rows
                 inside = [row for row in sorted(wanted) if first <= row < after]
-                table = parquet.read_row_group(group).take([row - first for row in inside]) if inside else None
-                for number, row in enumerate(inside):
-                    yield wanted[row], table.slice(number, 1).combine_chunks().to_batches()[0]
+                if inside:
+                    table = parquet.read_row_group(group).take([row - first for row in inside])
+                    for number, row in enumerate(inside):
+                        yield wanted[row], table.slice(number, 1).combine_chunks().to_batches()[0]
                 first = after
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: {one_line(error)}") from None

@@ -132,9 +132,7 @@ def _nearest(best: list[Near], batch: Batch, distances: npt.NDArray[np.float64],
     if len(places) > NEAREST:  # many are at the same distance
         order = pc.sort_indices(batch.rows.column("id").take(pa.array(places))).to_numpy()
         nearer = places[distances[places] < distances[places].max()]
-        places = np.union1d(nearer, places[order][:NEAREST + len(nearer)])
+        places = np.union1d(nearer, places[order][: NEAREST + len(nearer)])
     ids = batch.rows.column("id")
-    new = [
-        Near(float(distances[row]), ids[int(row)].as_py(), batch.split, batch.file, batch.first + int(row)) for row in places
-    ]
+    new = [Near(float(distances[row]), ids[int(row)].as_py(), batch.split, batch.file, batch.first + int(row)) for row in places]
     return sorted([*best, *new])[:NEAREST]

@@ -128,7 +128,7 @@ def scores(sample: Sample, outcomes: Sequence[Outcome]) -> Section:
         "scores",
         "Scores and thresholds",
         f"{_of(sample)} Dashed lines are the bounds of rules. The outermost bars also hold the values beyond them. "
-        "The shares in the tables are of all documents.",
+        "Bounds of languages without a color of their own are only in the tables, which count all documents.",
         tuple(blocks),
     )
 
@@ -137,8 +137,8 @@ def _of(sample: Sample) -> str:
     if sample.documents == sample.of:
         return f"Of all {sample.of:,} kept and rejected documents."
     return (
-        f"Of a sample of {sample.documents:,} of {sample.of:,} kept and rejected documents: those with the smallest ids, which are "
-        "hashes."
+        f"Of a sample of {sample.documents:,} of {sample.of:,} kept and rejected documents: those with the smallest ids, which "
+        "are hashes."
     )
 
 
@@ -146,7 +146,7 @@ def _lines(rule: Rule, languages: Sequence[str]) -> Iterator[tuple[str, float, s
     for bound in (rule.min, rule.max):
         if isinstance(bound, Mapping):
             for language, limit in bound.items():
-                if language == DEFAULT or language in languages or len(languages) < 1:
+                if language == DEFAULT or language in languages:
                     yield rule.name, limit, "other languages" if language == DEFAULT else language
         elif bound is not None:
             yield rule.name, bound, ""
@@ -156,7 +156,9 @@ def _thresholds(name: str, outcomes: Sequence[Outcome]) -> Table:
     rows: list[tuple[Any, ...]] = []
     for outcome in outcomes:
         passed, failed = outcome.total(PASSED), outcome.total(FAILED)
-        rows.append((outcome.rule.name, "all", _asks(outcome.rule), passed + failed, passed, failed, share(failed, passed + failed)))
+        rows.append(
+            (outcome.rule.name, "all", _asks(outcome.rule), passed + failed, passed, failed, share(failed, passed + failed))
+        )
         for language in outcome.languages()[:TOP]:
             passed, failed = outcome.counts[language, PASSED], outcome.counts[language, FAILED]
             if passed + failed:
@@ -194,7 +196,9 @@ def correlation(sample: Sample) -> Section:
     text = f"{_of(sample)} Spearman's rank correlation over the documents that have both scores."
     if not pairs:
         return Section("correlation", "How the scores go together", "There are too few documents.")
-    return Section("correlation", "How the scores go together", text, (Block("Matrix", correlation_chart(pairs, columns), (found,)),))
+    return Section(
+        "correlation", "How the scores go together", text, (Block("Matrix", correlation_chart(pairs, columns), (found,)),)
+    )
 
 
 def samples(output: OutputPath, recipe: Recipe, outcomes: Sequence[Outcome]) -> Section:
@@ -209,7 +213,7 @@ def samples(output: OutputPath, recipe: Recipe, outcomes: Sequence[Outcome]) -> 
     return Section(
         "samples",
         "Documents near each bound",
-        "For each rule the documents that passed or failed by the least. Where a rule has no numbers, those with the smallest ids.",
+        "For each rule the documents that passed or failed by the least. Without numbers: those with the smallest ids.",
         sides=tuple(
             Sides(one.rule.name, f"{one.rule.column}: {_asks(one.rule)}", cards(one, one.inside), cards(one, one.outside))
             for one in outcomes
@@ -266,13 +270,18 @@ def losses(totals: Totals, record: Mapping[str, Any] | None) -> Section:
     """Dead letters, skipped records and notes of readers; and CPU time."""
     blocks = [
         Block("Dead letters", None, _counted("Dead letters by reason", "reason", "documents", totals.dead), _none(totals.dead)),
-        Block("Skipped records", None, _counted("Skipped records by kind", "kind", "records", totals.skipped), _none(totals.skipped)),
+        Block(
+            "Skipped records", None, _counted("Skipped records by kind", "kind", "records", totals.skipped), _none(totals.skipped)
+        ),
     ]
     if totals.notes:
         blocks.append(Block("Notes of readers", None, _counted("Files by note", "note", "files", totals.notes)))
     cpu: dict[str, float] = dict((record or {}).get("stage_cpu_seconds") or {})
     if cpu:
-        rows = [(name, seconds, share_of(seconds, sum(cpu.values()))) for name, seconds in sorted(cpu.items(), key=lambda one: -one[1])]
+        rows = [
+            (name, seconds, share_of(seconds, sum(cpu.values())))
+            for name, seconds in sorted(cpu.items(), key=lambda one: -one[1])
+        ]
         found = table("CPU time by stage", ("stage", "CPU seconds", "share"), rows)
         blocks.append(Block("CPU time", None, (found,), f"The last run into this folder took {record_seconds(record)}."))
     return Section("losses", "Losses and time", "", tuple(blocks))

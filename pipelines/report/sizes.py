@@ -38,7 +38,7 @@ class Sizes:
 
 
 def sizes(source: Judged) -> Sizes:
-    """Counts every kept and rejected document. The sizes of texts are in no column: the texts are read, a few thousand at a time."""
+    """Counts every kept and rejected document. Sizes of texts are in no column, so texts are read, a few thousand at a time."""
     found = Sizes()
     for batch in source.batches(("language", "domain", "url", "reject_reason", "text"), ROWS):
         lengths = pc.fill_null(pc.binary_length(batch.rows.column("text")), 0).to_numpy(zero_copy_only=False)
