@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from click.testing import CliRunner
 from scipy.stats import spearmanr
 
@@ -22,7 +23,7 @@ from curricle.pipelines.report import changes as of_changes
 from curricle.pipelines.report import scores as of_scores
 from curricle.pipelines.report import sizes as of_sizes
 from curricle.pipelines.report.columns import judged
-from curricle.pipelines.report.outcomes import FAILED, NEAREST, NO_BOUND, NULL_KEPT, NULL_REJECTED, PASSED, outcomes
+from curricle.pipelines.report.outcomes import FAILED, NEAREST, NO_BOUND, NOT_ASKED, NULL_KEPT, NULL_REJECTED, PASSED, outcomes
 
 SAMPLE = Path(__file__).parents[3] / "pipelines" / "sample"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -146,7 +147,9 @@ def test_the_funnel_ends_with_the_kept_documents(output, rows, page):
 @pytest.mark.parametrize("name", ["language", "domain", "host"])
 def test_documents_and_bytes_are_those_of_pandas(output, rows, name):
     found = of_sizes.sizes(judged(output)).by[name]
-    values = rows["url"].map(lambda url: urlsplit(url).netloc or None if url else None) if name == "host" else rows[name]
+    values = (
+        rows["url"].map(lambda url: urlsplit(url).hostname if isinstance(url, str) else None) if name == "host" else rows[name]
+    )
     sizes = rows["text"].map(lambda text: len(text.encode()))
     for value, part in rows.groupby(values.fillna("(none)")):
         for split in ("kept", "rejected"):
@@ -167,8 +170,14 @@ def test_frequent_hosts_stay_when_there_are_too_many(output, monkeypatch):
     assert max(found.by["host"], key=lambda host: found.by["host"][host].documents.total()) == best
 
 
-def test_each_rule_counts_what_explain_says_of_every_document(output, rows):
-    recipe, source = recipe_of(output), judged(output)
+def test_each_rule_counts_what_explain_says_of_every_document(output, tmp_path):
+    rules = recipe_of(output).resolved()["decide"]
+    extra = {"name": "long_english", "column": "text_chars", "max": {"en": 3000}, "where": {"script": "Latn"}}
+    (tmp_path / "recipe.yaml").write_text(
+        yaml.safe_dump({**recipe_of(output).resolved(), "decide": [*rules, extra]}, sort_keys=False)
+    )
+    call("redecide", output, "--recipe", tmp_path / "recipe.yaml", "--output", tmp_path / "out")
+    recipe, source = recipe_of(tmp_path / "out"), judged(tmp_path / "out")
     expected: Counter[tuple[str, str, str]] = Counter()
     for batch in source.batches(source.schema.names):
         for number in range(batch.rows.num_rows):
@@ -178,7 +187,7 @@ def test_each_rule_counts_what_explain_says_of_every_document(output, rows):
                 if result == "not judged" and verdict.value is None:
                     result = NULL_KEPT if batch.split == "kept" else NULL_REJECTED
                 elif result == "not judged":
-                    result = NO_BOUND
+                    result = NOT_ASKED if verdict.note.startswith("only where") else NO_BOUND
                 expected[verdict.rule, row.column("language")[0].as_py(), result] += 1
     found = {
         (one.rule.name, language, result): count
@@ -186,7 +195,7 @@ def test_each_rule_counts_what_explain_says_of_every_document(output, rows):
         for (language, result), count in one.counts.items()
     }
     assert found == expected
-    assert {result for _, _, result in found} == {PASSED, FAILED, NULL_KEPT, NULL_REJECTED, NO_BOUND}
+    assert {result for _, _, result in found} == {PASSED, FAILED, NULL_KEPT, NULL_REJECTED, NO_BOUND, NOT_ASKED}
 
 
 def test_samples_are_the_documents_nearest_to_each_bound(output, rows):
@@ -194,7 +203,7 @@ def test_samples_are_the_documents_nearest_to_each_bound(output, rows):
         rule = outcome.rule
         bound = rows["language"].map(rule.min) if isinstance(rule.min, dict) else pd.Series(rule.min, rows.index)
         margin = rows[rule.column] - bound
-        failed = rows["failed_rules"].map(lambda names, rule=rule: names is not None and rule.name in names)
+        failed = rows["failed_rules"].map(lambda names, rule=rule: isinstance(names, np.ndarray) and rule.name in names)
         for near, among in ((outcome.inside, margin[(margin >= 0) & ~failed]), (outcome.outside, margin[failed])):
             assert [one.distance for one in near] == pytest.approx(among.abs().sort_values().head(NEAREST).tolist())
             for one in near:
