@@ -81,7 +81,8 @@ def open_file(output: OutputPath, file: str, columns: Iterable[str], rows: int =
     try:
         with path.open("rb") as stored, pq.ParquetFile(stored) as parquet:
             names = [name for name in columns if name in parquet.schema_arrow.names]
-            yield from parquet.iter_batches(rows, columns=names)
+            for group in range(parquet.num_row_groups):  # over all of them, it would hold what it read until the end
+                yield from parquet.iter_batches(rows, row_groups=[group], columns=names)
     except (OSError, pa.ArrowException) as error:
         raise OutputError(f"{path}: {one_line(error)}") from None
 
