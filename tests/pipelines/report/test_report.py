@@ -27,7 +27,10 @@ from curricle.pipelines.report.outcomes import FAILED, NEAREST, NO_BOUND, NOT_AS
 
 SAMPLE = Path(__file__).parents[3] / "pipelines" / "sample"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DARK = "--blink-settings=preferredColorScheme=0"
 HOSTILE = "</script><script>window.hostile=1</script><img src=x onerror=alert(1)>"
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
 def call(*arguments: object) -> str:
@@ -312,28 +315,73 @@ def test_without_the_extra_the_message_names_the_command(output, monkeypatch):
     assert "[report]" in done.stderr
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("arguments", [[], ["--blink-settings=preferredColorScheme=0"], ["--window-size=400,900"]])
-def test_every_chart_is_drawn_without_errors_and_hostile_texts_do_nothing(output, other, tmp_path, arguments):
-    target = tmp_path / "page.html"
+@pytest.fixture(scope="module")
+def compared(output, other) -> str:
+    target = output.parent / "compared.html"
     call("report", output, other, "--output", target)
-    text = target.read_text("utf-8")
-    at = text.rindex("</body>")
-    target.write_text(text[:at] + "<script>document.body.dataset.hostile = String(window.hostile)</script>" + text[at:], "utf-8")
+    return target.read_text("utf-8")
+
+
+def browse(page: str, script: str, folder: Path, *arguments: str) -> tuple[str, str]:
+    """What the page is in Chromium after the script at its end has run, and what was written to the console."""
+    at = page.rindex("</body>")
+    target = folder / "page.html"
+    safe = script.replace("</script", r"<\/script")
+    target.write_text(f"{page[:at]}<script>{safe}</script>{page[at:]}", "utf-8")
     done = subprocess.run(
         [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"),
-            *("--enable-logging=stderr", "--virtual-time-budget=20000", *arguments, "--dump-dom", target.as_uri()),
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"),
+            *("--enable-logging=stderr", "--virtual-time-budget=30000", *arguments, "--dump-dom", target.as_uri()),
         ],
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    assert "CONSOLE" not in done.stderr
-    assert "cannot be drawn" not in done.stdout.split("<script>")[0]
-    assert done.stdout.count('<div class="chart has-marks') + done.stdout.count('class="chart vega-embed') == len(
-        Page(text).charts
-    )
-    assert done.stdout.count('class="marks"') == len(Page(text).charts)
-    assert 'data-hostile="undefined"' in done.stdout
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+@needs_chromium
+@pytest.mark.parametrize("arguments", [[], [DARK], ["--window-size=500,900"]], ids=["light", "dark", "phone"])
+def test_every_chart_is_drawn_without_errors_and_hostile_texts_do_nothing(compared, tmp_path, arguments):
+    script = """document.body.dataset.hostile = String(window.hostile);
+        document.body.dataset.wide = String(document.documentElement.scrollWidth > window.innerWidth);"""
+    shown, console = browse(compared, script, tmp_path, *arguments)
+    assert console == ""
+    assert shown.count('class="marks"') == len(Page(compared).charts)
+    assert 'data-hostile="undefined"' in shown
+    assert 'data-wide="false"' in shown
+
+
+@needs_chromium
+def test_a_table_is_sorted_by_the_column_whose_head_is_clicked(compared, rows, tmp_path):
+    script = """const tables = [...document.querySelectorAll("table")];
+        const table = tables.find((one) => one.caption.textContent.endsWith("by language"));
+        const values = (column) => [...table.tBodies[0].rows].map((row) => row.cells[column].textContent).join(" ");
+        const head = table.tHead.rows[0].cells;
+        head[0].firstElementChild.click(); document.body.dataset.names = values(0);
+        head[1].firstElementChild.click(); document.body.dataset.down = values(1);
+        head[1].firstElementChild.click(); document.body.dataset.up = values(1) + " " + head[1].getAttribute("aria-sort");"""
+    shown, console = browse(compared, script, tmp_path)
+    counts = rows["language"].value_counts()
+    top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:20]
+    sizes = sorted(count for _, count in top)
+    assert console == ""
+    assert f'data-names="{" ".join(sorted(name for name, _ in top))}"' in shown
+    assert f'data-down="{" ".join(map(str, reversed(sizes)))}"' in shown
+    assert f'data-up="{" ".join(map(str, sizes))} ascending"' in shown
+
+
+@needs_chromium
+@pytest.mark.parametrize("arguments", [[], [DARK]], ids=["light", "dark"])
+def test_axe_finds_no_fault(compared, tmp_path, arguments):
+    axe_core = pytest.importorskip("axe_core_python", reason="needs axe-core-python")
+    program = (Path(axe_core.__path__[0]) / "axe.min.js").read_text("utf-8")
+    script = """setTimeout(() => axe.run().then((found) => {
+        const faults = found.violations.map((one) => one.impact + " " + one.id).join(", ");
+        document.body.dataset.axe = faults || "none of " + found.passes.length;
+        }), 5000);"""
+    shown, _ = browse(compared, f"{program};{script}", tmp_path, *arguments)
+    found = shown.split('data-axe="')[1].split('"')[0]
+    assert found.startswith("none of ")
+    assert int(found.rsplit(" ", 1)[1]) > 15
