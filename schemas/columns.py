@@ -352,7 +352,7 @@ DOMAIN = (
         name="domain",
         dtype=pa.string(),
         doc="one of DataMan's 15 domains, by name",
-        null="not tagged: no text, or the row was dead or already rejected",
+        null="not tagged: no text, a language that the student never saw, or the row was dead or already rejected",
         values=DOMAINS,
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
