@@ -87,7 +87,7 @@ def main(documents: int) -> None:
         ended = time.perf_counter()
         met = int(draw.met.sum()) + draw.replay_met
         click.echo(
-            f"{draw.phase.name}: {draw.rows.document.size:,} rows, {met / draw.phase.tokens:.5f} of the tokens asked: "
+            f"{draw.phase.name}: {draw.rows.document.size:,} rows, {met / draw.budget:.5f} of the tokens asked: "
             f"drawn in {drawn - started:.1f} s, ordered in {ended - drawn:.1f} s, {_memory()}"
         )
         for problem in draw.problems:

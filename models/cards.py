@@ -18,7 +18,7 @@ class Card(Config):
     """The fields of every model's card; subclasses add the fields of their kind."""
 
     name: str
-    kind: Literal["language-id", "perplexity", "rater", "url-rules"]
+    kind: Literal["extractor", "language-id", "perplexity", "rater", "url-rules"]
     version: str
     licence: str  # one line
     source: str  # one line: what it was trained on, or where it comes from

@@ -11,10 +11,39 @@ STARTER = Path(__file__).parent / "starter"
 
 
 def cache_folder() -> Path:
-    """$CURRICLE_CACHE, else $XDG_CACHE_HOME/curricle, else ~/.cache/curricle."""
+    """$CURRICLE_CACHE, else $XDG_CACHE_HOME/curricle, else ~/.cache/curricle. An empty variable counts as unset."""
     if home := os.environ.get("CURRICLE_CACHE"):
         return Path(home)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "curricle"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "curricle"
+
+
+def own_cache_folder(*names: str) -> Path:
+    """A folder in the cache, made if it is missing, which nobody else can write to.
+
+    Raises ModelError if the cache belongs to another user (other than root) or others may write to it, and OSError if the folder
+    cannot be made.
+    """
+    cache = cache_folder()
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_cache()
+    folder = cache
+    for name in names:  # with `parents`, the folders between would have other modes
+        folder /= name
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def check_cache() -> None:
+    """Raise ModelError if the cache exists and another user can change what is in it."""
+    cache = cache_folder()
+    try:
+        found = cache.stat()
+    except OSError:
+        return
+    if found.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
+        raise ModelError(f"the cache {cache} belongs to another user: set CURRICLE_CACHE to a folder of your own")
+    if found.st_mode & 0o022:
+        raise ModelError(f"others can write to the cache {cache}: run `chmod go-w {cache}`")
 
 
 def model_cache() -> Path:
@@ -51,9 +80,11 @@ def model_folder(name: str) -> Path:
         if not (folder / CARD).is_file():
             raise ModelError(f"{name} is not a model folder: it has no {CARD}")
         return folder
-    for folder in (STARTER / name, model_cache() / name):
-        if (folder / CARD).is_file():
-            return folder
+    if (STARTER / name / CARD).is_file():
+        return STARTER / name
+    if (model_cache() / name / CARD).is_file():
+        check_cache()
+        return model_cache() / name
     if name in known_names():
         raise ModelError(f"the model {name!r} is not downloaded yet; run `curricle models pull {name}`")
     near = get_close_matches(name, [*starter_models(), *cached_models(), *known_names()], n=1)

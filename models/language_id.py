@@ -16,8 +16,9 @@ from typing import Any, Literal, NamedTuple
 import fasttext
 import pyarrow as pa
 
-from curricle.models.cards import Card, ModelError, check_files, read_card
+from curricle.models.cards import Card, ModelError, read_card
 from curricle.models.catalog import model_of_kind
+from curricle.models.checked_files import check_once
 from curricle.models.scripts import script_of
 from curricle.schemas.languages import UNDETERMINED, short_code
 
@@ -188,7 +189,7 @@ def _labels(file: Path) -> tuple[str, ...]:
 
 def _model_file(folder: Path) -> tuple[Path, tuple[str, ...]]:
     card = read_card(folder, LanguageIdCard)
-    check_files(folder, card)  # fastText may crash the process on a damaged file
+    check_once(folder, card)  # fastText may crash the process on a damaged file
     files = [name for name in card.files if name.endswith((".bin", ".ftz"))]
     if len(files) != 1:
         raise ModelError(f"{folder}: needs exactly one fastText file (.bin or .ftz), but its card names {files}")

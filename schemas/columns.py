@@ -174,6 +174,12 @@ EXTRACT = (
         doc="whether the end of the page is missing: the crawler cut it, or its encoding ends early or is damaged",
         null="the input is text",
     ),
+    Column(
+        name="extract_confidence",
+        dtype=pa.float32(),
+        doc="how well the text is expected to be the page's main text: the word F1 that the extractor `learned` expects, 0..1",
+        null="the input is text, another extractor, or no main text",
+    ),
 )
 
 LANGUAGE = (
@@ -343,7 +349,21 @@ def classifier_column(prefix: str, name: str) -> Column:
     )
 
 
+def raw_columns(prefix: str) -> tuple[Column, ...]:
+    """The columns that the student writes with `raw: true`: 13 scores; that of `overall_score` is `<prefix>_overall_raw`."""
+    return tuple(
+        Column(
+            name=f"{prefix}_{name}_raw",
+            dtype=pa.float32(),
+            doc=f"`{prefix}_{name}` before rounding, about 1..5; for ranking",
+            null="not rated",
+        )
+        for name in QUALITY_CRITERIA[:-1]
+    )
+
+
 QUALITY = student_columns("quality")
+RAW = raw_columns("quality")
 REPLY = reply_columns("quality")
 CLASSIFIER = (classifier_column("classifier", "<label>"),)
 
@@ -352,7 +372,7 @@ DOMAIN = (
         name="domain",
         dtype=pa.string(),
         doc="one of DataMan's 15 domains, by name",
-        null="not tagged: no text, a language that the student never saw, or the row was dead or already rejected",
+        null="not tagged: no text, a language that the student does not know, or the row was dead or already rejected",
         values=DOMAINS,
     ),
     Column(name="domain_score", dtype=pa.float32(), doc="probability of `domain`, 0..1", null="not tagged"),
@@ -385,7 +405,8 @@ DECISION = (
     Column(
         name="reject_reason",
         dtype=pa.string(),
-        doc="name of the first rule that the row fails; the decision's columns are in rejected/ only",
+        doc="name of the first rule that the row fails, or `not_measured` (`curricle redecide`); the decision's columns are "
+        "in rejected/ only",
         null="no rule failed",
     ),
     Column(
@@ -415,7 +436,7 @@ GROUPS: dict[str, tuple[Column, ...]] = {
     "perplexity": PERPLEXITY,
     "paragraphs": PARAGRAPHS,
     "datatrove": DATATROVE,
-    "quality": QUALITY,
+    "quality": (*QUALITY, *RAW),
     "reply": tuple(column for column in REPLY if column not in QUALITY),
     "classifier": CLASSIFIER,
     "domain": (*DOMAIN, *TOPIC, *FORMAT),

@@ -52,6 +52,10 @@ class Tokens(Config):
     """Count with the SentencePiece model at this path."""
     eos: str | None = None
     """Token of that vocabulary that follows each document, as it is written there. It counts like any other."""
+    control_tokens: Literal["text", "leave_out"] = "text"
+    """What becomes of a document whose text spells a control token of the tokenizer (`<|endoftext|>`, `</s>`): it is encoded as
+    any other text, never as that token, or the document is left out.
+    """
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -59,11 +63,15 @@ class Tokens(Config):
             raise ValueError("give exactly one of count, tokenizer and sentencepiece")
         if self.count is not None and self.eos is not None:
             raise ValueError("eos needs tokenizer or sentencepiece: bytes have no such token")
+        if self.count is not None and self.control_tokens != "text":
+            raise ValueError("control_tokens needs tokenizer or sentencepiece: bytes have no such tokens")
         return self
 
 
 class HeldOut(Config):
-    """A share of the distinct texts (by a keyed hash of the text, so duplicates go together) that no phase may hold."""
+    """A share of the distinct texts that no phase may hold. A keyed hash of the text's words decides, so copies with other case,
+    accents, spaces, line ends, punctuation or Unicode form go together.
+    """
 
     name: str = Field("heldout", pattern=NAME)
     """Name of the set, and of its folder."""
@@ -71,6 +79,8 @@ class HeldOut(Config):
     """Share of the distinct texts."""
     where: Where = Field(default_factory=dict)
     """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
+    together: str | None = None
+    """A column of text: documents with the value of a held-out one are held out with it, such as `cluster_id`."""
 
 
 class Bucket(Config):
@@ -293,8 +303,10 @@ class Phase(Config):
 
     name: str = Field(pattern=NAME)
     """Name of the phase, and of its folder after the phase's number."""
-    tokens: int = Field(gt=0)
-    """How many tokens the phase holds, replayed ones included."""
+    tokens: Annotated[int, Field(gt=0)] | Literal["all"]
+    """How many tokens the phase holds, replayed ones included. `all`: as many as there are, each document once; with weights, as
+    many as the cell allows that is used up first.
+    """
     where: Where = Field(default_factory=dict)
     """Only documents with these values: column to a value, a list of values, `{not_in: [...]}` or `{min, max}`."""
     mixture: Mixture = Mixture(proportional=True)
@@ -372,4 +384,5 @@ class Curriculum(Config):
         """Columns of the input that the plan reads, sorted."""
         names = {name for phase in self.phases for name in phase.columns()}
         names |= {name for part in self.heldout for name in part.where}
+        names |= {part.together for part in self.heldout if part.together}
         return sorted(names - {TOKEN_COUNT})

@@ -66,8 +66,8 @@ def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
     failed = null & ~already if rule.on_null == "reject" else np.zeros(batch.num_rows, dtype=bool)
     if rule.min is not None or rule.max is not None:
         numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        failed |= numbers < _bound(rule.min, batch)  # null and "not judged" are NaN: never smaller, never larger
-        failed |= numbers > _bound(rule.max, batch)
+        failed |= numbers < bounds(rule.min, batch)  # null and "not judged" are NaN: never smaller, never larger
+        failed |= numbers > bounds(rule.max, batch)
     for members, wanted in ((rule.values_in, True), (rule.not_in, False)):
         if members is not None:
             inside = pc.is_in(column, value_set=pa.array(_codes(rule.column, members), column.type)).to_numpy(
@@ -75,11 +75,11 @@ def _fails(batch: pa.RecordBatch, rule: Rule, already: Mask) -> Mask:
             )
             failed |= ~null & (inside != wanted)
     for name, condition in (rule.where or {}).items():
-        failed &= _meets(batch.column(name), name, condition)
+        failed &= meets(batch.column(name), name, condition)
     return failed
 
 
-def _meets(column: pa.Array, name: str, condition: Condition) -> Mask:
+def meets(column: pa.Array, name: str, condition: Condition) -> Mask:
     """Shape (rows,): True where the value is not null and meets the condition."""
     valid: Mask = column.is_valid().to_numpy(zero_copy_only=False)
     if condition.is_range:
@@ -98,7 +98,8 @@ def _codes(column: str, members: Sequence[Value]) -> list[Value]:
     return [code if code == UNDETERMINED else canonical(str(code)) for code in members]
 
 
-def _bound(bound: Bound, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | float:
+def bounds(bound: Bound, batch: pa.RecordBatch) -> npt.NDArray[np.float64] | float:
+    """The bound of each row, by its language, or the one of all rows; NaN where there is none."""
     if bound is None:
         return np.nan
     if not isinstance(bound, Mapping):

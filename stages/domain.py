@@ -54,10 +54,11 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
     """Append `domain` and `domain_2` (string, the first and second by probability) and their probabilities `domain_score` and
     `domain_2_score` (float32, 0..1); and for each of `tags` its name (string) and its `_score` (float32, 0..1).
 
-    All are null if the row is dead, rejected or has no text, or if its `language` (where this column exists) is one that the
-    student never saw.
+    All are null if the row is dead, rejected, has no text, or has a `language` that the student does not know.
     """
-    wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False) & _seen(batch, model)
+    wanted = living_rows(batch) & batch.column("text").is_valid().to_numpy(zero_copy_only=False)
+    if "language" in batch.schema.names:
+        wanted &= model.knows(batch.column("language"))
     texts = batch.column("text").filter(pa.array(wanted))
     columns = model.tag(texts)
     for name in config.tags:

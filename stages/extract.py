@@ -1,23 +1,27 @@
 """HTML to main text and title.
 
-Source: resiliparse or trafilatura (see `stages.markup`, which also limits what a page may cost), after decoding by
-the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
+Source: our own extractor (`stages.extraction`), resiliparse or trafilatura (`stages.markup`, which also limits what a page may
+cost), after decoding by the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
-from typing import Final, Literal, NamedTuple
+from functools import partial
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from curricle.errors import one_line
+from curricle.models.catalog import model_of_kind
 from curricle.schemas.batches import append_columns, mark_dead, scatter, text_chars
 from curricle.schemas.column import Column
 from curricle.schemas.columns import EXTRACT, PAYLOAD
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
 from curricle.stages.charset import decode_html, header_codec, whatwg_name
-from curricle.stages.markup import EXTRACTORS, Extractor, extract_page
+from curricle.stages.extraction.extractor import load_extractor
+from curricle.stages.markup import Extractor, extract_page, extract_resiliparse, extract_trafilatura
 from curricle.stages.utf16 import utf16_without_mark
 
 _MAGIC: Final = {
@@ -53,34 +57,66 @@ class DecodedPage(NamedTuple):
     text: str | None
     charset: str | None
     charset_source: str | None
+    confidence: float | None
 
 
-NO_PAGE: Final = DecodedPage(None, "", None, None)
+NO_PAGE: Final = DecodedPage(None, "", None, None, None)
 """For a dead letter: its text is removed later."""
 
 
 class ExtractConfig(Config):
     """Settings of the stage `extract`."""
 
-    extractor: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    extractor: Literal["learned", "resiliparse", "trafilatura"] = "learned"
     """What finds the main text of a page."""
+    format: Literal["text", "markdown"] = "text"
+    """How `learned` writes the text. Both keep paragraphs, lists, tables and the lines of code; Markdown also marks headings,
+    quotes and code. Links are never kept."""
+    comments: bool = False
+    """Whether comments of readers below a page belong to its text. The posts of a forum always do."""
+    plain_spaces: bool = True
+    """Whether `learned` writes every kind of space as U+0020 and drops soft hyphens, zero-width spaces, word joiners and byte
+    order marks. Joiners of letters (U+200C, U+200D) are always kept."""
     max_html_bytes: int = Field(default=10_000_000, ge=1)
     """A larger page becomes a dead letter; it is never cut. (Common Crawl itself cuts pages at 5 MiB.)"""
 
+    @model_validator(mode="after")
+    def _only_learned(self) -> Self:
+        if self.extractor != "learned":
+            for name in ("format", "plain_spaces"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} is a setting of `extractor: learned`")
+        return self
+
     def packages(self) -> tuple[str, ...]:
-        """Resiliparse detects encodings for trafilatura too, which falls back on justext."""
-        return ("resiliparse",) if self.extractor == "resiliparse" else ("resiliparse", "trafilatura", "justext", "lxml")
+        """Resiliparse detects encodings for all, and trafilatura falls back on justext."""
+        parsers = {"learned": ("selectolax",), "resiliparse": (), "trafilatura": ("trafilatura", "justext", "lxml")}
+        return ("resiliparse", *parsers[self.extractor])
+
+    def models(self) -> tuple[Path, ...]:
+        """The folder of the model, if one is used."""
+        return (model_of_kind("extractor", "extractor"),) if self.extractor == "learned" else ()
+
+
+def extractor_of(config: ExtractConfig) -> Extractor:
+    """The extractor that `config` names, with its settings; ModelError for a damaged model."""
+    if config.extractor == "resiliparse":
+        return partial(extract_resiliparse, comments=config.comments)
+    if config.extractor == "trafilatura":
+        return partial(extract_trafilatura, comments=config.comments)
+    model = load_extractor(*config.models())
+    return partial(model.extract, markdown=config.format == "markdown", comments=config.comments, plain=config.plain_spaces)
 
 
 def extract_text(batch: pa.RecordBatch, config: ExtractConfig) -> pa.RecordBatch:
     """Fill `text` (string) of rows with a payload; append `title` (string), `text_chars` (int32, code points, ends trimmed),
-    `charset`, `charset_source` (strings) and `page_truncated` (bool).
+    `charset`, `charset_source` (strings), `page_truncated` (bool) and `extract_confidence` (float32, 0..1).
 
     `text` is empty if a page has no main text; rows that have text keep it and get nulls in all but `text_chars`, which is null
     where `text` is. A page that is binary data, too large, too costly or that the extractor fails on becomes a dead letter of
     `extract`. NUL characters are dropped. The columns of PAYLOAD are removed; in a batch without them existing columns stay.
     """
-    return extract_with(batch, EXTRACTORS[config.extractor], config.max_html_bytes)
+    return extract_with(batch, extractor_of(config), config.max_html_bytes)
 
 
 def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: int) -> pa.RecordBatch:
@@ -103,6 +139,7 @@ def extract_with(batch: pa.RecordBatch, extractor: Extractor, max_html_bytes: in
         "title": pa.array([page.title for page in pages], pa.string()),
         "charset": pa.array([page.charset for page in pages], pa.string()),
         "charset_source": pa.array([page.charset_source for page in pages], pa.string()),
+        "extract_confidence": pa.array([page.confidence for page in pages], pa.float32()),
     }
     columns = {name: pc.coalesce(scatter(values, mask), earlier[name]) for name, values in found.items()}
     columns["page_truncated"] = pc.coalesce(_truncated(batch), earlier["page_truncated"])
@@ -132,7 +169,7 @@ def _page(payload: bytes, content_type: str | None, extractor: Extractor, max_ht
     try:
         html, codec, source = decode_html(payload, content_type)
         page = extract_page(html.replace("\0", "") if b"\0" in payload else html, extractor)
-        return DecodedPage(page.title, page.text, whatwg_name(codec), source)
+        return DecodedPage(page.title, page.text, whatwg_name(codec), source, page.confidence)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic in the extractor's Rust code is not an Exception
@@ -153,4 +190,11 @@ def binary_kind(payload: bytes, content_type: str | None) -> str | None:
     return f"{control} control characters in {len(head)} bytes"
 
 
-STAGE: Final = Stage(name="extract", kernel=extract_text, config=ExtractConfig, columns=EXTRACT, packages=ExtractConfig.packages)
+STAGE: Final = Stage(
+    name="extract",
+    kernel=extract_text,
+    config=ExtractConfig,
+    columns=EXTRACT,
+    models=ExtractConfig.models,
+    packages=ExtractConfig.packages,
+)

@@ -1,8 +1,8 @@
 """Title and main text of one HTML page, with a limit on what a page may cost.
 
-Two extractors: resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff et al. 2023, SIGIR) and
-trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). Neither can be stopped from outside, and some
-pages of a few kilobytes cost them gigabytes or minutes, so each page is checked before it is parsed.
+Three extractors: our own (`stages.extraction`), resiliparse (https://resiliparse.chatnoir.eu; compared with others by Bevendorff
+et al. 2023, SIGIR) and trafilatura (https://trafilatura.readthedocs.io; Barbaresi 2021, ACL demos). None can be stopped from
+outside, and some pages of a few kilobytes cost them gigabytes or minutes, so each page is checked before it is parsed.
 """
 
 import logging
@@ -45,10 +45,14 @@ _START = re.compile(r"</?[a-zA-Z]")
 
 
 class Page(NamedTuple):
-    """What is kept of a page: `title` is None if it has none, `text` is empty if no main text was found."""
+    """What is kept of a page: `title` is None if it has none, `text` is empty if no main text was found.
+
+    `confidence`: the word F1 that the model expects of the text, 0..1; None for the other extractors, and without text.
+    """
 
     title: str | None
     text: str
+    confidence: float | None = None
 
 
 class PageCostError(ValueError):
@@ -96,10 +100,6 @@ def extract_trafilatura(html: str, *, comments: bool = False, fast: bool = False
         return Page(None, "")
     title = tree.findtext(".//title")
     return Page(_one_line(title), trafilatura.extract(tree, include_comments=comments, fast=fast) or "")
-
-
-EXTRACTORS: Final[dict[str, Extractor]] = {"resiliparse": extract_resiliparse, "trafilatura": extract_trafilatura}
-"""Extractors by the name they have in a recipe."""
 
 
 def check_cost(html: str) -> None:

@@ -208,10 +208,15 @@ def _ratios(models: Models, scored: Mapping[Kenlm, Scores]) -> dict[str, pa.Arra
     return {model.card.category: scored[model].log10_ratio(scored[models.clean]) for model in models.harmful}
 
 
+def category_ratios(models: Models, texts: pa.Array) -> dict[str, pa.Array]:
+    """The log-ratio of each text (float64, null without a token) by category of harm; none without a clean model."""
+    return _ratios(models, _score(models, texts))
+
+
 def _of_paragraphs(models: Models, texts: pa.Array, config: ParagraphsConfig) -> dict[str, pa.Array]:
     pieces, rows = paragraphs(texts, config.min_bytes)
     sizes = pc.binary_length(pieces).to_numpy()
-    ratios = _ratios(models, _score(models, pieces))
+    ratios = category_ratios(models, pieces)
     nothing = pa.nulls(len(pieces), pa.float64())
 
     def mean_and_lowest(values: pa.Array) -> tuple[pa.Array, pa.Array]:

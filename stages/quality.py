@@ -16,6 +16,7 @@ from curricle.models.raters.backends import AnyRater, StudentConfig, with_kind
 from curricle.models.raters.rater import Rater, RaterConfig
 from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
 from curricle.schemas.column import Column
+from curricle.schemas.columns import RAW
 from curricle.schemas.config import Config
 from curricle.schemas.stage import Stage
 
@@ -108,4 +109,5 @@ STAGE: Final = Stage(
     packages=QualityConfig.packages,
     skips_rejected=True,
     preload=("curricle.models.kenlm.words", "curricle.models.raters.student"),
+    on_demand=(("add `raw: true` to the settings", RAW),),
 )

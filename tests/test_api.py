@@ -37,7 +37,7 @@ def test_score_keeps_rows_order_and_the_callers_columns():
     given = pa.table({"shelf": [1, 2, 3, 4], "text": pa.array([LONG, None, "short", ""], pa.large_string())})
     table = curricle.score(given, recipe=RECIPE)
     assert table.column_names == [
-        "shelf", "text", "title", "text_chars", "charset", "charset_source", "page_truncated",
+        "shelf", "text", "title", "text_chars", "charset", "charset_source", "page_truncated", "extract_confidence",
         "language", "language_score", "language_mixed", "script", "text_direction",
         "reject_reason", "reject_value", "failed_rules", "dead_reason",
     ]  # fmt: skip

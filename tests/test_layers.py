@@ -24,8 +24,11 @@ FLOORS = (
     (
         "curricle.pipelines.curriculum",
         "curricle.pipelines.decontamination",
+        "curricle.pipelines.deduplication",
+        "curricle.pipelines.explain",
         "curricle.pipelines.mixture",
         "curricle.pipelines.ratings",
+        "curricle.pipelines.redecide",
         "curricle.pipelines.thresholds",
     ),
     ("curricle.pipelines.cli",),

@@ -10,8 +10,9 @@ import pyarrow.dataset as ds
 from curricle.api.runs import check_path, check_paths, check_workers
 from curricle.errors import CurriculumError
 from curricle.pipelines.curriculum.plan_file import check_plan, load_plan
-from curricle.pipelines.curriculum.run import RECORD, write_curriculum
 from curricle.pipelines.curriculum.run import make_curriculum as plan_curriculum
+from curricle.pipelines.curriculum.run import write_curriculum
+from curricle.pipelines.curriculum.verify import RECORD
 from curricle.pipelines.curriculum.workers import Processes
 
 
@@ -55,18 +56,21 @@ def make_curriculum(
     outputs: str | Path | Sequence[str | Path],
     path: str | Path,
     *,
+    tables: str | Path | Sequence[str | Path] = (),
     workers: int | None = None,
     progress: bool = False,
 ) -> Curriculum:
     """Make a curriculum by `plan` (the name of a shipped plan, a path or a plan's content) from finished outputs, into `path`.
 
+    The plan may name columns of `tables` (attribute tables, Parquet files or folders of them) too: they are found by `id`.
     Returns at once if it is finished there already. Raises CurriculumError, one line, where the plan cannot be met or the folder
     holds something else, and OutputError where an output is not finished.
     """
     checked = check_plan(dict(plan), "plan") if isinstance(plan, Mapping) else load_plan(str(plan))
     folders, target = check_paths(outputs, "outputs"), Path(check_path(path, "path"))
     hands = Processes(check_workers(workers), quiet=not progress)
-    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands), target, hands)
+    joined = [Path(table) for table in check_paths(tables, "tables")] if tables else []
+    write_curriculum(plan_curriculum(checked, [Path(folder) for folder in folders], hands, joined), target, hands)
     return Curriculum(target)
 
 

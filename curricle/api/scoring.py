@@ -9,13 +9,11 @@ from pydantic import ValidationError
 
 from curricle.api.runs import RecipeLike, Settings, resolve_recipe
 from curricle.errors import InputError, RecipeError, one_line
-from curricle.pipelines.execute.kernel_result import check_columns, check_rows
-from curricle.pipelines.execute.load_once import load_once
+from curricle.pipelines.execute.in_process import run_step, with_read_columns
 from curricle.pipelines.plan.recipe import Recipe, check_recipe
 from curricle.pipelines.plan.run_plan import place_decisions
 from curricle.schemas.columns import COLUMNS, DECISION, READ_SCHEMA
 from curricle.schemas.config import Config, explain_error
-from curricle.schemas.shards import document_id
 from curricle.schemas.stage import Stage, Step
 
 
@@ -35,7 +33,6 @@ Texts: TypeAlias = (
 column `text` and any others.
 """
 
-SOURCE = "memory"
 BATCH_ROWS = 1000
 VERDICT = (*(column.name for column in DECISION), "dead_reason")
 """The last columns of a scored table. A table that has them already can be scored again: they are written anew."""
@@ -126,32 +123,11 @@ def _apply(table: pa.Table, steps: Sequence[Step], last: Sequence[str]) -> pa.Ta
     """The table after `steps`; of the readers' columns only those that were given, and those named in `last`."""
     batches, given = [], table.column_names
     for start in range(0, max(1, table.num_rows), BATCH_ROWS):
-        batch = _with_read_columns(table.slice(start, BATCH_ROWS), start)
+        batch = with_read_columns(table.slice(start, BATCH_ROWS), start)
         for step in steps:
-            batch = _run_step(step, batch)
+            batch = run_step(step, batch)
         batches.append(batch)
     result = pa.Table.from_batches(batches)
     added = [name for name in result.column_names if name not in given and name not in READ_SCHEMA.names and name not in last]
     kept = [name for name in given if name in result.column_names]  # the stage `extract` uses up `payload`
     return result.select([*kept, *added, *(name for name in last if name in result.column_names)])
-
-
-def _with_read_columns(rows: pa.Table, start: int) -> pa.RecordBatch:
-    """One batch of the rows with every column that a reader gives; those that were not given are null, `id` is made."""
-    rows = rows.combine_chunks()
-    columns: Mapping[str, pa.Array] = {
-        name: rows.column(name).chunk(0) if rows.column(name).num_chunks else pa.array([], rows.schema.field(name).type)
-        for name in rows.column_names
-    }
-    made = {field.name: pa.nulls(rows.num_rows, field.type) for field in READ_SCHEMA if field.name not in columns}
-    if "id" in made:
-        made["id"] = pa.array([document_id(SOURCE, start + row) for row in range(rows.num_rows)], pa.string())
-    return pa.record_batch({**columns, **made})
-
-
-def _run_step(step: Step, batch: pa.RecordBatch) -> pa.RecordBatch:
-    arguments = () if step.stage.load is None else (load_once(step.config, step.stage.load),)
-    out = step.stage.kernel(batch, *arguments, step.config)
-    check_rows(step.name, batch, out)
-    check_columns(step, batch.schema, out.schema)
-    return out

@@ -6,6 +6,7 @@ states it and so it can be checked, else under that of the packed file.
 
 import fcntl
 import gzip
+import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from typing import Any
 import kenlm
 
 from curricle.models.cards import ModelError, check_files, file_sha256, read_card
-from curricle.models.catalog import cache_folder
+from curricle.models.catalog import cache_folder, check_cache, own_cache_folder
+from curricle.models.checked_files import check_once, has_sha256, is_as_noted, note_sha256
 from curricle.models.kenlm.card import WORDS, KenlmCard
 from curricle.models.kenlm.table import ProbingTable, map_table
 from curricle.models.kenlm.tokenizer import SentencePiece, Tokenizer, Words
 from curricle.storage.whole_file import whole_file
 
 COMPACT = ".compact"
+LOG = logging.getLogger(__name__)
 
 _sentencepiece_models: dict[tuple[str, bool], SentencePiece] = {}
 _lock = Lock()
@@ -59,13 +62,11 @@ class Kenlm:
 def load(folder: Path) -> Kenlm:
     """The model in `folder`; the same object for every call in this process.
 
-    A probing binary is mapped in under a millisecond: its header and length are checked, its hash is not (`models verify`
-    does that). Raises ModelError if a file is missing, cut short or not what the card says.
+    The hash of each file is compared when it is first seen on this machine, and again if anything about the file has changed.
+    Raises ModelError if a file is missing or not what the card says.
     """
     card = read_card(folder, KenlmCard)
-    for name in card.files:
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder}: {name} is missing")
+    check_once(folder, card)
     path = model_path(folder, card)
     model = Kenlm(folder, card, path, map_table(path), _tokenizer(folder, card))
     order = model.table.order if model.table is not None else model.kenlm.order
@@ -85,28 +86,42 @@ def model_path(folder: Path, card: KenlmCard) -> Path:
 
 
 def _unpacked(packed: Path, sha256: str, name: str, write: Callable[[Path, Path], None], unpacked_sha256: str = "") -> Path:
-    """`packed` as written by `write` to the cache: one process writes, the others wait; never half a file."""
-    folder = cache_folder() / "unpacked" / (unpacked_sha256 or sha256)
-    path = folder / name
-    if path.is_file():
+    """`packed` as written by `write` to the cache: one process writes, the others wait; never half a file.
+
+    A file there that is not as it was written is written again, and a warning says so.
+    """
+    path = cache_folder() / "unpacked" / (unpacked_sha256 or sha256) / name
+    if path.is_file() and _is_whole(path, unpacked_sha256):
+        check_cache()
         return path
-    if (found := file_sha256(packed)) != sha256:
-        raise ModelError(f"{packed}: the SHA-256 is {found[:12]}..., but the card says {sha256[:12]}...; the file is damaged")
+    if not has_sha256(packed, sha256):
+        raise ModelError(f"{packed}: its SHA-256 is not the one on its card, {sha256[:12]}...; the file is damaged")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = own_cache_folder("unpacked", unpacked_sha256 or sha256)
         with (folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not path.is_file():
+            there = path.is_file()
+            if not there or not _is_whole(path, unpacked_sha256):
+                if there:
+                    LOG.warning("%s: was changed or damaged; it is unpacked again", path)
                 with whole_file(path) as part:
                     write(packed, part)
-                    if unpacked_sha256 and (found := file_sha256(part)) != unpacked_sha256:
+                    found = file_sha256(part)
+                    if unpacked_sha256 and found != unpacked_sha256:
                         raise ModelError(
                             f"{packed}: the unpacked model has SHA-256 {found[:12]}..., the card says {unpacked_sha256[:12]}...; "
                             "the model was made by another version of curricle, or this installation is damaged"
                         )
+                    part.chmod(0o600)
+                note_sha256(path, found)
     except OSError as error:
-        raise ModelError(f"{packed} cannot be unpacked into {folder}: {error.strerror or error}") from None
+        raise ModelError(f"{packed} cannot be unpacked into {path.parent}: {error.strerror or error}") from None
     return path
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    """Whether an unpacked file has this hash; without one, whether it has not changed since it was written."""
+    return has_sha256(path, sha256) if sha256 else is_as_noted(path)
 
 
 def _uncompact(packed: Path, path: Path) -> None:
@@ -123,11 +138,9 @@ def _gunzip(packed: Path, path: Path) -> None:
 def _tokenizer(folder: Path, card: KenlmCard) -> Tokenizer:
     if card.tokenizer == WORDS:
         return Words()
-    path, sha256 = folder / card.tokenizer, card.files[card.tokenizer]
-    if (found := file_sha256(path)) != sha256:
-        raise ModelError(f"{path}: the SHA-256 is {found[:12]}..., but the card says {sha256[:12]}...; the file is damaged")
+    path = folder / card.tokenizer
     with _lock:
-        key = sha256, card.rules.per_word
+        key = card.files[card.tokenizer], card.rules.per_word
         if key not in _sentencepiece_models:
             _sentencepiece_models[key] = SentencePiece(path, per_word=card.rules.per_word)
         return _sentencepiece_models[key]

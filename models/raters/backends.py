@@ -16,7 +16,7 @@ from curricle.models.raters.endpoint import EndpointConfig
 from curricle.models.raters.generate import DataManConfig
 from curricle.models.raters.rater import ColumnName, OutsideRaterConfig, Rater, criteria
 from curricle.schemas.column import Column
-from curricle.schemas.columns import student_columns
+from curricle.schemas.columns import raw_columns, student_columns
 from curricle.schemas.config import Config, explain_error
 from curricle.schemas.extensions import ExtensionError, extension_names, find_extension, is_reference
 
@@ -31,13 +31,19 @@ class StudentConfig(Config):
     model: str = Field(default="student", min_length=1)
     """Name of a starter student or of one in the cache, or path of a model folder."""
 
+    raw: bool = False
+    """Write the scores of all criteria before rounding too, as `<prefix>_<criterion>_raw`; that of the overall score is always
+    written. They rank better than the ratings: docs/raters.md.
+    """
+
     def writes(self) -> tuple[Column, ...]:
-        """The 14 ratings, a raw score for ranking, and a status."""
-        return student_columns(self.prefix)
+        """The 14 ratings, a raw score for ranking, and a status; on request the other raw scores."""
+        return student_columns(self.prefix) + (raw_columns(self.prefix) if self.raw else ())
 
     def scores(self) -> tuple[str, ...]:
-        """The 14 ratings and the raw score."""
-        return (*criteria(self.prefix), f"{self.prefix}_overall_raw")
+        """The 14 ratings and the raw scores."""
+        raw = (column.name for column in raw_columns(self.prefix)) if self.raw else ()
+        return (*criteria(self.prefix), f"{self.prefix}_overall_raw", *raw)
 
     def packages(self) -> tuple[str, ...]:
         """Tokenizer and normalization."""

@@ -23,6 +23,7 @@ import xxhash
 
 from curricle import portable_math
 from curricle.models.cards import Card, read_card
+from curricle.models.checked_files import check_once
 from curricle.models.raters import encoder
 from curricle.models.raters.encoder import Encoder
 from curricle.models.raters.features import STATISTICS, Features, utf8
@@ -32,11 +33,16 @@ from curricle.models.raters.ngrams import STARTS, FeatureGroup, count_words
 from curricle.models.raters.organizer import TAGS
 from curricle.models.raters.statistics import Statistic
 from curricle.models.raters.weights import check_heads, read_weights
-from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA, RAW
 
 TABLE, HEADS = "table.npy", "heads.npz"
 FILES = (TABLE, HEADS, *encoder.FILES)
 OUTPUTS = len(QUALITY_CRITERIA) + len(DOMAINS)
+
+EMBEDDED = ("ar", "zh", "en", "fr", "de", "it", "ja", "ko", "nl", "pl", "pt", "es", "th", "tr", "ru")
+"""Languages of the multilingual Universal Sentence Encoder, whose pieces and vectors the static embedding has."""
+
+UNKNOWN = "und"
 
 
 class StudentCard(Card):
@@ -124,13 +130,14 @@ class Student:
         return Outputs(out, tags, self._unlike(features))
 
     def rate(self, texts: pa.Array, languages: pa.Array | None = None) -> dict[str, pa.Array]:
-        """The columns of `schemas.columns.QUALITY` for string `texts` (no nulls); `languages` are ISO 639 codes."""
+        """The columns QUALITY and RAW of `schemas.columns` for string `texts` (no nulls); `languages` are ISO 639 codes."""
         raw, _, unlike = self.outputs(texts)
         columns = {
             f"quality_{name}": pa.array((1 + np.searchsorted(cuts, raw[:, n], side="right")).astype(np.int8))
             for n, (name, cuts) in enumerate(zip(QUALITY_CRITERIA, self.heads["cuts"], strict=True))
         }
         columns["quality_overall_raw"] = pa.array(raw[:, len(QUALITY_CRITERIA) - 1])
+        columns |= {column.name: pa.array(raw[:, n]) for n, column in enumerate(RAW)}
         if languages is not None:
             trained = pc.is_in(languages, value_set=pa.array(self.card.languages, languages.type))
             unlike = unlike | ~pc.fill_null(trained, False).to_numpy(zero_copy_only=False)
@@ -140,6 +147,12 @@ class Student:
     def predict(self, texts: pa.Array, languages: pa.Array | None = None) -> pa.Table:
         """`rate` without the prefix: the interface of all raters (`models.raters.rater`)."""
         return pa.table({name.removeprefix("quality_"): values for name, values in self.rate(texts, languages).items()})
+
+    def knows(self, languages: pa.Array) -> npt.NDArray[np.bool_]:
+        """True for languages that the student or its embedding was trained on, and for texts whose language is not known."""
+        known = pa.array(sorted({*self.card.languages, *EMBEDDED, UNKNOWN}), pa.string())
+        found: npt.NDArray[np.bool_] = pc.is_in(languages.cast(pa.string()), known).to_numpy(zero_copy_only=False)
+        return found | languages.is_null().to_numpy(zero_copy_only=False)
 
     def tag(self, texts: pa.Array) -> dict[str, pa.Array]:
         """The columns of `schemas.columns.DOMAIN` for string `texts` (no nulls)."""
@@ -180,6 +193,7 @@ class Student:
 def load(folder: Path) -> Student:
     """Load the student in `folder`; a ModelError names the file that is missing or wrong."""
     card = read_card(folder, StudentCard)
+    check_once(folder, card)
     table, heads = read_weights(folder / TABLE, folder / HEADS, OUTPUTS)
     shared = encoder.load(folder)
     landmarks, tag_landmarks = (heads[name].shape[0] if name in heads else 0 for name in ("landmarks_out", "tag_landmarks_out"))

@@ -19,6 +19,13 @@ from curricle.pipelines.cli.run import check_engine, flags, runner, workers
     type=LocalFolder(path_type=Path, exists=True, file_okay=False),
     help="Finished output of `curricle run` to take documents from. Can be given several times.",
 )
+@click.option(
+    "--with",
+    "tables",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Table whose columns the plan may name, found by `id`: an attribute table, or Parquet. Can be given several times.",
+)
 @click.option("--output", type=LocalFolder(path_type=Path, file_okay=False), help="Folder to write to.")
 @click.option("--dry-run", is_flag=True, help="Only show what each phase would get and what falls short; write nothing.")
 @workers
@@ -28,6 +35,7 @@ from curricle.pipelines.cli.run import check_engine, flags, runner, workers
 def command(
     plan: str,
     outputs: tuple[Path, ...],
+    tables: tuple[Path, ...],
     output: Path | None,
     dry_run: bool,
     workers: int,
@@ -44,7 +52,7 @@ def command(
     if output is None and not dry_run:
         raise click.UsageError("give --output, or --dry-run to write nothing")
     check_engine(runner, flags, None if output is None else str(output))
-    sys.exit(execute(plan, outputs, None if dry_run else output, workers, quiet, runner, flags))
+    sys.exit(execute(plan, outputs, None if dry_run else output, workers, quiet, runner, flags, tables))
 
 
 def execute(
@@ -55,6 +63,7 @@ def execute(
     quiet: bool,
     runner: str = "local",
     flags: tuple[str, ...] = (),
+    tables: tuple[Path, ...] = (),
 ) -> int:
     """Plan, and write into `output` if there is one; print what was asked and met; the exit code."""
     from curricle.pipelines.curriculum.plan_file import load_plan
@@ -70,7 +79,7 @@ def execute(
         from curricle.pipelines.engines.job import Engine
 
         hands = EngineWorkers(Engine(check_runner(runner), flags, workers), quiet)
-    planned = make_curriculum(checked, outputs, hands)
+    planned = make_curriculum(checked, outputs, hands, tables)
     if output is None:
         print_report(checked, planned.records, planned.heldout, planned.problems)
         return 1 if planned.problems else 0

@@ -1,6 +1,7 @@
 """`curricle verify`."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,21 +15,27 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("output", type=OutputFolder(exists=True, file_okay=False))
 def command(output: "OutputPath") -> None:
-    """Check a finished OUTPUT or attribute table: hash and count every file again.
+    """Check a finished OUTPUT, curriculum or attribute table: hash and count every file again.
 
     Each problem is printed as one line; the exit status is then 1.
     """
+    from curricle.pipelines.curriculum.verify import is_curriculum, verify_curriculum
     from curricle.pipelines.output.attribute_tables import is_table, verify_table
     from curricle.pipelines.output.manifest import read_manifests, total
     from curricle.pipelines.output.verify import verify
 
-    table = is_table(output)
-    problems = list(verify_table(output) if table else verify(output))
+    without_shards = True
+    if isinstance(output, Path) and is_curriculum(output):
+        problems = list(verify_curriculum(output))
+    elif is_table(output):
+        problems = list(verify_table(output))
+    else:
+        without_shards, problems = False, list(verify(output))
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         sys.exit(1)
-    if table:
+    if without_shards:
         click.echo(f"{output}: all hashes match")
         return
     counts = total(read_manifests(output))

@@ -1,6 +1,6 @@
 """The documents of finished outputs as arrays: measures of their texts, and the columns that a plan names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from curricle.errors import did_you_mean, one_line
 from curricle.pipelines.curriculum.errors import CurriculumError
 from curricle.pipelines.curriculum.kernels import FloatArray, HashArray, IntArray
 from curricle.pipelines.curriculum.measure import MEASURES
+from curricle.pipelines.output.joined_tables import JoinedTable
 from curricle.pipelines.output.manifest import finished_run, read_manifests
 from curricle.schemas.curriculum import TOKEN_COUNT
 
@@ -55,6 +56,7 @@ class SourceFile:
     """A file of kept documents."""
 
     output: Path
+    shard: str  # its name
     path: Path
     rows: int
     sha256: str
@@ -86,8 +88,8 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
     runs, files, schemas = [], [], []
     for output in outputs:
         record, schema = finished_run(output), None
-        found = [manifest["files"]["kept"] for manifest in read_manifests(output)]
-        for entry in sorted(found, key=lambda entry: entry["path"]):
+        found = [(manifest["files"]["kept"], manifest["shard"]["name"]) for manifest in read_manifests(output)]
+        for entry, shard in sorted(found, key=lambda pair: pair[0]["path"]):
             path = output / entry["path"]
             try:
                 with pq.ParquetFile(path) as file:
@@ -96,7 +98,7 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
                 raise CurriculumError(f"{path}: {str(error).splitlines()[0]}") from None
             if rows != entry["rows"]:
                 raise CurriculumError(f"{path}: {rows} rows, but its manifest says {entry['rows']}")
-            files.append(SourceFile(output, path, rows, entry["sha256"]))
+            files.append(SourceFile(output, shard, path, rows, entry["sha256"]))
         if schema is None:
             raise CurriculumError(f"{output}: no finished shard in this folder")
         for name in columns:
@@ -115,8 +117,12 @@ def find_sources(outputs: Sequence[Path], columns: Sequence[str]) -> Sources:
     return Sources(tuple(runs), tuple(files), schema)
 
 
-def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[Path]) -> Documents:
-    """Read what a plan needs, file by file; CurriculumError if two outputs contain the same document."""
+def read_documents(
+    sources: Sources, columns: Sequence[str], measures: Sequence[Path], tables: Sequence[JoinedTable] = ()
+) -> Documents:
+    """Read what a plan needs, file by file, from the files and from `tables`; CurriculumError if two outputs contain the same
+    document.
+    """
     count = int(sources.starts[-1])
     arrays = {name: np.empty(count, kind) for name, (kind, *_) in (MEASURES.fields or {}).items()}
     for file, path, start in zip(sources.files, measures, sources.starts[:-1], strict=True):
@@ -124,24 +130,42 @@ def read_documents(sources: Sources, columns: Sequence[str], measures: Sequence[
         for name, array in arrays.items():
             array[start : start + file.rows] = rows[name]
     _reject_duplicates(sources, arrays["id_hash"])
-    kinds = {name: sources.schema.field(name).type for name in columns}
+    joined = {column.name: column.dtype for table in tables for column in table.columns}
+    kinds = {name: joined[name] if name in joined else sources.schema.field(name).type for name in columns}
     numbers = {name: np.empty(count, kind) for name in columns if (kind := _number(kinds[name])) is not None}
     labels = {name: _TextColumnReader(count) for name in columns if name not in numbers}
     for name in labels:
         if not (pa.types.is_string(kinds[name]) or pa.types.is_dictionary(kinds[name])):
             raise CurriculumError(f"column {name!r} has type {kinds[name]}; a plan can use text and numbers only")
     for file, start in zip(sources.files, sources.starts[:-1].tolist(), strict=True):
-        with pq.ParquetFile(file.path) as parquet:
-            for batch in parquet.iter_batches(1 << 16, columns=list(columns)) if columns else ():
-                for name, array in numbers.items():
-                    values = batch.column(name).cast(pa.from_numpy_dtype(array.dtype))
-                    array[start : start + len(values)] = values.to_numpy(zero_copy_only=False)
-                for name, reader in labels.items():
-                    reader.add(start, batch.column(name))
-                start += batch.num_rows
+        for batch in _batches(file, columns, tables):
+            for name, array in numbers.items():
+                values = batch.column(name).cast(pa.from_numpy_dtype(array.dtype))
+                array[start : start + len(values)] = values.to_numpy(zero_copy_only=False)
+            for name, reader in labels.items():
+                reader.add(start, batch.column(name))
+            start += batch.num_rows
     for array in numbers.values():
         array[~np.isfinite(array)] = np.nan
     return Documents(**arrays, numbers=numbers, labels={name: reader.labels() for name, reader in labels.items()})
+
+
+def _batches(file: SourceFile, columns: Sequence[str], tables: Sequence[JoinedTable]) -> Iterator[pa.RecordBatch]:
+    """These columns of a file and of its rows in the tables."""
+    if not columns:
+        return
+    joined = {column.name for table in tables for column in table.columns} & {*columns}
+    own = [name for name in columns if name not in joined]
+    with pq.ParquetFile(file.path) as parquet:
+        if not joined:
+            yield from parquet.iter_batches(1 << 16, columns=own)
+            return
+        rows = parquet.read(columns=["id", *own])
+    ids = rows.column("id").combine_chunks()
+    for table in tables:
+        for name, values in table.rows(file.shard, ids, joined).items():
+            rows = rows.append_column(name, values)
+    yield from rows.combine_chunks().to_batches()
 
 
 def _reject_duplicates(sources: Sources, id_hash: HashArray) -> None:

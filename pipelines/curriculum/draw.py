@@ -23,6 +23,7 @@ from curricle.pipelines.curriculum.kernels import (
 )
 from curricle.pipelines.curriculum.quotas import Shares, quotas, shares, spread
 from curricle.pipelines.curriculum.scoring import choose
+from curricle.pipelines.curriculum.settle import settle
 from curricle.schemas.curriculum import POOL, Curriculum, HeldOut, Phase, Repeats
 
 UNUSED, POOLED = -1, 100  # values of `DocumentUse.origin`, in addition to the numbers of phases
@@ -51,6 +52,7 @@ class DrawnPhase:
     """A phase with its documents: what was asked of each cell, what is available, and what was taken."""
 
     phase: Phase
+    budget: int  # tokens asked for, replayed ones included
     names: tuple[str, ...]
     share: Shares  # asked for, of the tokens that are not replayed
     quota: IntArray  # tokens asked for
@@ -67,8 +69,9 @@ class DrawnPhase:
 def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
     """Position in `plan.heldout` of each held-out document, else -1, int8 (n,).
 
-    All documents with the text of a held-out one are held out with it, whatever their columns. A text that two sets would take
-    through different documents goes to the first. CurriculumError if a document matches the `where` of two sets.
+    All documents with the text of a held-out one, or its value in `together`, are held out with it, whatever their columns. A
+    text that two sets would take through different documents goes to the first. CurriculumError if a document matches the `where`
+    of two sets.
     """
     held = np.full(documents.tokens.size, UNUSED, np.int8)
     matching: list[tuple[HeldOut, BoolArray]] = []
@@ -81,8 +84,23 @@ def hold_out(documents: Documents, plan: Curriculum) -> npt.NDArray[np.int8]:
         chosen = _sampled(documents.text_hash, salt(plan.seed, "heldout"), part.share)
         if part.where:
             chosen = np.isin(documents.text_hash, documents.text_hash[chosen & matches])
+        if part.together:
+            chosen |= _with_the_same(documents, part.together, chosen, f"heldout {part.name!r}")
         held[chosen & (held == UNUSED) & (documents.tokens > 0)] = number
     return held
+
+
+def _with_the_same(documents: Documents, column: str, chosen: BoolArray, at: str) -> BoolArray:
+    """True for documents whose value in this column is that of a chosen one, bool (n,); a null is no value."""
+    if column not in documents.labels:
+        raise CurriculumError(f"{at}: column {column!r} is a number; `together` needs a column of text")
+    label = documents.labels[column]
+    values = np.zeros(len(label.names), bool)
+    values[label.codes[chosen]] = True
+    if "null" in label.names:
+        values[label.names.index("null")] = False
+    found: BoolArray = values[label.codes]
+    return found
 
 
 def _sampled(hashes: HashArray, key: np.uint64, share: float) -> BoolArray:
@@ -112,13 +130,16 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     share = shares(phase.mixture, cells.names, totals(cells.codes, among, weight, size), at)
     among, ranking, nulls = choose(documents, phase, plan.seed, cells.codes, size, among)
     there = totals(cells.codes, among, weight, size)
-    replay_quota = round(phase.tokens * phase.replay.share) if phase.replay else 0
-    quota, problems = _quota(phase, phase.tokens - replay_quota, share, there, cells, at)
+    budget = _budget(phase, share, there)
+    replay_quota = round(budget * phase.replay.share) if phase.replay else 0
+    quota, problems = _quota(phase, budget - replay_quota, share, there, cells, at)
     whole = np.where(quota > there, quota // np.maximum(there, 1), 0)
     whole = np.minimum(whole, cap)
     rest = np.where(whole < cap, quota - whole * there, 0)
     copies = whole.astype(np.uint8)[cells.codes] * among
-    copies += take(cells.codes, among, ranking, weight, rest)
+    last = take(cells.codes, among, ranking, weight, rest)
+    settle(cells.codes, among & (whole < cap)[cells.codes], last, ranking, weight, rest)
+    copies += last
     if times is not None:
         copies *= times
     fresh = np.flatnonzero(copies)
@@ -131,8 +152,18 @@ def _draw(documents: Documents, plan: Curriculum, number: int, phase: Phase, liv
     replay_met = int(tokens[replayed].sum(dtype=np.int64))
     problems += replay_problems
     return DrawnPhase(
-        phase, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
+        phase, budget, cells.names, share, quota, there, met, count, replay_quota, replay_met, nulls, rows, tuple(problems)
     )  # fmt: skip
+
+
+def _budget(phase: Phase, share: Shares, there: IntArray) -> int:
+    """Tokens of the phase: as asked, or all that its cells hold in their shares, and what is replayed."""
+    if phase.tokens != "all":
+        return phase.tokens
+    fresh = int(there.sum())
+    if phase.mixture.weights:
+        fresh = min((int(there[cell] / share[cell]) for cell in np.flatnonzero(share)), default=0)
+    return round(fresh / (1 - phase.replay.share)) if phase.replay else fresh
 
 
 def _times(documents: Documents, repeats: Repeats) -> npt.NDArray[np.uint8] | None:

@@ -1,4 +1,8 @@
-"""The first pass: hash, bytes and tokens of each text, stored in the output folder, so that the next plan reads no text."""
+"""The first pass: hash, bytes and tokens of each text, stored in the output folder, so that the next plan reads no text.
+
+The hash is one of the text's words in their normal form (`pipelines.decontamination.folding`): copies with other case, accents,
+spaces, line ends, punctuation or Unicode form have the same. A text without words has a hash of its bytes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +16,7 @@ import pyarrow.parquet as pq
 import xxhash
 
 from curricle.pipelines.curriculum.tokens import Counter, load_counter, text_bytes
+from curricle.pipelines.decontamination.words import word_groups
 from curricle.pipelines.execute.events import ReportProgress
 from curricle.schemas.curriculum import Tokens
 from curricle.storage.whole_file import whole_file
@@ -70,10 +75,21 @@ def measure(batch: pa.RecordBatch, count: Counter) -> npt.NDArray[Any]:
     texts = batch.column("text")
     rows = np.empty(batch.num_rows, MEASURES)
     rows["id_hash"] = list(map(xxhash.xxh3_64_intdigest, _bytes(batch.column("id"))))
-    rows["text_hash"] = list(map(xxhash.xxh3_64_intdigest, _bytes(texts)))
+    rows["text_hash"] = content_hashes(texts)
     rows["text_bytes"] = text_bytes(texts)
     rows["tokens"] = count(texts)
     return rows
+
+
+def content_hashes(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
+    """A hash of each text's words, uint64 (n,)."""
+    hashes = []
+    plain = _bytes(texts)
+    for words in word_groups(texts):
+        data, ends = words.hashes.data.cast("B"), (words.offsets * words.hashes.itemsize).tolist()
+        for start, end, text in zip(ends[:-1], ends[1:], plain, strict=False):
+            hashes.append(xxhash.xxh3_64_intdigest(data[start:end] if end > start else text))
+    return np.array(hashes, np.uint64)
 
 
 def _bytes(texts: pa.StringArray) -> Iterator[memoryview]:

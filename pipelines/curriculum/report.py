@@ -34,7 +34,7 @@ def phase_record(documents: Documents, drawn: DrawnPhase, folder: OutputFolder) 
     }
     record: dict[str, Any] = {
         "phase": drawn.phase.name,
-        "tokens_asked": drawn.phase.tokens,
+        "tokens_asked": drawn.budget,
         "tokens_met": fresh + drawn.replay_met,
         "rows": int(folder.rows.document.size),
         "documents": int(np.unique(folder.rows.document).size),

@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from curricle.pipelines.curriculum.card import CARD, curriculum_card
 from curricle.pipelines.curriculum.destinations import Destinations, OutputFile, OutputFolder, make_destinations, make_folders
 from curricle.pipelines.curriculum.documents import Documents, Sources, find_sources, read_documents
 from curricle.pipelines.curriculum.draw import DrawnPhase, draw_phases, hold_out, origin_names
@@ -22,13 +24,13 @@ from curricle.pipelines.curriculum.formats import check_format, find_format, out
 from curricle.pipelines.curriculum.measure import MeasureTask, measure_file
 from curricle.pipelines.curriculum.report import phase_record
 from curricle.pipelines.curriculum.tokens import load_counter, located
+from curricle.pipelines.curriculum.verify import RECORD, changed_file, read_record
 from curricle.pipelines.curriculum.workers import Workers
 from curricle.pipelines.curriculum.write import AssembleTask, RouteTask, assemble, route
-from curricle.pipelines.plan.fingerprint import code_sha256
+from curricle.pipelines.output.joined_tables import JoinedTable, check_names, open_table
+from curricle.pipelines.plan.fingerprint import PACKAGE, code_sha256
 from curricle.schemas.curriculum import Curriculum, Tokens
 from curricle.storage.whole_file import whole_file
-
-RECORD = "curriculum.json"
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,30 @@ class Planned:
     folders: list[OutputFolder]
     records: list[dict[str, Any]]  # of the phases
     heldout: dict[str, int]  # documents
+    left_out: dict[str, int]  # documents that no phase and no held-out set may hold, by reason
     problems: list[str]
     plan_hash: str
     made_by: dict[str, Any]
 
 
-def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers) -> Planned:
-    """The first pass. CurriculumError if something does not exist; what falls short is in `problems`."""
+def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers, tables: Sequence[Path] = ()) -> Planned:
+    """The first pass. The plan may name columns of `tables` (see `pipelines.output.joined_tables`) like those of the outputs.
+
+    CurriculumError or OutputError if something does not exist; what falls short is in `problems`.
+    """
     check_format(plan.format)
-    sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers)
+    joined = [open_table(path) for path in tables]
+    sources, documents = read_outputs(outputs, plan.columns(), plan.tokens, workers, joined)
     made_by = {
         "plan": plan.model_dump(mode="json", by_alias=True, exclude={"description"}),
         "sources": sources.hashes,
         "tokens": load_counter(plan.tokens)[1],
+        f"{PACKAGE}unicodedata": unicodedata.unidata_version,
         "code": code_sha256(),
         **{f"code {package}": sha for package, sha in outside_code(plan.format).items()},
     }
+    if joined:
+        made_by["tables"] = sorted(table.fingerprint for table in joined)
     plan_hash = hashlib.sha256(orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS)).hexdigest()
     held = hold_out(documents, plan)
     documents = replace(documents, text_hash=documents.text_hash[:0].copy())
@@ -65,15 +75,23 @@ def make_curriculum(plan: Curriculum, outputs: Sequence[Path], workers: Workers)
     records = [phase_record(documents, *pair) for pair in zip(phases, folders[len(plan.heldout) :], strict=True)]
     heldout = {folder.name: int(folder.rows.document.size) for folder in folders[: len(plan.heldout)]}
     problems = [problem for phase in phases for problem in phase.problems]
-    return Planned(plan, sources, documents, folders, records, heldout, problems, plan_hash, made_by)
+    left_out = {}
+    if plan.tokens.control_tokens == "leave_out":
+        left_out["spell_control_tokens"] = int(np.count_nonzero((documents.tokens == 0) & (documents.text_bytes > 0)))
+    return Planned(plan, sources, documents, folders, records, heldout, left_out, problems, plan_hash, made_by)
 
 
-def read_outputs(outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers) -> tuple[Sources, Documents]:
+def read_outputs(
+    outputs: Sequence[Path], columns: Sequence[str], tokens: Tokens, workers: Workers, tables: Sequence[JoinedTable] = ()
+) -> tuple[Sources, Documents]:
     """The kept documents of finished outputs, measured; CurriculumError or OutputError as `find_sources`."""
     _, token_hash = load_counter(tokens)
-    sources = find_sources([output.absolute() for output in outputs], columns)
+    joined = {column.name for table in tables for column in table.columns}
+    sources = find_sources([output.absolute() for output in outputs], [name for name in columns if name not in joined])
+    check_names(tables, sources.schema.names, columns)
     with tempfile.TemporaryDirectory() as scratch:
-        return sources, read_documents(sources, columns, _measure(tokens, sources, token_hash, Path(scratch), workers))
+        measures = _measure(tokens, sources, token_hash, Path(scratch), workers)
+        return sources, read_documents(sources, columns, measures, tables)
 
 
 def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, workers: Workers) -> list[Path]:
@@ -82,14 +100,16 @@ def _measure(tokens: Tokens, sources: Sources, token_hash: str, scratch: Path, w
     for file in sources.files:
         folder = file.output / "_measures" if os.access(file.output, os.W_OK) else scratch
         folder.mkdir(exist_ok=True)
-        paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}.npy")
+        paths.append(folder / f"{file.sha256[:16]}-{token_hash[:16]}-{unicodedata.unidata_version}.npy")
     pairs, tokens = dict(zip(paths, sources.files, strict=True)).items(), located(tokens)
     workers.run([MeasureTask(file.path, path, tokens) for path, file in pairs], measure_file)
     return paths
 
 
 def write_curriculum(planned: Planned, output: Path, workers: Workers) -> bool:
-    """The second pass, into `output`; False if it already exists. CurriculumError, and nothing is written, if it falls short."""
+    """The second pass, into `output`; False if it already exists, with all its files. CurriculumError, and nothing is written, if
+    it falls short.
+    """
     if planned.problems:
         more = f" (and {len(planned.problems) - 1} more: see --dry-run)" if len(planned.problems) > 1 else ""
         raise CurriculumError(planned.problems[0] + more)
@@ -123,12 +143,16 @@ def _output_folder(output: Path, plan_hash: str) -> Iterator[tuple[Path, bool]]:
                 raise CurriculumError(f"{output}: another process is writing to this folder") from None
             finished = (output / RECORD).is_file()
             before = None
-            if finished:
-                before = orjson.loads((output / RECORD).read_bytes())["plan_hash"]
+            record = read_record(output) if finished else None
+            if record:
+                before = record["plan_hash"]
             elif mark.is_file():
                 before = mark.read_text()
             if before not in (None, plan_hash):
                 raise CurriculumError(f"{output}: made with another plan or from other documents; choose another output folder")
+            if record and changed_file(output, record):  # all files are made again, with the same bytes
+                (output / RECORD).unlink()
+                finished, before = False, None
             if finished:
                 shutil.rmtree(work, ignore_errors=True)
             elif before is None:
@@ -211,12 +235,14 @@ def _finish(planned: Planned, tasks: list[AssembleTask], output: Path) -> None:
         "description": planned.plan.description,
         "made_by": planned.made_by,
         "sources": list(planned.sources.runs),
+        **planned.left_out,
         "phases": phases,
         "heldout": [
             {"name": one.name, "folder": one.path, "documents": planned.heldout[one.name], "files": by_folder[one.path]}
             for one in planned.folders[: len(planned.heldout)]
         ],
     }
+    (output / CARD).write_text(curriculum_card(content, planned.plan.format), "utf-8")
     temporary = output / "_work" / RECORD  # in `_work`, which is removed if the run is killed
     temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     temporary.replace(output / RECORD)

@@ -1,7 +1,8 @@
 """Counts tokens in the unit of the plan: bytes, a Hugging Face tokenizer (package tokenizers), or a SentencePiece model."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ Counter = Callable[[pa.StringArray], npt.NDArray[np.uint32]]
 class Encoder:
     """A loaded tokenizer. `encode` returns the ids of a text, followed by the plan's `eos`; none for a null or empty text.
 
+    What spells a control token is encoded as text. A document that spells one has no ids if the plan leaves such documents out.
     It encodes one text at a time: a worker has one thread, and encoding 4,096 web documents at once took 300 MB.
     """
 
@@ -54,10 +56,11 @@ def load_counter(tokens: Tokens) -> tuple[Counter, str]:
 @lru_cache(maxsize=1)  # a worker process encodes many files with one tokenizer
 def load_encoder(tokens: Tokens) -> Encoder:
     """The plan's tokenizer or SentencePiece model; CurriculumError if it cannot be loaded or lacks the `eos`."""
+    leave_out = tokens.control_tokens == "leave_out"
     if tokens.tokenizer is not None:
-        return _hugging_face(tokens.tokenizer, tokens.eos)
+        return _hugging_face(tokens.tokenizer, tokens.eos, leave_out)
     if tokens.sentencepiece is not None:
-        return _sentencepiece(tokens.sentencepiece, tokens.eos)
+        return _sentencepiece(tokens.sentencepiece, tokens.eos, leave_out)
     raise CurriculumError("tokens: bytes have no token ids; give tokenizer or sentencepiece")
 
 
@@ -68,7 +71,7 @@ def located(tokens: Tokens) -> Tokens:
     return tokens.model_copy(update=there)
 
 
-def _hugging_face(name: str, eos: str | None) -> Encoder:
+def _hugging_face(name: str, eos: str | None, leave_out: bool) -> Encoder:
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -80,18 +83,21 @@ def _hugging_face(name: str, eos: str | None) -> Encoder:
         raise CurriculumError(f"tokens.tokenizer: {name!r} cannot be loaded: {one_line(error)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True  # their names in a text are text
     vocabulary = tokenizer.get_vocab()
-    sha256 = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
+    control = [token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special]
+    sha256 = hashlib.sha256(f"{tokenizer.to_str()}\0special tokens as text".encode()).hexdigest()
 
     def encode(text: str | None) -> list[int]:
         (one,) = tokenizer.encode_batch_fast([text or ""], add_special_tokens=False)  # `encode` would also find offsets
         ids: list[int] = one.ids
         return ids
 
-    return _with_eos(Encoder(encode, max(vocabulary.values(), default=0), sha256), eos, vocabulary)
+    encoder = Encoder(encode, max(vocabulary.values(), default=0), sha256)
+    return _with_eos(_without(encoder, control) if leave_out else encoder, eos, vocabulary)
 
 
-def _sentencepiece(path: str, eos: str | None) -> Encoder:
+def _sentencepiece(path: str, eos: str | None, leave_out: bool) -> Encoder:
     from sentencepiece import SentencePieceProcessor
 
     try:
@@ -104,7 +110,23 @@ def _sentencepiece(path: str, eos: str | None) -> Encoder:
         ids: list[int] = model.encode(text or "")
         return ids
 
-    return _with_eos(Encoder(encode, len(vocabulary) - 1, file_sha256(Path(path))), eos, vocabulary)
+    encoder = Encoder(encode, len(vocabulary) - 1, file_sha256(Path(path)))
+    control = [piece for piece, number in vocabulary.items() if model.is_control(number)]
+    return _with_eos(_without(encoder, control) if leave_out else encoder, eos, vocabulary)
+
+
+def _without(encoder: Encoder, control: Iterable[str]) -> Encoder:
+    """An encoder that has no ids for a text that spells one of the control tokens."""
+    names = sorted(filter(None, control))
+    if not names:
+        return encoder
+    spelled = re.compile("|".join(map(re.escape, names))).search
+
+    def encode(text: str | None) -> list[int]:
+        return [] if text and spelled(text) else encoder.encode(text)
+
+    sha256 = hashlib.sha256("\0".join((encoder.sha256, "left out", *names)).encode()).hexdigest()
+    return Encoder(encode, encoder.largest_id, sha256)
 
 
 def _with_eos(encoder: Encoder, eos: str | None, vocabulary: dict[str, int]) -> Encoder:

@@ -1,7 +1,7 @@
 """The normal form of texts for comparisons, as a table of characters: case, accents, width, punctuation and spaces do not matter.
 
 A word is a run of letters and digits; each character of a script that is written without spaces is a word. A character counts as
-the letters and digits of its compatibility decomposition (NFKD), case-folded and without marks.
+the letters and digits of its compatibility decomposition (NFKD), case-folded and without marks; on request, with its marks.
 """
 
 import sys
@@ -25,6 +25,9 @@ ALONE_RANGES = (
 )
 """Thai, Lao, Tibetan, Burmese, Khmer, Chinese and Japanese."""
 
+VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+"""Marks that choose between two drawings of one character."""
+
 
 class Folding(NamedTuple):
     """Table of characters, and the sequences that it refers to, shape (n, LONGEST)."""
@@ -34,28 +37,29 @@ class Folding(NamedTuple):
 
 
 @cache
-def folding() -> Folding:
-    """The table of this Python's Unicode version."""
+def folding(*, marks: bool = False) -> Folding:
+    """The table of this Python's Unicode version; with `marks`, accents and vowel signs are part of a word."""
     table = np.zeros(TABLE, np.uint32)
     sequences: list[tuple[int, ...]] = []
+    counted = "LNM" if marks else "LN"
     for code in range(min(TABLE, sys.maxunicode + 1)):
         category = unicodedata.category(chr(code))
-        if category in ("Mn", "Me", "Mc", "Cf"):
+        if category == "Cf" or (category[0] == "M" and (not marks or code in VARIATION_SELECTORS)):
             table[code] = IGNORED
-        elif category[0] in "LN":
-            table[code] = _folded(code, sequences)
+        elif category[0] in counted:
+            table[code] = _folded(code, counted, sequences)
     for first, last in ALONE_RANGES:
         letters = table[first : last + 1]
         letters[letters > IGNORED] |= ALONE
     return Folding(table, np.array(sequences or [(0,) * LONGEST], np.uint32))
 
 
-def _folded(code: int, sequences: list[tuple[int, ...]]) -> int:
+def _folded(code: int, counted: str, sequences: list[tuple[int, ...]]) -> int:
     character = chr(code)
     if character.isascii():
         return ord(character.lower())
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-    kept = [ord(part) for part in parts if unicodedata.category(part)[0] in "LN"][:LONGEST]
+    kept = [ord(part) for part in parts if unicodedata.category(part)[0] in counted][:LONGEST]
     if len(kept) == 1:
         return kept[0]
     if not kept:

@@ -1,6 +1,5 @@
 """The report of a decontamination: how many items of each benchmark were found, and the strongest hits with both texts."""
 
-import html
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curricle.pipelines.decontamination.items import Item
 from curricle.pipelines.output.attribute_tables import ShardDocuments
+from curricle.pipelines.output.table_report import cell, read_texts
 from curricle.storage.whole_file import whole_file
 
 SHOWN = 10  # hits of each benchmark
@@ -31,7 +30,7 @@ def make_report(
         own = [hit for hit in counted if hit["benchmark"] == benchmark]
         benchmarks.append(benchmark_counts(benchmark, total, too_short.get(benchmark, 0), own))
         shown += _strongest(own)
-    texts = _texts(shown, by_shard)
+    texts = read_texts(((hit["shard"], hit["row"]) for hit in shown), by_shard)
     return {
         "documents": sum(shard.rows for shard in shards),
         "contaminated": len({hit["id"] for hit in counted}),
@@ -40,9 +39,9 @@ def make_report(
             {
                 **{name: hit[name] for name in ("id", "benchmark", "item", "form", "overlap", "bits", "span_start", "span_end")},
                 "item_text": _item_text(by_name[hit["benchmark"], hit["item"]]),
-                "document_text": _excerpt(text, hit["span_start"], hit["span_end"]),
+                "document_text": _excerpt(texts[hit["shard"], hit["row"]], hit["span_start"], hit["span_end"]),
             }
-            for hit, text in zip(shown, texts, strict=True)
+            for hit in shown
         ],
     }
 
@@ -82,24 +81,6 @@ def _strongest(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())[:SHOWN]
 
 
-def _texts(hits: Sequence[Mapping[str, Any]], shards: Mapping[str, ShardDocuments]) -> list[str]:
-    """The texts of the documents of these hits, read by row group."""
-    found = {}
-    for name in sorted({hit["shard"] for hit in hits}):
-        rows = sorted({hit["row"] for hit in hits if hit["shard"] == name})
-        start = 0
-        for file in shards[name].files:
-            with pq.ParquetFile(file.path) as parquet:
-                for group in range(parquet.num_row_groups):
-                    count = parquet.metadata.row_group(group).num_rows
-                    inside = [row for row in rows if start <= row < start + count]
-                    if inside:
-                        texts = parquet.read_row_group(group, columns=["text"]).column(0)
-                        found.update({(name, row): texts[row - start].as_py() for row in inside})
-                    start += count
-    return [found[hit["shard"], hit["row"]] for hit in hits]
-
-
 def _item_text(item: Item) -> str:
     answers = "\n".join(item.answers)
     return _cut("\n".join(filter(None, (item.passage, item.question, answers))))
@@ -135,7 +116,7 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
     for one in report["benchmarks"]:
         forms = " | ".join(f"{one['forms'].get(form, 0):,}" for form in ("question", "answer", "both"))
         yield (
-            f"| {_cell(one['benchmark'])} | {one['items']:,} | {one['items_found']:,} | {one['items_too_short']:,}"
+            f"| {cell(one['benchmark'])} | {one['items']:,} | {one['items_found']:,} | {one['items_too_short']:,}"
             f" | {one['documents']:,} | {forms} |"
         )
     for one in report["benchmarks"]:
@@ -143,13 +124,5 @@ def _lines(report: Mapping[str, Any]) -> Iterable[str]:
         if hits:
             yield from ("", f"## {one['benchmark']}: the strongest hits", "", "| item | document |", "|---|---|")
         for hit in hits:
-            yield f"| **{_cell(hit['item'])}**, {hit['form']}, overlap {hit['overlap']:.2f} | **{_cell(hit['id'])}** |"
-            yield f"| {_cell(hit['item_text'])} | {_cell(hit['document_text'])} |"
-
-
-def _cell(text: str) -> str:
-    """A text as one cell of a Markdown table."""
-    escaped = html.escape(text, quote=False).replace("|", "&#124;").replace("\\", "&#92;")
-    for mark in "*`[]$":
-        escaped = escaped.replace(mark, f"&#{ord(mark)};")
-    return "<br>".join(escaped.splitlines())
+            yield f"| **{cell(hit['item'])}**, {hit['form']}, overlap {hit['overlap']:.2f} | **{cell(hit['id'])}** |"
+            yield f"| {cell(hit['item_text'])} | {cell(hit['document_text'])} |"

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curricle.errors import OutputError
 from curricle.pipelines.decontamination.index import SEED_WORDS, build_index
 from curricle.pipelines.decontamination.items import Fields, Item
 from curricle.pipelines.decontamination.judge import HITS, JudgeTask, count_documents, judge, weights_of
@@ -22,9 +21,7 @@ from curricle.pipelines.decontamination.read_items import read_items
 from curricle.pipelines.decontamination.report import make_report, write_report
 from curricle.pipelines.decontamination.scan import ScanTask, matcher_of, scan
 from curricle.pipelines.decontamination.words import find_words
-from curricle.pipelines.execute.events import Failed
-from curricle.pipelines.execute.fork_server import run_tasks
-from curricle.pipelines.execute.progress_display import show_progress
+from curricle.pipelines.execute.commit_tasks import run_uncommitted
 from curricle.pipelines.output.attribute_tables import (
     ShardDocuments,
     find_shards,
@@ -94,14 +91,14 @@ def decontaminate(planned: Planned, table: Path, workers: int, quiet: bool) -> d
             with whole_file(names_path) as part:
                 part.write_bytes(orjson.dumps([(item.benchmark, item.name) for item in planned.items]))
         scans = [ScanTask(shard, index_path, work / f"{shard.name}.evidence") for shard in planned.shards]
-        _run(scans, scan, workers, quiet)
+        run_uncommitted(scans, scan, workers, quiet)
         if not weights_path.exists():
             index, _ = matcher_of(index_path)
             counts = count_documents(index, [task.evidence for task in scans])
             with whole_file(weights_path) as part, part.open("wb") as file:
                 np.save(file, weights_of(index, counts, planned.documents))
         judges = [JudgeTask(task.shard, table, planned.fingerprint, work, task.evidence) for task in scans]
-        _run(judges, judge, workers, quiet)
+        run_uncommitted(judges, judge, workers, quiet)
         hits = pa.concat_tables([HITS.empty_table(), *(pq.read_table(task.hits, schema=HITS) for task in judges)])
         with whole_file(table / "hits.parquet") as part:
             pq.write_table(hits, part, compression="zstd")
@@ -121,15 +118,3 @@ def _sample(shards: Sequence[ShardDocuments]) -> Iterator[pa.Array]:
         batch = next(shard.batches(["text"], -(-SAMPLE_DOCUMENTS // len(chosen))), None)
         if batch is not None:
             yield batch.column(0)
-
-
-def _run(tasks: Sequence[Any], work: Callable[[Any, Any], None], workers: int, quiet: bool) -> None:
-    """Run the tasks that are not committed yet, the largest first. Raises OutputError, one line, if one fails."""
-    left = sorted((task for task in tasks if not task.commit.exists()), key=lambda task: -task.size)
-    if not left:
-        return
-    with show_progress(left, quiet=quiet) as on_event:
-        outcomes = run_tasks(left, work, workers=max(1, min(workers, len(left))), on_event=on_event)
-    for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            raise OutputError(f"{outcome.task.name}: {outcome.cause}")

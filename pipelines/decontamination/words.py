@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curricle.pipelines.decontamination.folding import folding
+from curricle.pipelines.decontamination.folding import Folding, folding
 from curricle.pipelines.decontamination.word_hashes import split_words
 from curricle.stages.heuristics.texts import text_groups
 
@@ -31,11 +31,12 @@ class Words:
 EMPTY = np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.uint32), np.zeros(1, np.int64)
 
 
-def word_groups(texts: pa.StringArray) -> Iterator[Words]:
+def word_groups(texts: pa.StringArray, table: Folding | None = None) -> Iterator[Words]:
     """The words of groups of texts, in order, small enough for a processor's cache. A null has no words.
 
     The arrays are those of the next group, too: copy what must last.
     """
+    table = table or folding()
     room = 0
     arrays = np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.uint32)
     for group in text_groups(texts.fill_null("")):
@@ -43,7 +44,7 @@ def word_groups(texts: pa.StringArray) -> Iterator[Words]:
             room = size
             arrays = np.empty(room, np.uint64), np.empty(room, np.uint32), np.empty(room, np.uint32)
         offsets = np.empty(group.offsets.size, np.int64)
-        count = split_words(group, folding(), *arrays, offsets)
+        count = split_words(group, table, *arrays, offsets)
         yield Words(arrays[0][:count], arrays[1][:count], arrays[2][:count], offsets)
 
 

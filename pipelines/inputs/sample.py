@@ -7,6 +7,7 @@ import pyarrow as pa
 import xxhash
 from pydantic import ValidationError
 
+from curricle.pipelines.inputs.carried import with_types
 from curricle.pipelines.inputs.find import InputError, find_inputs, plan_shards
 from curricle.schemas.config import explain_error
 from curricle.stages.extract import ExtractConfig, extract_text
@@ -40,7 +41,7 @@ def draw(patterns: Sequence[str], size: int, stratify: Sequence[str], seed: int)
     """
     columns = dict.fromkeys(("language", *stratify))
     try:
-        config = ReadConfig(carry=tuple(columns), metadata=False)
+        config = with_types(ReadConfig(carry=tuple(columns), metadata=False), find_inputs(patterns))
     except ValidationError as error:
         raise InputError(explain_error(error, ReadConfig, "--stratify")) from None
     seen: dict[str, Stratum] = {}

@@ -53,7 +53,8 @@ def _reasons(counts: Counts) -> str:
 
 def dataset_card(plan: Plan, totals: Totals) -> str:
     """The card as Markdown, with a header that `datasets` reads."""
-    written = {column.name: column for step in plan.steps for column in step.columns}
+    carried = {column.name: column for column in plan.recipe.read.carried()}
+    written = carried | {column.name: column for step in plan.steps for column in step.columns}
     columns = tuple((COLUMNS | written)[name] for name in plan.schemas["rejected"].names)
     return CARD.format(
         configs="\n".join(

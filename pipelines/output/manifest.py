@@ -34,7 +34,22 @@ def _record(path: OutputPath) -> Manifest | None:
         return None
     except orjson.JSONDecodeError as error:
         raise OutputError(f"{path}: a damaged manifest (not JSON: {error}); delete it and run the same command again") from None
+    if not _is_whole(record):
+        raise OutputError(f"{path}: a damaged manifest; delete it and run the same command again")
     return record
+
+
+def _is_whole(record: Any) -> bool:
+    """Whether a manifest names its shard and has the path, rows and hash of each file."""
+    try:
+        named = isinstance(record["shard"]["name"], str)
+        return (
+            named
+            and bool(record["files"])
+            and all({"path", "rows", "sha256"} <= file.keys() for file in record["files"].values())
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def damage(path: OutputPath, sha256: str) -> str | None:

@@ -1,12 +1,13 @@
 """Turns a recipe and inputs into a plan: steps in order, output schemas and shards. Whatever can be wrong is found here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
 from curricle.errors import did_you_mean
+from curricle.pipelines.inputs.carried import with_types
 from curricle.pipelines.inputs.find import SHOWN, find_inputs, plan_shards
 from curricle.pipelines.plan.fingerprint import fingerprint, fingerprint_sha256, model_hashes, package_versions
 from curricle.pipelines.plan.model_uses import check_models
@@ -64,19 +65,26 @@ def make_plan(recipe: Recipe, patterns: Sequence[str]) -> Plan:
     Raises RecipeError, ModelError or InputError, each one line.
     """
     check_models(recipe)
+    left_out: list[str] = []
+    files = find_inputs(patterns, left_out)
+    recipe = replace(recipe, read=with_types(recipe.read, files))
     steps = place_decisions(recipe, partial(_input_columns, patterns))
-    packages = package_versions(name for step in steps for name in step.packages)
-    outside = code_hashes(module for step in steps for module in modules_of(step))
-    inputs = fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
+    inputs = parts_of(recipe, steps)
     metadata = {"curricle": fingerprint_sha256(inputs), "curricle.recipe": inputs["recipe"]}
     schemas = {split: schema.with_metadata(metadata) for split, schema in output_schemas(recipe.read, steps).items()}
-    left_out: list[str] = []
-    shards = plan_shards(find_inputs(patterns, left_out), recipe.read)
+    shards = plan_shards(files, recipe.read)
     if any(shard.format == "warc" for shard in shards):
         _check_order(recipe)
     return Plan(
         recipe, steps, schemas, tuple(sorted(shards, key=lambda shard: (-shard.size, shard.name))), inputs, tuple(left_out)
     )
+
+
+def parts_of(recipe: Recipe, steps: Steps) -> dict[str, str]:
+    """The parts of the fingerprint of a run of these steps here, by name. Raises ModelError if a model is missing."""
+    packages = package_versions(name for step in steps for name in step.packages)
+    outside = code_hashes(module for step in steps for module in modules_of(step))
+    return fingerprint(recipe, model_hashes(steps), packages) | {f"code {package}": sha for package, sha in outside.items()}
 
 
 def _check_order(recipe: Recipe) -> None:
@@ -90,15 +98,15 @@ def _check_order(recipe: Recipe) -> None:
             )
 
 
-def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) -> Steps:
+def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None, others: Sequence[Column] = ()) -> Steps:
     """The recipe's steps with decisions placed before each step that skips rejected rows and at the end, each with the rules
-    that it can judge.
+    that it can judge. `others` are columns besides those of the reader and of the steps, known from the start.
 
     Raises RecipeError if a step or a rule reads a column that nothing before it writes, if two steps write the same column, or if
     a rule asks for what its column never holds.
     `input_columns` is asked only then, for a better message.
     """
-    known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried())}
+    known = {column.name for column in (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *others)}
     writers = {column.name: "the reader" for column in (*DOCUMENT, *PAYLOAD, *DEAD)}
     writers |= {column.name: "the decision" for column in DECISION}
     waiting = list(recipe.decide)
@@ -130,7 +138,13 @@ def place_decisions(recipe: Recipe, input_columns: InputColumns = lambda: None) 
     for rule in waiting:
         name = next(name for name in rule.reads() if name not in known)
         raise RecipeError(f"recipe {recipe.name}: rule {rule.name!r} reads column {name!r}: {missing(name)}")
-    columns = (*DOCUMENT, *PAYLOAD, *recipe.read.carried(), *(column for step in recipe.steps for column in step.columns))
+    columns = (
+        *DOCUMENT,
+        *PAYLOAD,
+        *recipe.read.carried(),
+        *others,
+        *(column for step in recipe.steps for column in step.columns),
+    )
     check_rules(recipe.decide, {column.name: column for column in columns}, f"recipe {recipe.name}")
     return tuple(steps)
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from curricle.stages.read.fields import MISSING, parsed, take
 from curricle.stages.read.rows import DEAD_BYTES, as_text, to_json
+from curricle.stages.read.types import column_of
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -63,6 +64,18 @@ def texts(array: pa.Array) -> pa.StringArray:
     elif pa.types.is_integer(array.type):
         return array.cast(pa.string())
     return pa.array([as_text(value) for value in _values(array)], pa.string())
+
+
+def as_type(array: pa.Array, kind: pa.DataType) -> tuple[pa.Array, int]:
+    """The array as this type, and how many of its values have no such value: they are null."""
+    if pa.types.is_string(kind):
+        return texts(array), 0
+    if is_text(array.type):
+        return column_of(texts(array).to_pylist(), kind)
+    try:
+        return array.cast(kind), 0
+    except pa.ArrowException:
+        return column_of(_values(array), kind)
 
 
 def json_objects(batch: pa.RecordBatch) -> pa.StringArray:

@@ -2,10 +2,10 @@
 
 from pydantic import Field, field_validator
 
-from curricle.errors import did_you_mean
 from curricle.schemas.column import Column
 from curricle.schemas.columns import COLUMNS, DEAD, DOCUMENT, PAYLOAD, READ_SCHEMA
 from curricle.schemas.config import Config
+from curricle.stages.read.types import type_named
 
 
 class ReadConfig(Config):
@@ -24,7 +24,13 @@ class ReadConfig(Config):
     statuses: tuple[int, ...] = (200,)
     """WARC: HTTP status codes of the responses that are documents. An empty list means all."""
     carry: tuple[str, ...] = ()
-    """Parquet: columns of an earlier run that are kept as columns and not measured again."""
+    """JSON lines, Parquet and CSV: fields of the input that become columns: those of an earlier run, which are then not measured
+    again, and any others (`minhash_cluster_size`, `metadata.layer`). `["*"]`: all fields.
+    """
+    carry_types: dict[str, str] = Field(default_factory=dict)
+    """Types of carried columns that are not of an earlier run, such as `int64`, `float64`, `string`, `bool`, `timestamp[us]` or
+    `list<string>`. What is not given here is found in the inputs when a run is planned.
+    """
     batch_bytes: int = Field(default=4_000_000, ge=1)
     """Bytes of text and HTML in a batch. A larger record is a batch of its own."""
     batch_rows: int = Field(default=1000, ge=1)
@@ -34,14 +40,23 @@ class ReadConfig(Config):
 
     @field_validator("carry")
     @classmethod
-    def _carry_is_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        allowed = [name for name in COLUMNS if name not in READ_SCHEMA.names]
-        for name in names:
-            if name not in allowed:
-                raise ValueError(f"no stage writes a column {name!r}{did_you_mean(name, allowed)}")
+    def _carry_is_possible(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(names)) != len(names):
             raise ValueError(f"a column is named twice: {', '.join(names)}")
+        for name in names:
+            if name in READ_SCHEMA.names:
+                raise ValueError(f"every document has the column {name!r} already")
         return names
+
+    @field_validator("carry_types")
+    @classmethod
+    def _types_are_known(cls, types: dict[str, str]) -> dict[str, str]:
+        for name, kind in types.items():
+            try:
+                type_named(kind)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        return types
 
     def renamed(self) -> dict[str, str]:
         """The settings that name a column other than the default, without `text_column`: setting to name of the column."""
@@ -53,5 +68,14 @@ class ReadConfig(Config):
         return (*DOCUMENT, *PAYLOAD, *DEAD, *self.carried())
 
     def carried(self) -> tuple[Column, ...]:
-        """The columns of `carry`, in order."""
-        return tuple(COLUMNS[name] for name in self.carry)
+        """The columns of `carry` whose types are known, in order: those of our stages, and those of `carry_types`."""
+        known = (name for name in self.carry if name in COLUMNS or name in self.carry_types)
+        return tuple(COLUMNS[name] if name in COLUMNS else _own(name, self.carry_types[name]) for name in known)
+
+    def unknown(self) -> tuple[str, ...]:
+        """The names in `carry` whose types have to be found in the inputs; `*` among them stands for all others."""
+        return tuple(name for name in self.carry if name not in COLUMNS and name not in self.carry_types)
+
+
+def _own(name: str, kind: str) -> Column:
+    return Column(name=name, dtype=type_named(kind), doc="carried from the input", null="the input has no such value")

@@ -5,7 +5,7 @@ The first row names the columns. Values may hold line ends in quotes. All are te
 
 import csv
 import io
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import BinaryIO, NamedTuple
@@ -19,7 +19,7 @@ from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.fields import partitions
 from curricle.stages.read.files import Window
 from curricle.stages.read.notes import Notes
-from curricle.stages.read.parquet import check_columns, dead_rows, pieces, rows_of, with_columns
+from curricle.stages.read.parquet import check_columns, dead_rows, lost_notes, pieces, rows_of, with_columns
 from curricle.stages.read.rows import DEAD_BYTES
 from curricle.storage.files import open_input
 
@@ -46,11 +46,12 @@ def read_csv(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.Reco
         check_columns(pa.schema([(name, pa.string()) for name in names]), config)
         given = {name: value for name, value in partitions(shard.source).items() if name not in names}
         bad: deque[_BadRow] = deque()
+        lost: Counter[str] = Counter()
         offset = 0
         try:
             for batch in _batches(stream, names, delimiter, bad):
                 for piece in pieces(with_columns(batch, given), 2 * config.batch_bytes):
-                    for out in _placed(piece, offset, bad, shard.source, config):
+                    for out in _placed(piece, offset, bad, shard.source, config, lost):
                         yield out
                         offset += out.num_rows
             reason = stream.damage
@@ -62,6 +63,7 @@ def read_csv(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.Reco
             offset += 1
         if reason:
             yield dead_rows(offset, 1, reason, shard.source, config)
+        notes += lost_notes(lost)
 
 
 def delimiter_of(name: str) -> str:
@@ -102,13 +104,15 @@ def _batches(stream: "TableStream", names: list[str], delimiter: str, bad: deque
     )
 
 
-def _placed(batch: pa.RecordBatch, offset: int, bad: deque[_BadRow], source: str, config: ReadConfig) -> Iterator[pa.RecordBatch]:
+def _placed(
+    batch: pa.RecordBatch, offset: int, bad: deque[_BadRow], source: str, config: ReadConfig, lost: Counter[str]
+) -> Iterator[pa.RecordBatch]:
     """The rows as READ_SCHEMA from number `offset` on, with dead letters for the bad rows between and before them."""
     at = 0
     while at < batch.num_rows:
         run = min(bad[0].number - offset, batch.num_rows - at) if bad else batch.num_rows - at
         if run > 0:
-            yield rows_of(batch.slice(at, run), offset, source, config, own=False)
+            yield rows_of(batch.slice(at, run), offset, source, config, False, lost)
             at, offset = at + run, offset + run
         else:
             row = bad.popleft()

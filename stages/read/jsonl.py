@@ -26,7 +26,7 @@ KINDS = {dict: "an object", list: "an array", str: "a string", bool: "a boolean"
 
 
 def read_jsonl(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.RecordBatch]:
-    """Read the lines that begin in [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry` (null).
+    """Read the lines that begin in [shard.start, shard.end) as batches of READ_SCHEMA and `config.carry`.
 
     Blank lines are skipped. A line that is not UTF-8, not JSON, not an object or has no text of type string is a dead letter, and
     so is a line longer than `max_record_bytes`. If a compressed file is damaged, the line that was being read is one dead letter.
@@ -95,12 +95,13 @@ def _add(rows: Rows, offset: int, line: bytes, config: ReadConfig, resumed: bool
         row, changed = _row(rows, again.fields, config), again.changed
     if changed:
         rows.counts["values that JSON cannot hold, now null, text or U+FFFD"] += changed
-    text, url, source_id, date, metadata, _ = row
-    rows.add(offset, source_id=source_id, url=url, date=date, metadata=metadata, size=len(line), text=text)
+    text, url, source_id, date, metadata, carried, _ = row
+    rows.add(offset, source_id=source_id, url=url, date=date, metadata=metadata, size=len(line), text=text, carried=carried)
 
 
-_Row = tuple[str, str | None, str | None, str | None, str | None, bool]
-"""Text, url, source_id, date, metadata, and whether a number may not be as the line has it, or nesting is too deep."""
+_Row = tuple[str, str | None, str | None, str | None, str | None, tuple[Any, ...] | None, bool]
+"""Text, url, source_id, date, metadata, values of the carried columns, and whether a number may not be as the line has it, or
+nesting is too deep."""
 
 
 def _row(rows: Rows, fields: dict[str, Any], config: ReadConfig) -> _Row:
@@ -122,6 +123,7 @@ def _row(rows: Rows, fields: dict[str, Any], config: ReadConfig) -> _Row:
             fields.pop(config.date_column, None),
         )
     rounded = type(url) is float or type(source_id) is float or type(date) is float
+    carried = _carried(rows, fields) if rows.carried else None
     metadata = None
     if fields and config.metadata:
         try:
@@ -135,8 +137,15 @@ def _row(rows: Rows, fields: dict[str, Any], config: ReadConfig) -> _Row:
         source_id if type(source_id) is str else as_text(source_id),
         date if type(date) is str else as_text(date),
         metadata,
+        carried,
         rounded,
     )
+
+
+def _carried(rows: Rows, fields: dict[str, Any]) -> tuple[Any, ...]:
+    """Values of the carried columns, which are no longer part of `metadata`; null where there is none."""
+    values = (take(fields, column.name) for column in rows.carried)
+    return tuple(None if value is MISSING else value for value in values)
 
 
 def _named(rows: Rows, fields: dict[str, Any], config: ReadConfig) -> list[Any]:

@@ -1,5 +1,6 @@
 """Reads Parquet files by row groups, in batches of bounded size: one document per row."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from curricle.schemas.batches import null_columns
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import DOCUMENT
 from curricle.schemas.shards import Shard, document_id
-from curricle.stages.read.arrays import is_text, json_objects, nested_column, nested_type, root_columns, text_of, texts
+from curricle.stages.read.arrays import as_type, is_text, json_objects, nested_column, nested_type, root_columns, text_of, texts
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.fields import partitions
 from curricle.stages.read.notes import Notes
@@ -32,7 +33,7 @@ def open_parquet(url: str) -> pq.ParquetFile:
 
 
 def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
-    """Raise ValueError if the text column is missing or is not text, or a carried column does not have the type that we write."""
+    """Raise ValueError if the text column is missing or is not text, or a carried column of ours does not have its type."""
     found = schema.get_all_field_indices(config.text_column)
     if len(found) > 1:
         raise ValueError(f"{len(found)} columns {config.text_column!r} (choose from: {', '.join(schema.names)})")
@@ -42,7 +43,7 @@ def check_columns(schema: pa.Schema, config: ReadConfig) -> None:
     if not is_text(kind) and not pa.types.is_null(kind):
         raise ValueError(f"column {config.text_column!r} has type {kind}; text is required")
     for column in config.carried():
-        if (at := schema.get_field_index(column.name)) >= 0:
+        if column.name not in config.carry_types and (at := schema.get_field_index(column.name)) >= 0:
             kind = schema.field(at).type
             # The field of a list may be called item or element; the types then differ but can be cast.
             both_lists = pa.types.is_list(kind) and pa.types.is_list(column.dtype) and kind.value_type == column.dtype.value_type
@@ -58,18 +59,19 @@ def read_parquet(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.
     `lang`. Of several columns with one name, the later ones are called `name_2`, `name_3`.
 
     A row whose text is null, not UTF-8 or longer than `max_record_bytes` is a dead letter, and so is each row of a damaged row
-    group that cannot be read, as many as the footer counts. `metadata` omits null fields. With `carry`, a file that curricle
-    wrote keeps its id, source, source_offset, source_id, url, date and metadata.
+    group that cannot be read, as many as the footer counts. `metadata` omits null fields. A file that curricle wrote keeps its
+    id, source, source_offset, source_id, url, date and metadata.
 
     Raises ValueError like `check_columns`. Errors of the storage are not errors of the data and are raised unchanged.
     """
     with open_parquet(shard.url) as file:
         schema = file.schema_arrow
         check_columns(schema, config)
-        own = bool(config.carry) and b"curricle" in (schema.metadata or {})
+        own = b"curricle" in (schema.metadata or {})
         if own and (dropped := [name for name in schema.names if name not in (*KEPT, config.text_column, *config.carry)]):
             notes.append(f"columns not carried: {', '.join(dropped)}")
         columns = _wanted(schema, config, own)
+        lost: Counter[str] = Counter()
         given = {} if own else {name: value for name, value in partitions(shard.source).items() if name not in schema.names}
         notes += _notes(schema, given, config, own)
         counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
@@ -90,12 +92,18 @@ def read_parquet(shard: Shard, config: ReadConfig, notes: Notes) -> Iterator[pa.
                     break
                 batch = with_columns(batch, given)
                 for piece in pieces(batch, 2 * config.batch_bytes):
-                    yield rows_of(piece, offset, shard.source, config, own)
+                    yield rows_of(piece, offset, shard.source, config, own, lost)
                     offset += piece.num_rows
             while offset < stop:
                 rows = min(stop - offset, DEAD_BATCH_ROWS)
                 yield dead_rows(offset, rows, reason, shard.source, config)
                 offset += rows
+        notes += lost_notes(lost)
+
+
+def lost_notes(lost: Counter[str]) -> list[str]:
+    """A note for each carried column that has values of another type."""
+    return [f"values of another type, null in the carried column {name!r}: {count}" for name, count in lost.items() if count]
 
 
 def _notes(schema: pa.Schema, given: Mapping[str, str | None], config: ReadConfig, own: bool) -> list[str]:
@@ -130,8 +138,8 @@ def _wanted(schema: pa.Schema, config: ReadConfig, own: bool) -> list[str] | Non
     named = {config.text_column, config.url_column, config.id_column, config.date_column}
     if own:
         named = {config.text_column, *KEPT}
-    roots = {root for name in named for root in root_columns(schema, name)}
-    return [name for name in dict.fromkeys(schema.names) if name in roots or name in config.carry]
+    roots = {root for name in (*named, *config.carry) for root in root_columns(schema, name)}
+    return [name for name in dict.fromkeys(schema.names) if name in roots]
 
 
 def _batch_rows(file: pq.ParquetFile, group: int, config: ReadConfig) -> int:
@@ -151,16 +159,19 @@ def pieces(batch: pa.RecordBatch, limit: int) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def rows_of(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool) -> pa.RecordBatch:
-    """A batch of the file as READ_SCHEMA and carried columns; `offset` is the number of its first row."""
+def rows_of(batch: pa.RecordBatch, offset: int, source: str, config: ReadConfig, own: bool, lost: Counter[str]) -> pa.RecordBatch:
+    """A batch of the file as READ_SCHEMA and carried columns; `offset` is the number of its first row.
+
+    Values of carried columns that do not have their types are counted in `lost`.
+    """
     rows = batch.num_rows
     column = nested_column(batch, config.text_column)
     text, broken = text_of(pa.nulls(rows, pa.string()) if column is None else column)
     arrays = null_columns(config.writes(), rows)
     for carried in config.carried():
-        if carried.name in batch.schema.names:
-            array = batch.column(carried.name)
-            arrays[carried.name] = texts(array) if carried.dtype == pa.string() else array.cast(carried.dtype)
+        if (array := nested_column(batch, carried.name)) is not None:
+            arrays[carried.name], missing = as_type(array, carried.dtype)
+            lost[carried.name] += missing
     if own:
         arrays |= {name: _own(batch, name) for name in KEPT if name in batch.schema.names}
     else:

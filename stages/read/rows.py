@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from curricle.schemas.batches import null_columns
 from curricle.schemas.column import schema_of
 from curricle.schemas.columns import READ_SCHEMA
 from curricle.schemas.shards import document_id
 from curricle.stages.read.config import ReadConfig
 from curricle.stages.read.fields import partitions
+from curricle.stages.read.types import column_of
 
 NAMED = ("url_column", "id_column", "date_column")
 """Settings that name columns, besides that of the text."""
@@ -47,11 +47,13 @@ class Rows:
         self.found: set[str] = set()  # those of the watched settings whose column a row had
         self.any = False
         self.partitions = partitions(source)
+        self.carried = config.carried()
         self._start()
 
     def _start(self) -> None:
         self.size = 0
         self.columns: dict[str, list[Any]] = {name: [] for name in READ_SCHEMA.names if name not in DERIVED}
+        self.values: list[tuple[Any, ...]] = []  # of the carried columns, one tuple a row
 
     def add(
         self,
@@ -68,8 +70,9 @@ class Rows:
         payload_truncated: bool | None = None,
         dead_reason: str | None = None,
         dead_bytes: bytes | None = None,
+        carried: tuple[Any, ...] | None = None,
     ) -> None:
-        """Append one row of `size` bytes; with `dead_reason` it is a dead letter."""
+        """Append one row of `size` bytes; with `dead_reason` it is a dead letter. `carried`: values of the carried columns."""
         columns = self.columns
         columns["source_offset"].append(offset)
         columns["source_id"].append(source_id)
@@ -82,6 +85,8 @@ class Rows:
         columns["payload_truncated"].append(payload_truncated)
         columns["dead_reason"].append(dead_reason)
         columns["dead_bytes"].append(dead_bytes)
+        if self.carried:
+            self.values.append(carried or (None,) * len(self.carried))
         self.size += size
 
     def add_dead(self, letter: DeadLetter) -> None:
@@ -111,14 +116,18 @@ class Rows:
         return self.size >= self.config.batch_bytes or len(self) >= self.config.batch_rows
 
     def take(self) -> pa.RecordBatch:
-        """Return the rows as one batch of READ_SCHEMA and the carried columns (null), and start over."""
+        """Return the rows as one batch of READ_SCHEMA and the carried columns, and start over."""
         columns, rows = self.columns, len(self)
         self.any = True
         arrays = {name: pa.array(values, READ_SCHEMA.field(name).type) for name, values in columns.items()}
         arrays["id"] = pa.array([document_id(self.source, offset) for offset in columns["source_offset"]], pa.string())
         arrays["source"] = pa.repeat(self.source, rows)
         arrays["dead_stage"] = pa.array(["read" if reason else None for reason in columns["dead_reason"]], pa.string())
-        arrays |= null_columns(self.config.carried(), rows)
+        for column, values in zip(
+            self.carried, zip(*self.values, strict=True) if rows else [()] * len(self.carried), strict=True
+        ):
+            arrays[column.name], lost = column_of(values, column.dtype)
+            self.counts[f"values that are no {column.dtype}, null in the carried column {column.name!r}"] += lost
         schema = schema_of(self.config.writes())
         self._start()
         return pa.record_batch([arrays[name] for name in schema.names], schema=schema)

@@ -5,6 +5,7 @@ entry, and no string. The chance that a lookup hits another string's hash is ent
 billion URLs with eight lookups each, the chance that a single one is blocked wrongly is below one in two hundred.
 """
 
+import logging
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,14 @@ import numpy.typing as npt
 import orjson
 from xxhash import xxh3_64_intdigest
 
-from curricle.models.cards import CARD, Card, ModelError, file_sha256, write_card
-from curricle.models.catalog import cache_folder
+from curricle.models.cards import CARD, Card, ModelError, file_sha256, read_card, write_card
+from curricle.models.catalog import own_cache_folder
+from curricle.models.checked_files import check_once
 from curricle.stages.url_rules.canonical import canonical
 from curricle.stages.url_rules.lists import PREFIX, ListFile, content_sha256, list_files
 from curricle.stages.url_rules.words import normalise
+
+LOG = logging.getLogger(__name__)
 
 VERSION = "2"  # of the files' layout
 SEEDS = {"domains": 0, "urls": 1, "hosts": 2, "pages": 3}
@@ -35,12 +39,25 @@ def compile_lists(paths: Mapping[str, Sequence[str]]) -> Path:
     files = list_files(paths)
     try:
         key = f"url-rules-{content_sha256(files)[:32]}-{VERSION}"
-        folder = cache_folder() / "url_rules" / key
+        folder = own_cache_folder("url_rules") / key
+        if (folder / CARD).is_file() and not _is_whole(folder):
+            LOG.warning("%s: was changed or damaged; the lists are compiled again", folder)
+            damaged = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
+            folder.rename(damaged)
+            shutil.rmtree(damaged, ignore_errors=True)
         if not (folder / CARD).is_file():
             _commit(files, folder)
     except OSError as error:
         raise ModelError(f"url_rules: {error}") from None
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        check_once(folder, read_card(folder, Card))
+    except ModelError:
+        return False
+    return True
 
 
 def _commit(files: Sequence[ListFile], folder: Path) -> None:

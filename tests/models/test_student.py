@@ -25,7 +25,7 @@ from curricle.models.raters.ngrams import SLOTS
 from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE
 from curricle.models.raters.student import FILES, HEADS, TABLE, Student
 from curricle.models.raters.train.distil import RARITY, RIDGE, Documents, fit, make_targets
-from curricle.schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, TOPIC, TOPICS
+from curricle.schemas.columns import DOMAIN, DOMAINS, FORMAT, FORMATS, QUALITY, QUALITY_CRITERIA, RAW, TOPIC, TOPICS
 
 GOOD = (
     "The heart pumps blood through the body. With every beat, the ventricles contract and send oxygen-rich blood into the "
@@ -60,7 +60,7 @@ def test_the_shipped_files_are_those_of_the_card(model: Student):
 def test_columns_are_those_of_the_schema_and_ratings_lie_in_1_to_5(model: Student):
     texts = strings(GOOD, BAD, "")
     quality, domain = model.rate(texts), model.tag(texts)
-    assert {name: array.type for name, array in quality.items()} == {column.name: column.dtype for column in QUALITY}
+    assert {name: array.type for name, array in quality.items()} == {column.name: column.dtype for column in (*QUALITY, *RAW)}
     assert {name: array.type for name, array in domain.items()} == {column.name: column.dtype for column in DOMAIN}
     ratings = np.array([quality[f"quality_{name}"].to_pylist() for name in QUALITY_CRITERIA])
     assert ratings.min() >= 1

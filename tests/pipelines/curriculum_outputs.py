@@ -56,7 +56,9 @@ def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None =
         part = table.slice(number * size, size)
         pq.write_table(part, output / path, row_group_size=group_rows)
         file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps({"files": {"kept": file}}))
+        (output / "_manifest" / f"{number}.json").write_bytes(
+            orjson.dumps({"shard": {"name": f"{output.name}-{number}"}, "files": {"kept": file}})
+        )
     (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))
     return output
 

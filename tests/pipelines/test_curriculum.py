@@ -214,6 +214,7 @@ def test_every_file_has_the_columns_of_the_input_and_four_more(made, outputs):
         "01-broad",
         "02-best",
         "03-mixed",
+        "README.md",
         "_lock",
         "curriculum.json",
         "heldout",

@@ -54,7 +54,8 @@ def chosen_plainly(docs: Documents, curriculum: Curriculum, quota: np.ndarray, n
     chance = {row: mix(int(docs.id_hash[row]) ^ int(salt(0, "one", "select"))) for row in range(docs.tokens.size)}
     window = {row: mix(int(docs.id_hash[row]) ^ int(salt(0, "one", "window"))) for row in range(docs.tokens.size)}
     noise = gumbel(docs.numbers["score"], docs, salt(0, "one", "gumbel"), select.temperature)
-    result = []
+    ranks: list[list[int]] = []
+    counts: list[int] = []
     for cell, name in enumerate(names):
         rows = [row for row in chance if docs.labels["cell"].names[docs.labels["cell"].codes[row]] == name]
         value = {row: float(docs.numbers["score"][row]) for row in rows}
@@ -73,17 +74,38 @@ def chosen_plainly(docs: Documents, curriculum: Curriculum, quota: np.ndarray, n
             (bool(null[row]), 0 if null[row] or not sign else sign * float(ranked[row]), chance[row], row) for row in rows
         )
         rows = [row for *_, row in places]
-        taken, tokens = set(), 0
+        taken = tokens = 0
         for row in rows:
             weight = int(docs.tokens[row])
             if tokens + weight > quota[cell] and 2 * (quota[cell] - tokens) <= weight:
                 break
-            taken.add(row)
+            taken += 1
             tokens += weight
             if tokens >= quota[cell]:
                 break
-        result.append(taken)
-    return result
+        ranks.append(rows)
+        counts.append(taken)
+    _settle_plainly([[int(docs.tokens[row]) for row in rows] for rows in ranks], counts, [int(one) for one in quota])
+    return [set(rows[:count]) for rows, count in zip(ranks, counts, strict=True)]
+
+
+def _settle_plainly(tokens: list[list[int]], counts: list[int], quota: list[int]) -> None:
+    """Whole documents more or fewer, at most one a cell and round, the cells that are furthest off first."""
+    while True:
+        cells = [cell for cell in range(len(quota)) if quota[cell] <= sum(tokens[cell])]
+        off = {cell: quota[cell] - sum(tokens[cell][: counts[cell]]) for cell in cells}
+        missing, before = sum(off.values()), list(counts)
+        sign = 1 if missing > 0 else -1
+        left = abs(missing)
+        if left * sum(counts[cell] for cell in cells) <= sum(sum(tokens[cell][: counts[cell]]) for cell in cells):
+            return
+        for cell in sorted((cell for cell in cells if off[cell] * sign > 0), key=lambda cell: (-off[cell] * sign, cell)):
+            place = counts[cell] if sign > 0 else counts[cell] - 1
+            if left > 0 and 0 <= place < len(tokens[cell]) and tokens[cell][place] < 2 * left:
+                counts[cell] += sign
+                left -= tokens[cell][place]
+        if counts == before:
+            return
 
 
 METHODS = [

@@ -18,7 +18,7 @@ from curricle.models.catalog import model_folder
 from curricle.models.raters import student
 from curricle.pipelines.cli.main import group
 from curricle.pipelines.inputs.sample import choose
-from curricle.schemas.columns import DOMAINS, QUALITY_CRITERIA
+from curricle.schemas.columns import DOMAINS, QUALITY, QUALITY_CRITERIA
 
 pytest.importorskip("httpx", reason="the endpoint rater needs the extra `endpoint`")
 
@@ -80,7 +80,7 @@ def test_the_ratings_are_those_of_the_rater_in_the_form_of_a_ratings_file(kept, 
     model = student.load(model_folder("student"))
     texts = table["text"].combine_chunks()
     expected = model.rate(texts, table["lang"].combine_chunks())
-    assert all(table[name].combine_chunks().equals(values) for name, values in expected.items())
+    assert all(table[column.name].combine_chunks().equals(expected[column.name]) for column in QUALITY)
     assert table["domain"].combine_chunks().equals(model.tag(texts)["domain"])
     assert (set(table["rater"].to_pylist()), set(table["model"].to_pylist())) == ({"student"}, {"student"})
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [

@@ -47,6 +47,13 @@ def test_the_first_two_domains_are_appended_and_rows_and_envelope_stay(tagger: S
         assert 0 < row["domain_2_score"] <= row["domain_score"]
 
 
+def test_a_language_that_the_student_does_not_know_has_no_domain(tagger: Student):
+    languages = ["en", "it", "sw", "am", "und", None]
+    out = tag_domain(batch_of([LAW] * 6, language=pa.array(languages)), tagger, DomainConfig(tags=("topic",)))
+    assert out.column("domain").to_pylist() == ["Law", "Law", None, None, "Law", "Law"]
+    assert [row is None for row in out.column("topic").to_pylist()] == [False, False, True, True, False, False]
+
+
 @pytest.mark.parametrize(
     ("tags", "columns"), [(("topic",), TOPIC), (("format",), FORMAT), (("format", "topic"), (*FORMAT, *TOPIC))]
 )

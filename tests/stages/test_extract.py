@@ -245,8 +245,10 @@ def test_a_wrong_config_is_refused(given, message):
 
 def test_the_stage_names_its_columns():
     step = Step("extract", STAGE, CONFIG)
-    assert (step.reads, step.models()) == (("text",), ())
-    assert [column.name for column in step.columns] == ["title", "text_chars", "charset", "charset_source", "page_truncated"]
+    assert (step.reads, [folder.name for folder in step.models()]) == (("text",), ["extractor"])
+    assert [column.name for column in step.columns] == [
+        "title", "text_chars", "charset", "charset_source", "page_truncated", "extract_confidence",
+    ]  # fmt: skip
 
 
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"

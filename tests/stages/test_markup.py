@@ -1,7 +1,7 @@
 import pytest
 
+from curricle.stages.extract import ExtractConfig, extractor_of
 from curricle.stages.markup import (
-    EXTRACTORS,
     Page,
     PageCostError,
     check_cost,
@@ -10,6 +10,7 @@ from curricle.stages.markup import (
     extract_trafilatura,
 )
 
+EXTRACTORS = {name: extractor_of(ExtractConfig(extractor=name)) for name in ("learned", "resiliparse", "trafilatura")}
 SENTENCE = "The river rose in the night and the bridge was closed until the morning. "
 ARTICLE = f"<html><head><title>T</title></head><body><h1>Head</h1><p>{SENTENCE * 3}</p><p>{SENTENCE * 2}</p></body></html>"
 

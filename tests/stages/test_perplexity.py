@@ -143,7 +143,7 @@ def test_left_out_it_is_the_starter_models():
         "en": ("en-adult", "en-hate", "en-spam"), "de": ("de-hate",), "pt": ("pt-hate",), "tr": ("tr-hate",)
     }  # fmt: skip
     names = [name for _, name in config.clean] + [name for _, names in config.harmful for name in names]
-    assert sorted(names) == [name for name in starter_models() if name not in ("languages", "lid.176", "student")]
+    assert sorted(names) == [name for name in starter_models() if name not in ("extractor", "languages", "lid.176", "student")]
     assert [model_folder(name) for name in names] == list(config.models())
 
 

@@ -215,3 +215,18 @@ def test_a_wrong_recipe_is_refused_in_one_line_without_a_key(settings: object, m
 def test_the_resolved_recipe_is_the_same_recipe(settings: object):
     recipe = check_recipe("r", {"stages": {"quality": settings}}, "r.yaml")
     assert check_recipe("r", recipe.resolved(), "r.yaml") == recipe
+
+
+def test_raw_scores_are_written_on_request():
+    plain, raw = (QualityConfig.model_validate(given) for given in ({}, {"raw": True}))
+    batch = pa.record_batch(
+        {"text": ["The court held that the defendant had breached the contract. " * 5, "buy now " * 30, None]}
+    )
+    first, second = (rate_quality(batch, load_raters(config), config) for config in (plain, raw))
+    names = [f"quality_{name}_raw" for name in QUALITY_CRITERIA[:-1]]
+    assert second.schema.names == [*first.schema.names, *names]
+    assert second.select(first.schema.names).equals(first)
+    for name in QUALITY_CRITERIA[:-1]:
+        good, bad, none = second.column(f"quality_{name}_raw").to_pylist()
+        assert none is None
+        assert (good > bad) >= (second.column(f"quality_{name}")[0].as_py() > second.column(f"quality_{name}")[1].as_py())

@@ -278,3 +278,18 @@ def test_commands_that_need_a_local_folder_say_to_copy_it(store, command, tmp_pa
     code, err = command("curriculum", "demo", "--from", f"{store.url}/out", "--output", tmp_path / "cur")
     assert code == 2
     assert "copy it to one first" in err
+
+
+def test_an_output_in_a_store_is_explained_and_decided_again_there(store, run, tmp_path):
+    change = ("--set", "decide.short.min=900")
+    assert run(SAMPLE, f"{store.url}/out")[0] == 0
+    code, printed, err = store.run("explain", f"{store.url}/out", "kingbeyoncestan")
+    assert code == 0, err
+    assert "short" in printed
+    assert run(SAMPLE, f"{store.url}/expected", *change, "--quiet")[0] == 0
+    code, printed, err = store.run("redecide", f"{store.url}/out", *change, "--output", f"{store.url}/found")
+    assert code == 0, err
+    assert committed(store.objects("found")) == committed(store.objects("expected"))
+    assert store.run("redecide", f"{store.url}/out", *change, "--output", tmp_path / "found")[0] == 0
+    assert files(tmp_path / "found") == committed(store.objects("expected"))
+    assert store.run("verify", f"{store.url}/found")[0] == 0

@@ -19,11 +19,21 @@ def test_carried_columns_come_last_in_their_order() -> None:
     assert config.carried() == (COLUMNS["domain"], COLUMNS["language"])
 
 
+def test_own_columns_have_the_types_that_are_given() -> None:
+    types = {"size": "int64", "tags": "list<string>"}
+    config = ReadConfig(carry=("size", "language", "layer", "tags"), carry_types=types)
+    assert [(column.name, str(column.dtype)) for column in config.carried()] == [
+        ("size", "int64"), ("language", "string"), ("tags", "list<item: string>"),
+    ]  # fmt: skip
+    assert config.unknown() == ("layer",)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param({"carry": ["langage"]}, "'langage'; did you mean 'language'", id="typo"),
-        pytest.param({"carry": ["text"]}, "'text'", id="a-reader's-own"),
+        pytest.param({"carry": ["text"]}, "every document has the column 'text' already", id="a-reader's-own"),
+        pytest.param({"carry": ["a"], "carry_types": {"a": "int46"}}, "a: no type 'int46'; use int64", id="no-type"),
+        pytest.param({"carry": ["a"], "carry_types": {"a": "binary"}}, "type binary cannot be carried", id="no-plain-type"),
         pytest.param({"carry": ["domain", "domain"]}, "a column is named twice", id="twice"),
         pytest.param({"batch_bytes": 0}, "greater than or equal to 1", id="no-batch"),
         pytest.param({"batch_rows": 0}, "greater than or equal to 1", id="no-rows"),

@@ -380,14 +380,34 @@ def test_batches_are_bounded_in_bytes_and_rows(tmp_path: Path) -> None:
     assert [len(batch) for batch in read_jsonl(shard, ReadConfig(batch_bytes=24), [])] == [2] * 5
 
 
-def test_carried_columns_are_null(tmp_path: Path) -> None:
+def test_carried_columns_are_columns_and_no_metadata(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_bytes(b'{"text":"a","language":"en"}\n')
-    config = ReadConfig(carry=("language", "quality_overall_raw"))
-    [batch] = read_jsonl(Shard(name="s", source="s", url=str(path), format="jsonl"), config, [])
-    assert batch.schema.names == [*READ_SCHEMA.names, "language", "quality_overall_raw"]
-    assert batch.select(["language", "quality_overall_raw", "metadata"]).to_pylist() == [
-        {"language": None, "quality_overall_raw": None, "metadata": '{"language":"en"}'}
+    path.write_bytes(
+        b'{"text":"a","language":"en","size":3,"meta":{"layer":2,"x":1},"tags":["p","q"],"other":[1]}\n'
+        b'{"text":"b","size":"4","tags":null}\n'
+        b"not json\n"
+        b'{"text":"c","size":"many","meta":{"layer":2.0},"tags":"p"}\n'
+        b'{"text":"d","size":true,"meta":{"layer":[]}}\n'
+    )
+    types = {"size": "int64", "meta.layer": "int32", "tags": "list<string>"}
+    config = ReadConfig(carry=("language", "size", "meta.layer", "tags", "quality_overall_raw"), carry_types=types)
+    notes: list[str] = []
+    [batch] = read_jsonl(Shard(name="s", source="s", url=str(path), format="jsonl"), config, notes)
+    assert batch.schema.names == [*READ_SCHEMA.names, *config.carry]
+    columns = batch.select(["language", "size", "meta.layer", "tags", "quality_overall_raw"]).to_pydict()
+    assert columns == {
+        "language": ["en", None, None, None, None],
+        "size": [3, 4, None, None, None],
+        "meta.layer": [2, None, None, 2, None],
+        "tags": [["p", "q"], None, None, None, None],
+        "quality_overall_raw": [None] * 5,
+    }
+    assert batch.column("metadata").to_pylist() == ['{"meta":{"x":1},"other":[1]}', None, None, '{"meta":{}}', '{"meta":{}}']
+    assert batch.column("dead_reason").null_count == 4
+    assert notes == [
+        "values that are no int64, null in the carried column 'size': 2",
+        "values that are no int32, null in the carried column 'meta.layer': 1",
+        "values that are no list<item: string>, null in the carried column 'tags': 1",
     ]
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import itertools
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -329,13 +330,38 @@ def test_a_file_of_our_own_keeps_its_identity_when_columns_are_carried(tmp_path:
     assert notes == ["columns not carried: text_chars"]
 
 
-def test_a_file_of_our_own_is_any_file_without_carry(tmp_path: Path) -> None:
+def test_a_file_of_our_own_keeps_its_identity_without_carry_too(tmp_path: Path) -> None:
     [row], notes = read(own_file(tmp_path))
-    assert (row["id"], row["source"], row["source_id"]) == (document_id("in.parquet", 0), "in.parquet", "0123")
-    assert row["metadata"] == (
-        '{"source":"first.jsonl","source_offset":77,"source_id":"i","metadata":"{\\"a\\":1}","language":"en","text_chars":1}'
-    )
-    assert notes == []
+    kept = ("id", "source", "source_offset", "source_id", "url", "date", "metadata", "text")
+    assert [row[name] for name in kept] == ["0123", "first.jsonl", 77, "i", "u", "d", '{"a":1}', "a"]
+    assert notes == ["columns not carried: language, text_chars"]
+
+
+def test_own_columns_of_any_type_are_carried(tmp_path: Path) -> None:
+    columns = {
+        "text": ["a", "b"],
+        "minhash_cluster_size": pa.array([3, None], pa.int32()),
+        "score": pa.array([0.5, 2], pa.float32()),
+        "when": pa.array([0, None], pa.timestamp("us")),
+        "kind": pa.array(["x", "y"]).dictionary_encode(),
+        "meta": [{"layer": 2, "n": 1}, {"layer": None, "n": 2}],
+        "json": ['{"deep": {"er": 7}}', "no object"],
+    }
+    types = {
+        "minhash_cluster_size": "int32", "score": "float", "when": "timestamp[us]", "kind": "string", "meta.layer": "int64",
+        "json.deep.er": "int64",
+    }  # fmt: skip
+    config = ReadConfig(carry=tuple(types), carry_types=types, metadata=False)
+    [batch] = read_parquet(Shard(name="s", source="s", url=str(write(tmp_path, columns)), format="parquet"), config, [])
+    assert {name: str(batch.schema.field(name).type) for name in types} == types
+    assert batch.select(list(types)).to_pydict() == {
+        "minhash_cluster_size": [3, None],
+        "score": [0.5, 2],
+        "when": [datetime(1970, 1, 1), None],
+        "kind": ["x", "y"],
+        "meta.layer": [2, None],
+        "json.deep.er": [7, None],
+    }
 
 
 @pytest.mark.parametrize(
