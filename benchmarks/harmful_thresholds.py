@@ -1,25 +1,25 @@
 """What the thresholds of recipe `web` find and what they cost: `python benchmarks/harmful_thresholds.py --data DIR`.
 
 Positives: adult pages and spam mails of the test split of the harmful collection, which no model was trained on. Negatives:
-ordinary English web pages. Both are split in halves by a hash of their text: thresholds were chosen on the half `train`; the
-other one, `test`, gives the figures of docs/quality.md. Precision is that expected where 1 % of pages are harmful.
+ordinary English web pages. Both are split in halves by a hash of their text: the stricter threshold of each category was
+chosen on the half `tune`; the other one, `test`, gives the figures of docs/quality.md. Precision is that
+expected where 1 % of pages are harmful.
 """
 
 import argparse
+from hashlib import blake2b
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from false_rejections import digest, interval
+from false_rejections import interval
 
 import curricle
-from curricle.pipelines.plan.recipe import load_recipe
 
-CATEGORIES = ("adult", "spam")
 PREVALENCE = 0.01
-EARLIER = {"adult": -0.03, "spam": 0.283}
-"""Thresholds under which 1 % of ordinary pages lie."""
+THRESHOLDS = {"adult": (-0.03, -0.1), "spam": (0.283, 0.0)}
+"""By category: under the first lie 1 % of ordinary pages; the second is for a precision of 0.9 at this prevalence."""
 
 
 def expected_precision(recall: float, false: float, prevalence: float = PREVALENCE) -> float:
@@ -43,19 +43,17 @@ def main() -> None:
     """The table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--half", choices=("train", "test"), default="test")
+    parser.add_argument("--half", choices=("tune", "test"), default="test")
     arguments = parser.parse_args()
     files = sorted((arguments.data / "web_text").glob("web-*.parquet"))
     web = pq.read_table(files, filters=[("cld2_lang", "=", "en")], columns=["text"])
     harmful = pq.read_table(arguments.data / "harmful/harmful-test.parquet", columns=["lang", "category", "text"])
     harmful = harmful.filter(pc.equal(harmful["lang"], "en"))
-    rules = {rule.name: rule for rule in load_recipe("web").decide}
     pages = scored(web.filter(pc.greater_equal(pc.utf8_length(web["text"]), 200))["text"], arguments.half)
     print("| category | threshold | recall | false rejections | expected precision |", "|---|---|---|---|---|", sep="\n")
-    for category in CATEGORIES:
+    for category, thresholds in THRESHOLDS.items():
         texts = scored(harmful.filter(pc.equal(harmful["category"], category))["text"], arguments.half)
-        bound = rules[f"{category}_like"].min
-        for threshold in (EARLIER[category], bound["en"] if isinstance(bound, dict) else bound):
+        for threshold in thresholds:
             column = f"ppl_logratio_{category}"
             found, false = under(texts, column, threshold), under(pages, column, threshold)
             precision = expected_precision(found[0] / found[1], false[0] / false[1])
@@ -64,7 +62,9 @@ def main() -> None:
 
 def scored(texts: pa.ChunkedArray, half: str) -> pa.Table:
     """Texts of one half with their log-ratios, in the language English."""
-    chosen = [text for text in texts.to_pylist() if (digest(text)[-1] % 2 == 0) == (half == "train")]
+    chosen = [
+        text for text in texts.to_pylist() if (blake2b(text.encode(), digest_size=8).digest()[-1] % 2 == 0) == (half == "tune")
+    ]
     table = pa.table({"text": pa.array(chosen, pa.string()), "language": pa.array(["en"] * len(chosen))})
     return curricle.run_stage("perplexity", table)
 

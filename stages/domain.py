@@ -8,20 +8,16 @@ such labels.
 from pathlib import Path
 from typing import Final, Literal, Self
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from curricle.models.catalog import model_of_kind
 from curricle.models.raters import student
-from curricle.models.raters.encoder import PIECE_LANGUAGES
 from curricle.models.raters.student import Student
-from curricle.schemas.batches import Mask, append_columns, living_rows, scatter
+from curricle.schemas.batches import append_columns, living_rows, scatter
 from curricle.schemas.column import Column
 from curricle.schemas.columns import DOMAIN, FORMAT, TOPIC
 from curricle.schemas.config import Config
-from curricle.schemas.languages import UNDETERMINED
 from curricle.schemas.stage import Stage
 
 TAG_COLUMNS: Final = {"topic": TOPIC, "format": FORMAT}
@@ -64,16 +60,6 @@ def tag_domain(batch: pa.RecordBatch, model: Student, config: DomainConfig) -> p
     for name in config.tags:
         columns |= model.organize(texts, name)
     return append_columns(batch, config.writes(), {name: scatter(array, wanted) for name, array in columns.items()})
-
-
-def _seen(batch: pa.RecordBatch, model: Student) -> Mask:
-    """False where the language is known, and neither the student's ratings nor its pieces are from that language."""
-    if "language" not in batch.schema.names or "*" in model.card.languages:
-        return np.ones(batch.num_rows, bool)
-    languages = batch.column("language")
-    seen = pa.array([*model.card.languages, *PIECE_LANGUAGES, UNDETERMINED], languages.type)
-    mask: Mask = pc.or_(pc.is_null(languages), pc.is_in(languages, value_set=seen)).to_numpy(zero_copy_only=False)
-    return mask
 
 
 def load_model(config: DomainConfig) -> Student:

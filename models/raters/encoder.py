@@ -15,9 +15,6 @@ from curricle.models.raters.layers import Floats
 from curricle.models.raters.organizer import TAG_HEADS, TAG_TABLE, Organizer
 
 CHARACTERS = "characters.npy"
-PIECE_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")
-"""Languages of the pieces and their vectors: those of the multilingual Universal Sentence Encoder v3."""
-
 FILES = (CHARACTERS, PIECES, VECTORS, TAG_TABLE, TAG_HEADS)
 
 

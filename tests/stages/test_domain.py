@@ -83,15 +83,6 @@ def test_dead_and_rejected_rows_are_not_tagged(tagger: Student):
     assert out.column("domain_score").null_count == 2
 
 
-def test_a_language_that_the_student_never_saw_has_no_domain(tagger: Student):
-    languages = ["am", "xh", "en", "el", "pt", None, "und"]
-    batch = batch_of([LAW] * len(languages), language=pa.array(languages, pa.string()))
-    out = tag_domain(batch, tagger, DomainConfig(tags=("topic",)))
-    for column in ("domain", "domain_score", "domain_2", "domain_2_score", "topic", "topic_score"):
-        assert out.column(column).is_valid().to_pylist() == [False, False, True, True, True, True, True]
-    assert set(out.column("domain").to_pylist()) == {None, "Law"}
-
-
 @pytest.mark.parametrize("texts", [pytest.param([], id="no-row"), pytest.param([None, None], id="only-nulls")])
 def test_a_batch_without_text_gets_the_columns_too(tagger: Student, texts: list[None]):
     out = tag_domain(batch_of(texts), tagger, DomainConfig())
