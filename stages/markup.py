@@ -23,6 +23,9 @@ MAX_TRAFILATURA_ELEMENTS: Final = 10_000
 MAX_DIV_STEPS: Final = 25_000_000
 """Sum over all `<div>` and `<article>` of the tags inside: resiliparse walks each one's subtree, 40 ns a node."""
 
+MAX_NESTING_STEPS: Final = 50_000_000
+"""Sum over the start tags of containers of the number that are open: lexbor looks through them at some tags, 10 ns each."""
+
 MAX_ATTRIBUTE_STEPS: Final = 250_000_000
 """Attributes of a tag times different ones among them, summed over long tags: both parsers compare all pairs, 2 to 4 ns each."""
 
@@ -37,6 +40,11 @@ _MANY_VALUES: Final = 20_000
 
 _TAG = re.compile(r"<[a-zA-Z!/?]")
 _DIV = re.compile(r"<(/?)(?:div|article)(?=[\s/>])", re.IGNORECASE)
+_CONTAINER = re.compile(
+    r"<(/?)(?:div|ul|ol|dl|table|section|article|blockquote|center|fieldset|details|main|aside|nav|header|footer|figure|menu|dir|pre)"
+    r"(?=[\s/>])",
+    re.IGNORECASE,
+)
 _FORMATTING = re.compile(r"<(/?)(?=[bcefistuBCEFISTU])((?i:b|big|code|em|font|i|s|small|strike|strong|tt|u))(?=[\s/>])([^>]*)")
 _FORMATTING_START = re.compile(r"<(?=[bcefistuBCEFISTU])(?i:b|big|code|em|font|i|s|small|strike|strong|tt|u)[\s/>]")
 _ATTRIBUTE = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s/>=\"']+")
@@ -118,6 +126,9 @@ def check_cost(html: str) -> None:
         steps = _div_steps(html) if tags * tags > 2 * MAX_DIV_STEPS else 0
         if steps > MAX_DIV_STEPS:
             raise PageCostError(f"nested too deep: {steps} steps through <div> and <article>, over the limit of {MAX_DIV_STEPS}")
+        steps = _nesting_steps(html) if tags * tags > 2 * MAX_NESTING_STEPS else 0
+        if steps > MAX_NESTING_STEPS:
+            raise PageCostError(f"nested too deep: {steps} steps through open elements, over the limit of {MAX_NESTING_STEPS}")
     steps = 0
     for piece in _long_tags(html):
         names = _ATTRIBUTE.findall(piece)
@@ -158,6 +169,18 @@ def _div_steps(html: str) -> int:
         start = found.start()
         depth = max(0, depth - 1) if found[1] else depth + 1
     return steps + depth * html.count("<", start)
+
+
+def _nesting_steps(html: str) -> int:
+    """Sum over the start tags of containers of the number of them that are open."""
+    steps = depth = 0
+    for found in _CONTAINER.finditer(html):
+        if found[1]:
+            depth = max(0, depth - 1)
+        else:
+            steps += depth
+            depth += 1
+    return steps
 
 
 def _long_tags(html: str) -> Iterator[str]:

@@ -14,6 +14,9 @@ cdef int TD = TAGS.index("td"), TH = TAGS.index("th"), DT = TAGS.index("dt"), DD
 cdef int PRE = TAGS.index("pre"), H1 = TAGS.index("h1"), H6 = TAGS.index("h6")
 cdef int LISTING = TAGS.index("listing")
 
+cdef enum:
+    DEEPEST = 10  # levels of lists that are indented
+
 cdef struct Place:
     int item, items, depth, cell, row, table, quote, pre, level, term
 
@@ -121,7 +124,7 @@ def render(page, chosen, bint markdown):
                 fence = now.pre
             out.append(piece)
         else:
-            indent = "  " * max(now.depth - 1, 0) if now.items >= 0 else ""
+            indent = "  " * min(max(now.depth - 1, 0), DEEPEST) if now.items >= 0 else ""
             quote = "> " * now.quote if markdown else ""
             mark = ""
             if now.item >= 0:

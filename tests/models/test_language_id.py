@@ -226,7 +226,7 @@ def test_the_cards_languages_are_taken_as_the_codes_that_a_model_gives(tmp_path:
 def test_a_damaged_file_is_refused_before_fasttext_sees_it(tmp_path: Path):
     folder = write_model(tmp_path)
     (folder / "tiny.bin").write_bytes((folder / "tiny.bin").read_bytes()[:-10])
-    with pytest.raises(ModelError, match=r"tiny\.bin: the SHA-256 is"):
+    with pytest.raises(ModelError, match=r"tiny\.bin: its SHA-256 is not the one on its card"):
         load(folder)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curricle.models.cards import ModelError, check_files
+from curricle.models.cards import CARD, ModelError, check_files, file_sha256
 from curricle.models.catalog import model_folder
 from curricle.models.raters import student
 from curricle.models.raters.embedding import PIECES, VECTORS, Pieces
@@ -164,11 +165,19 @@ def test_a_missing_weight_file_is_named(tmp_path: Path, name: str):
         student.load(folder)
 
 
+def stamp(folder: Path) -> None:
+    """Make the card say what the files of a changed model hold."""
+    card = orjson.loads((folder / CARD).read_bytes())
+    card["files"] = {name: file_sha256(folder / name) for name in card["files"]}
+    (folder / CARD).write_bytes(orjson.dumps(card))
+
+
 def test_piece_vectors_that_do_not_fit_the_pieces_are_rejected(tmp_path: Path):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     with np.load(folder / VECTORS) as file:
         arrays = dict(file)
     np.savez(folder / VECTORS, **{**arrays, "kept": arrays["kept"] + 100_000})
+    stamp(folder)
     with pytest.raises(ModelError, match=r"vectors\.npz holds int8 \(60000, 128\) for \(60000,\) of 128000 pieces"):
         student.load(folder)
 
@@ -231,6 +240,7 @@ def test_threads_do_not_see_each_others_batches(model: Student):
 def test_weights_of_a_wrong_shape_are_rejected(tmp_path: Path, name: str):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     np.save(folder / name, np.zeros((4, 28), np.int8))
+    stamp(folder)
     with pytest.raises(ModelError, match=rf"{name} holds int8 \(4, 28\)"):
         student.load(folder)
 
@@ -241,6 +251,7 @@ def test_a_missing_array_is_named(tmp_path: Path, file: str, name: str):
     with np.load(folder / file) as arrays:
         kept = {key: arrays[key] for key in arrays if key != name}
     np.savez(folder / file, **kept)
+    stamp(folder)
     with pytest.raises(ModelError, match=rf"{file}: {name} must be float32"):
         student.load(folder)
 
@@ -325,12 +336,14 @@ def test_weights_in_another_order_are_taken(tmp_path: Path, model: Student):
     np.save(folder / TABLE, np.asfortranarray(np.load(folder / TABLE)))
     with np.load(folder / VECTORS) as file:
         np.savez(folder / VECTORS, **{name: np.asfortranarray(array) for name, array in file.items()})
+    stamp(folder)
     assert student.load(folder).rate(strings(GOOD, BAD)) == model.rate(strings(GOOD, BAD))
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path):
     folder = shutil.copytree(model_folder("student"), tmp_path / "m")
     np.save(folder / TABLE, np.array([{}], dtype=object), allow_pickle=True)
+    stamp(folder)
     with pytest.raises(ModelError):
         student.load(folder)
 

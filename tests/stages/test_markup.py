@@ -100,6 +100,8 @@ COSTLY = {
         "<p>" + "".join(f"<b a{n}>" for n in range(5000)) + "</p>" + "<p>x</p>" * 8000,
         "elements",
     ),
+    "30,000 nested lists": ("<ul><li>x" * 30_000, "nested too deep"),
+    "40,000 nested tables": ("<table><tr><td>" * 40_000, "nested too deep"),
     "more than a million elements": ("<td>" * 1_100_000, "elements"),
     "40,000 attributes": (f"<div {NAMED}>x", "attributes"),
     "40,000 attributes of an end tag": (f"<p>x</p {NAMED}>", "attributes"),
@@ -121,6 +123,7 @@ def test_a_page_that_would_cost_too_much_is_refused_unparsed(html, reason):
 CHEAP = {
     "100,000 closed divs": "<div>x</div>" * 100_000,
     "20,000 unclosed equal <b>": "<b>x<p>" * 20_000,
+    "100,000 lists one after the other": "<ul><li>x</li></ul>" * 100_000,
     "100,000 unclosed list items": "<ul>" + "<li>x" * 100_000,
     "100,000 nested spans": "<span>" * 100_000 + "x",
     "a megabyte in one attribute": '<p a="' + "x y " * 250_000 + '">x',

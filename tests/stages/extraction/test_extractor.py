@@ -180,3 +180,25 @@ def test_pages_whose_main_text_people_marked(shared_data):
         found, wanted = (Counter(re.findall(r"\w+", re.sub(r"<[^>]*>", " ", side).lower())) for side in (text, row["gt_text"]))
         scores.append(2 * (found & wanted).total() / max(found.total() + wanted.total(), 1))
     assert np.mean(scores) > 0.9
+
+
+def test_a_page_of_very_many_blocks_is_read_without_the_model():
+    page = "<nav><a href=x>Home</a></nav>" + "<p>A line of text.</p>" * 30_000
+    found = extractor_of(ExtractConfig())(page)
+    assert found.text.count("A line of text.") == 30_000
+    assert "Home" not in found.text
+    assert found.confidence is None
+
+
+def test_deep_lists_do_not_grow_by_their_indentation(extract):
+    text = extract("<ul><li>item " * 2000)
+    assert text.count("item") > 1900
+    assert len(text) < 100_000
+
+
+NUMBERS = [("1\n2\n3\n4", False), ("10\n11\n12", False), ("3\n14\n15\n92", True), ("1\n1\n1", True)]
+
+
+@pytest.mark.parametrize(("numbers", "kept"), NUMBERS)
+def test_a_block_of_numbers_is_data_unless_it_counts(extract, numbers, kept):
+    assert (numbers in extract(page(f"<article><h1>Harbor</h1>{P}<pre>{numbers}</pre>{P}</article>"))) is kept
