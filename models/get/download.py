@@ -82,7 +82,8 @@ def download(
     """Download `url` to `path`. Returns the day when the server's file was last changed (empty if unknown).
 
     Raises ModelError, one line, if the server refuses (404), keeps failing, or the disk is full; in the last two cases the bytes
-    so far are kept for the next call. With another size or SHA-256 than expected, it raises ModelError and deletes the download.
+    so far are kept for the next call. With another size or SHA-256 than expected, it raises ModelError and deletes the download;
+    no byte beyond `size`, or beyond the length that the server stated, is written.
     """
     retry = retry or Retry()
     part = _Part(path)
@@ -102,6 +103,10 @@ def download(
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise ModelError(f"cannot write {part.path}: {error.strerror or error}") from None
             raise ModelError(f"no space left for {part.path}; {_kept(part)}") from None
+    if size is not None and part.size != size:
+        found_size = part.size
+        part.drop()
+        raise ModelError(f"{url}: {found_size:,} bytes, expected {size:,}; nothing was kept")
     if sha256 and (found := file_sha256(part.path)) != sha256:
         part.drop()
         raise ModelError(f"{url}: SHA-256 is {found}, expected {sha256}; the file was deleted")
@@ -126,7 +131,7 @@ def _fetch(url: str, part: _Part, size: int | None, progress: Progress, timeout:
         request = urllib.request.Request(url, headers={"User-Agent": "curricle", **headers})
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             _begin(url, answer, part, start, size)
-            _copy(answer, part, url, progress)
+            _copy(answer, part, url, size, progress)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # the range does not exist although the file is the same: unexplained, so start again
@@ -161,10 +166,14 @@ def _check_room(part: _Part, needed: int) -> None:
         raise ModelError(f"no space left for {part.path}: {needed:,} more bytes are needed, {free:,} are free; {_kept(part)}")
 
 
-def _copy(answer: http.client.HTTPResponse, part: _Part, url: str, progress: Progress) -> None:
+def _copy(answer: http.client.HTTPResponse, part: _Part, url: str, size: int | None, progress: Progress) -> None:
     length = part.about()[1]
+    most = length if size is None else size
     with part.path.open("ab") as file:
         while block := answer.read1(BLOCK):  # written at once, so that it is kept if nothing follows
+            if most is not None and file.tell() + len(block) > most:
+                part.drop()
+                raise ModelError(f"{url}: more than the expected {most:,} bytes; nothing was kept")
             file.write(block)
             file.flush()
             progress(url.rsplit("/", 1)[-1], file.tell(), length)

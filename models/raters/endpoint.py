@@ -6,8 +6,11 @@ comes from the environment and never appears in a configuration, log, message or
 
 import json
 import os
+import re
 import threading
-from collections.abc import Callable
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,6 +27,7 @@ from curricle.errors import EndpointError as EndpointError
 from curricle.errors import one_line
 from curricle.installation import install_hint
 from curricle.models.cards import ModelError
+from curricle.models.raters.answer_time import bound_time, deadline
 from curricle.models.raters.dataman import (
     DIGITS,
     LETTERS,
@@ -47,6 +51,10 @@ OBJECT_TOKENS: Final = 200
 """Tokens of a reply that is a JSON object with 15 names and values."""
 LONGEST_PAUSE_S: Final = 900.0
 """A server that asks for a longer pause counts as failed."""
+MOST_SECONDS: Final = 86400.0
+"""The longest pause that is told from longer ones."""
+REPLY_BYTES: Final = 1 << 20
+"""Bytes of an answer after decompression. A chat completion with the form has a few hundred."""
 RAW_CHARS: Final = 1000
 """Characters that are kept of an answer that is not a chat completion."""
 
@@ -65,7 +73,7 @@ class EndpointConfig(FormConfig):
     concurrency: int = Field(default=16, ge=1, le=1024)
     """Requests in flight in each process."""
     timeout_s: float = Field(default=60.0, gt=0)
-    """Seconds until a request counts as failed."""
+    """Seconds until a request counts as failed: from its sending to the last byte of the answer."""
     retries: int = Field(default=5, ge=0)
     """How often a failed request is repeated."""
     pause_s: float = Field(default=0.5, gt=0)
@@ -145,13 +153,14 @@ def pause(first_s: float, attempt: int, text: str, retry_after: str | None, now:
 def _seconds(retry_after: str | None, now: datetime) -> float | None:
     if retry_after is None:
         return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text := retry_after.strip()):
+        return min(float(text), MOST_SECONDS)
     try:
-        date = parsedate_to_datetime(retry_after)
-    except ValueError:
+        date = parsedate_to_datetime(text)
+        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - now).total_seconds())
+    return min(max(0.0, seconds), MOST_SECONDS)
 
 
 class _Answers:
@@ -178,13 +187,18 @@ class Endpoint:
         self.config, self.wait = config, wait
         self.prompt = config.prompt_text()
         self._key = os.environ.get(config.key_env, "").strip()
-        headers = {"User-Agent": "curricle", **({"Authorization": f"Bearer {self._key}"} if self._key else {})}
+        headers = {
+            "User-Agent": "curricle",
+            "Accept-Encoding": "gzip",
+            **({"Authorization": f"Bearer {self._key}"} if self._key else {}),
+        }
         try:
             self.client = httpx.Client(
                 headers=headers, timeout=config.timeout_s, limits=httpx.Limits(max_connections=config.concurrency)
             )
         except UnicodeEncodeError:
             raise ModelError(f"the key in ${config.key_env} is not ASCII") from None
+        bound_time(self.client)
         self.tokenizer = _load_tokenizer(*config.models()) if config.tokenizer else None
         self.fields = self._fields()
 
@@ -249,22 +263,27 @@ class Endpoint:
     def _ask(self, body: bytes) -> Reply:
         """One request. Raises _NoAnswerError, or EndpointError where no request at all can succeed."""
         httpx = _import_httpx()
+        url, headers = f"{self.config.url}/chat/completions", {"Content-Type": "application/json"}
+        deadline.at = time.monotonic() + self.config.timeout_s
         try:
-            answer = self.client.post(
-                f"{self.config.url}/chat/completions", content=body, headers={"Content-Type": "application/json"}
-            )
+            with self.client.stream("POST", url, content=body, headers=headers) as answer:
+                text = _decode(answer)
         except httpx.TimeoutException:
             raise _NoAnswerError("timeout", f"no answer in {self.config.timeout_s:g} s") from None
         except httpx.RequestError as error:
             raise _NoAnswerError("timeout", self._clean(f"{type(error).__name__}: {error}")) from None
+        except _BadReplyError as error:
+            raise _NoAnswerError("parse_error", self._clean(str(error))) from None
+        finally:
+            deadline.at = None
         code = answer.status_code
         if code == 200:
-            return self._read(answer.text)
+            return self._read(text)
         what = f"HTTP {code} {answer.reason_phrase}".strip()
         if code in (401, 403):
             held = "does not take the key in" if self._key else "wants a key, and there is none in"
             raise EndpointError(f"{self.config.url}: {what}: the server {held} ${self.config.key_env}")
-        what = self._clean(f"{what}: {answer.text[:RAW_CHARS]}")
+        what = self._clean(f"{what}: {text[:RAW_CHARS]}")
         if code in TRANSIENT or code >= 500:
             raise _NoAnswerError("timeout", what, retry_after=answer.headers.get("Retry-After"))
         if code in OF_THE_ROW:
@@ -297,6 +316,39 @@ class _NoAnswerError(Exception):
     def __init__(self, status: Status, cause: str, retry_after: str | None = None, last: bool = False) -> None:
         super().__init__(cause)
         self.reply, self.retry_after, self.last = Reply(status, raw=cause), retry_after, last
+
+
+class _BadReplyError(Exception):
+    """The body of an answer is too long, or not what its headers say."""
+
+
+def _decode(answer: Any) -> str:
+    """The text of an answer's body, in at most REPLY_BYTES of memory. Raises _BadReplyError."""
+    body = bytearray()
+    for block in _decompressed(answer):
+        body += block
+        if len(body) > REPLY_BYTES:
+            raise _BadReplyError(f"HTTP {answer.status_code}: the answer has more than {REPLY_BYTES:,} bytes")
+    return body.decode("utf-8", "replace")
+
+
+def _decompressed(answer: Any) -> Iterator[bytes]:
+    """The body in blocks of at most REPLY_BYTES + 1."""
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        yield from answer.iter_raw(1 << 16)
+    elif encoding in ("gzip", "x-gzip", "deflate"):
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the header says whether it is gzip or zlib
+        try:
+            for block in answer.iter_raw(1 << 16):
+                yield unpack.decompress(block, REPLY_BYTES + 1)  # what is beyond is never unpacked
+            yield unpack.flush() if not unpack.unconsumed_tail else b""
+        except zlib.error:
+            raise _BadReplyError(f"HTTP {answer.status_code}: the answer is damaged: it is not {encoding}") from None
+        if not unpack.eof:
+            raise _BadReplyError(f"HTTP {answer.status_code}: the answer was cut short")
+    else:
+        raise _BadReplyError(f"HTTP {answer.status_code}: the answer is compressed as {encoding[:40]!r}, which was not asked for")
 
 
 class _StoppedError(Exception):

@@ -107,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
             assert self.state.answering.wait(60)
         served = self.state.files.get(self.path)
         status = 404 if served is None else served.statuses.pop(0) if served.statuses else 200
-        if served is None or status >= 400:
+        if served is None or status >= 300:
             self.send_response(status)
             for name, value in (served.headers if served else {}).items():
                 self.send_header(name, value)
@@ -604,6 +604,45 @@ def test_a_model_of_the_hub_is_pulled_with_the_token_in_the_header_alone(server,
     before = len(server.requests)
     code, _, err = curricle(environment, "pull", "hub-en-clean", "--force", "--offline")
     assert (code, len(server.requests)) == (0, before), err  # the hub's cache has it
+
+
+def test_the_token_of_the_hub_does_not_follow_to_another_host(server, tmp_path, cache):
+    environment = catalogue(tmp_path, server)
+    sha256 = hashlib.sha256(ARPA).hexdigest()
+    on_hub(server, "some/kenlm", "lm/en.arpa", ARPA, sha256)
+    elsewhere = server.url.replace("127.0.0.1", "localhost")  # another host for HTTP, and the same server here
+    for path, served in list(server.files.items()):
+        if path.endswith("lm/en.arpa"):
+            served.statuses = [302] * 20
+            served.headers = served.headers | {"Location": f"{elsewhere}/storage/en.arpa", "ETag": served.etag}
+    server.files["/storage/en.arpa"] = Served(ARPA)
+    code, _, err = curricle(environment, "pull", "hub-en-clean")
+    assert code == 0, err
+    tokens = {path: token for _, path, _, token in server.requests}
+    assert tokens["/storage/en.arpa"] is None
+    assert {token for path, token in tokens.items() if path.startswith("/some/")} == {"Bearer hf_secret"}
+
+
+@pytest.mark.parametrize("length", [True, False], ids=["with a length", "without a length"])
+def test_no_byte_beyond_the_size_is_written(server, tmp_path, length):
+    server.files["/f"] = Served(BODY, length=length)
+    most = 0
+
+    def progress(_: str, done: int, __: int | None) -> None:
+        nonlocal most
+        most = max(most, done)
+
+    with pytest.raises(ModelError, match=r"expected (1,000 bytes|1,000); nothing was kept"):
+        download(f"{server.url}/f", tmp_path / "f", size=1000, progress=progress, retry=NOW)
+    assert most <= 1000
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_shorter_than_its_size_is_refused(server, tmp_path):
+    server.files["/f"] = Served(BODY, length=False)
+    with pytest.raises(ModelError, match=r"1,024,000 bytes, expected 2,000,000; nothing was kept"):
+        download(f"{server.url}/f", tmp_path / "f", size=2_000_000, retry=NOW)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_the_hub_s_large_storage_with_another_hash_is_refused(server, tmp_path, cache):

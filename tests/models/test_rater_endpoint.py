@@ -1,9 +1,15 @@
 """The endpoint rater against a real HTTP server on loopback that answers, waits, drops, refuses and talks nonsense."""
 
+import contextlib
+import gzip
 import json
 import logging
 import re
+import socket
 import threading
+import time
+import tracemalloc
+import zlib
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,18 +157,85 @@ NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
         ("0", 0.0),
         ("Tue, 24 Nov 2026 12:00:30 GMT", 30.0),
         ("Tue, 24 Nov 2026 11:00:00 GMT", 0.0),
+        ("Tue, 24 Nov 2026 12:00:30 -0000", 30.0),
+        ("1.5", 1.5),
+        ("9" * 400, 86400.0),
+        ("Fri, 24 Nov 9999 12:00:00 GMT", 86400.0),
     ],
 )
 def test_seconds_and_dates_are_understood(retry_after: str, seconds: float):
     assert pause(0.5, 1, "t", retry_after, NOW) == seconds
 
 
-@pytest.mark.parametrize("retry_after", [None, "soon", "-3", ""])
+@pytest.mark.parametrize(
+    "retry_after", [None, "soon", "-3", "", "²", "٣", "nan", "inf", "1e999", "Tue, 99 Nov 2026 99:00:00 GMT", "\0", "1 Jan"]
+)
 def test_pauses_grow_and_differ_by_text_but_not_by_run(retry_after: str | None):
     pauses = [pause(0.5, attempt, "t", retry_after, NOW) for attempt in range(1, 12)]
     assert all(low <= seconds <= 2 * low for low, seconds in zip([0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60], pauses, strict=True))
     assert pauses == [pause(0.5, attempt, "t", retry_after, NOW) for attempt in range(1, 12)]
     assert len({pause(0.5, 1, str(n), None, NOW) for n in range(100)}) == 100
+
+
+def bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    return b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)), packer.flush()])
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "raw"),
+    [
+        pytest.param(bytes(3 << 20), "", "HTTP 200: the answer has more than 1,048,576 bytes", id="3 MiB"),
+        pytest.param(bomb(1 << 30), "gzip", "HTTP 200: the answer has more than 1,048,576 bytes", id="1 GiB in gzip"),
+        pytest.param(b"not gzip", "gzip", "HTTP 200: the answer is damaged: it is not gzip", id="not gzip"),
+        pytest.param(gzip.compress(completion(GOOD))[:-9], "gzip", "HTTP 200: the answer was cut short", id="cut"),
+        pytest.param(b"x", "zstd", "HTTP 200: the answer is compressed as 'zstd', which was not asked for", id="zstd"),
+    ],
+)
+def test_a_body_that_is_too_long_or_damaged_is_no_answer_and_takes_little_memory(serve, body, encoding, raw):
+    server = serve(lambda *_: (200, body, {"Content-Encoding": encoding} if encoding else {}))
+    rater = config(server, retries=0).load()
+    tracemalloc.start()
+    try:
+        table = rater.predict(texts(1))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (table["status"].to_pylist(), table["raw"].to_pylist()) == (["parse_error"], [raw])
+    assert peak < 16 << 20
+
+
+def test_a_compressed_answer_is_read(serve):
+    server = serve(lambda *_: (200, gzip.compress(completion(GOOD)), {"Content-Encoding": "gzip"}))
+    assert config(server).load().predict(texts(1))["status"].to_pylist() == ["ok"]
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"], ids=["headers", "body"])
+def test_a_server_that_sends_a_byte_now_and_then_is_late(start):
+    """Each byte comes in time, the answer does not."""
+    over = threading.Event()
+
+    def trickle(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(start)
+            while not over.wait(0.05):
+                connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=trickle, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        rater = EndpointConfig.model_validate({"url": url, "model": "m", "timeout_s": 0.4, "retries": 0}).load()
+        began = time.monotonic()
+        table = rater.predict(texts(1))
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+    assert table["status"].to_pylist() == ["timeout"]
+    assert table["raw"].to_pylist() == ["no answer in 0.4 s"]
+    assert took < 5
 
 
 def test_a_server_that_asks_to_wait_for_hours_has_failed(serve):
