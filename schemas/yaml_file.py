@@ -1,11 +1,14 @@
 """Reads YAML that a user writes: recipes, plans, thresholds. Every error is one line that begins with the file."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from curricle.errors import CurricleError, did_you_mean
+
+MOST_NODES = 100_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -24,9 +27,17 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse_yaml(text: str) -> Any:
-    """Plain values; ValueError, one line with line and column, for text that is not YAML or has a key twice."""
+    """Plain values; ValueError, one line with line and column, for text that is not YAML or has a key twice.
+
+    Aliases (`*name`) count as often as they are used: together with the rest at most MOST_NODES values.
+    """
+    loader = _Loader(text)
     try:
-        return yaml.load(text, _Loader)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count_nodes(node, {})
+        return loader.construct_document(node)
     except yaml.constructor.ConstructorError as error:
         raise ValueError(str(error.problem)) from None
     except yaml.MarkedYAMLError as error:
@@ -37,6 +48,23 @@ def parse_yaml(text: str) -> Any:
         raise ValueError("not valid YAML: too many brackets inside each other") from None
     except yaml.YAMLError as error:
         raise ValueError(f"not valid YAML: {' '.join(str(error).split())}") from None
+    finally:
+        loader.dispose()
+
+
+def _count_nodes(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Values below a node, with aliases written out. ConstructorError if they are too many, or a node contains itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = MOST_NODES  # while it is being counted: an alias to it from within has no end
+        children = itertools.chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
+        sizes[id(node)] = 1 + sum(_count_nodes(child, sizes) for child in children)
+    if sizes[id(node)] > MOST_NODES:
+        raise yaml.constructor.ConstructorError(
+            problem=f"line {node.start_mark.line + 1}: aliases make this more than {MOST_NODES:,} values"
+        )
+    return sizes[id(node)]
 
 
 def shipped(folder: Path) -> list[str]:

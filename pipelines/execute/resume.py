@@ -14,6 +14,7 @@ from curricle.pipelines.output.manifest import Manifest, run_record
 from curricle.pipelines.output.write import SPLITS, Sink, manifest_path, split_path
 from curricle.pipelines.plan.run_plan import Plan
 from curricle.schemas.shards import Shard
+from curricle.stages.read.content import shard_content
 from curricle.storage.output import Output
 
 SHOWN = 3  # sources that a message names
@@ -75,9 +76,11 @@ def _check(plan: Plan, output: Output, manifests: list[Manifest]) -> None:
         made_by = (run_record(output.path) or {}).get("made_by", {})
         what = differences(made_by, plan.fingerprint_inputs, read_recipe(output.path), plan.recipe.resolved())
         raise OutputError(f"{output.path}: made with {what}; choose another output folder")
-    versions = {manifest["shard"]["name"]: manifest["shard"]["version"] for manifest in manifests}
+    committed = {manifest["shard"]["name"]: manifest for manifest in manifests}
     for shard in plan.shards:
-        if versions.get(shard.name, shard.version) != shard.version:
+        if (manifest := committed.get(shard.name)) and manifest["shard"]["version"] != shard.version:
+            if "content" in manifest and manifest["content"] == shard_content(shard):
+                continue  # only its time of modification changed
             raise OutputError(f"{shard.source}: changed since it was written to {output.path}; choose another output folder")
 
 

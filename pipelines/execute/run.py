@@ -110,7 +110,7 @@ def _write_record(plan: Plan, output: Output, totals: Totals, result: RunResult 
         "left_out": list(plan.left_out),
         "fingerprint": plan.fingerprint,
         "counts": totals.to_dict(),
-        "finished": result is not None,
+        "finished": result is not None and not result.failed,
         "failed": result.failed if result else {},
         "seconds": round(result.seconds, 3) if result else None,
         "stage_cpu_seconds": {stage: us / 1e6 for stage, us in result.cpu_us.items()} if result else {},

@@ -2,24 +2,30 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from curricle.errors import OutputError as OutputError
-from curricle.pipelines.output.write import SPLITS, manifest_path
+from curricle.pipelines.output.write import REASONS, SPLITS, manifest_path
 from curricle.storage.files import map_threads
 from curricle.storage.output import OutputPath
 
 Manifest = dict[str, Any]
 
+MANIFEST = {"shard": dict, "fingerprint": str, "records": int, "notes": list, "rejected": dict, "dead": dict, "files": dict}
+FILE = {"path": str, "rows": int, "text_bytes": int, "bytes": int, "sha256": str}
+"""Fields that every manifest has, and those of each of its files."""
+
+REMEDY = "delete it and run the same command again"
+
 
 def read_manifests(output: OutputPath, shards: Iterable[str] = ()) -> list[Manifest]:
     """All manifests that a listing shows, and those of `shards` even if it does not show them yet; sorted by shard name.
 
-    Raises OutputError naming a manifest that is not JSON.
+    Raises OutputError naming a manifest that is not one, or whose counts do not add up.
     """
     folder = output / "_manifest"
     listed = {path for path in folder.iterdir() if path.name.endswith(".json")} if folder.is_dir() else set()
@@ -33,23 +39,37 @@ def _record(path: OutputPath) -> Manifest | None:
     except FileNotFoundError:
         return None
     except orjson.JSONDecodeError as error:
-        raise OutputError(f"{path}: a damaged manifest (not JSON: {error}); delete it and run the same command again") from None
-    if not _is_whole(record):
-        raise OutputError(f"{path}: a damaged manifest; delete it and run the same command again")
+        raise OutputError(f"{path}: a damaged manifest (not JSON: {error}); {REMEDY}") from None
+    if what := _wrong(record):
+        raise OutputError(f"{path}: a damaged manifest ({what}); {REMEDY}")
     return record
 
 
-def _is_whole(record: Any) -> bool:
-    """Whether a manifest names its shard and has the path, rows and hash of each file."""
-    try:
-        named = isinstance(record["shard"]["name"], str)
-        return (
-            named
-            and bool(record["files"])
-            and all({"path", "rows", "sha256"} <= file.keys() for file in record["files"].values())
-        )
-    except (KeyError, TypeError, AttributeError):
-        return False
+def _wrong(record: Any) -> str | None:
+    """What makes this no manifest, in a few words."""
+    if what := _unlike(record, MANIFEST):
+        return what
+    for split in SPLITS:
+        if what := _unlike(record["files"].get(split), FILE):
+            return f"files.{split}: {what}"
+    rows = {split: record["files"][split]["rows"] for split in SPLITS}
+    for split in REASONS:
+        counts = list(record[split].values())
+        if not all(isinstance(count, int) for count in counts) or sum(counts) != rows[split]:
+            return f"its reasons do not add up to the {rows[split]:,} {split} documents"
+    if record["records"] != sum(rows.values()):
+        return f"{record['records']:,} records, but its files have {sum(rows.values()):,}"
+    return _unlike(record["shard"], {"name": str, "source": str, "version": str})
+
+
+def _unlike(value: Any, fields: Mapping[str, type]) -> str | None:
+    if not isinstance(value, dict):
+        return "not a JSON object"
+    missing = sorted(fields.keys() - value.keys())
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    wrong = [name for name, kind in fields.items() if not isinstance(value[name], kind) or isinstance(value[name], bool)]
+    return f"{wrong[0]} is not of the type {fields[wrong[0]].__name__}" if wrong else None
 
 
 def damage(path: OutputPath, sha256: str) -> str | None:
@@ -64,11 +84,15 @@ def damage(path: OutputPath, sha256: str) -> str | None:
 
 
 def run_record(output: OutputPath) -> dict[str, Any] | None:
-    """The run.json of an output, or None if there is none."""
+    """The run.json of an output, or None if there is none. Raises OutputError, one line, if it is not one."""
     try:
-        record: dict[str, Any] = orjson.loads((output / "run.json").read_bytes())
+        record: Any = orjson.loads((output / "run.json").read_bytes())
     except FileNotFoundError:
         return None
+    except orjson.JSONDecodeError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("finished"), bool) or not isinstance(record.get("counts"), dict):
+        raise OutputError(f"{output / 'run.json'}: damaged: not the record of a run; {REMEDY}")
     return record
 
 
@@ -76,11 +100,11 @@ def finished_run(output: OutputPath) -> dict[str, Any]:
     """The run.json of a finished run. Raises OutputError for anything else."""
     try:
         record = run_record(output)
-    except (OSError, orjson.JSONDecodeError):
+    except OSError:
         record = None
     if record is None:
         raise OutputError(f"{output}: not an output of `curricle run`: it has no readable run.json") from None
-    if not record["finished"] or record["failed"]:
+    if not record["finished"] or record.get("failed"):
         raise OutputError(f"{output}: this run is not finished; run the same `curricle run` command again")
     return record
 

@@ -19,7 +19,7 @@ def verify(output: OutputPath) -> Iterator[str]:
     if not manifests:
         yield f"{output}: no finished shard in this folder"
     record = run_record(output)
-    if record and record["finished"] and record["counts"]["shards"] > len(manifests):
+    if record and record["finished"] and record["counts"].get("shards", 0) > len(manifests):
         yield f"{output}: run.json counts {record['counts']['shards']} shards, but there are {len(manifests)} manifests"
     expected = {file["path"] for manifest in manifests for file in manifest["files"].values()}
     for split in SPLITS:

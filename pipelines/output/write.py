@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from curricle.models.cards import file_sha256
 from curricle.pipelines.output.removals import read_removals
 from curricle.schemas.shards import Envelope, Shard
+from curricle.stages.read.content import unchanged_content
 from curricle.storage.output import OutputPath, output_at, parse_output
 
 SPLITS = ("kept", "rejected", "dead")
@@ -168,6 +169,7 @@ class ShardWriter:
             files[split] = file_entry(split, self.shard.name, writer)
         manifest = {
             "shard": self.shard.to_dict() | {"url": None},
+            **({"content": content} if (content := unchanged_content(self.shard)) else {}),
             "fingerprint": self.sink.fingerprint,
             "records": envelope.records - self.removed,
             **({"removed": self.removed} if self.removed else {}),

@@ -56,9 +56,20 @@ def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None =
         part = table.slice(number * size, size)
         pq.write_table(part, output / path, row_group_size=group_rows)
         file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        (output / "_manifest" / f"{number}.json").write_bytes(
-            orjson.dumps({"shard": {"name": f"{output.name}-{number}"}, "files": {"kept": file}})
-        )
+        empty = {"rows": 0, "sha256": "", "bytes": 0}
+        manifest = {
+            "shard": {"name": f"{output.name}-{number}", "source": output.name, "version": "1"},
+            "fingerprint": f"of {output.name}",
+            "records": part.num_rows,
+            "files": {
+                "kept": file | {"bytes": (output / path).stat().st_size},
+                "rejected": {"path": f"rejected/part-{number}.parquet", **empty},
+                "dead": {"path": f"dead/part-{number}.parquet", **empty},
+            },
+            "rejected": {},
+            "dead": {},
+        }
+        (output / "_manifest" / f"{number}.json").write_bytes(orjson.dumps(manifest))
     (output / "run.json").write_bytes(orjson.dumps({"finished": True, "failed": {}, "fingerprint": f"of {output.name}"}))
     return output
 

@@ -1,9 +1,11 @@
 """What a second run into the same folder does: damaged files, other inputs, inputs that are gone, too many dead letters."""
 
+import os
 import shutil
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -11,6 +13,9 @@ from click.testing import CliRunner
 import curricle as api
 from curricle.errors import RunFailedError
 from curricle.pipelines.cli.main import group
+from curricle.pipelines.inputs.find import find_inputs, plan_shards
+from curricle.stages.read.config import ReadConfig
+from curricle.stages.read.content import shard_content, unchanged_content
 
 RECIPE = "decide: [{name: short, column: text, not_in: ['']}]\n"
 
@@ -159,3 +164,92 @@ def test_a_run_without_documents_says_so(tmp_path):
     code, output = run(tmp_path, "--input", wrong(tmp_path, "in.jsonl", 0, 0))
     assert code == 0
     assert "No documents: the inputs hold none." in output
+
+
+def test_a_touched_input_with_the_same_content_does_not_refuse_a_resume(finished):
+    before = bytes_of(finished)
+    for path in (finished / "in").iterdir():
+        os.utime(path, (1, 1))
+    assert run(finished, "--input", finished / "in")[0] == 0
+    assert bytes_of(finished) == before
+
+
+def test_other_content_of_the_same_size_refuses_a_resume(finished):
+    path = finished / "in" / "a.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"a.jsonl 3", b"a.jsonl 9"))
+    code, output = run(finished, "--input", finished / "in")
+    assert code == 2
+    assert f"{path}: changed since it was written to" in output
+
+
+def row_groups(path: Path, values: range) -> None:
+    pq.write_table(pa.table({"text": [f"text {value}" for value in values]}), path, row_group_size=10)
+
+
+def test_the_content_of_row_groups_is_that_of_their_pages(tmp_path):
+    path = tmp_path / "a.parquet"
+    row_groups(path, range(30))
+    (file,) = find_inputs([str(path)])
+    shards = plan_shards([file], ReadConfig(), shard_bytes=1)
+    assert [(shard.start, shard.end) for shard in shards] == [(0, 1), (1, 2), (2, 3)]
+    before = [unchanged_content(shard) for shard in shards]
+    assert len(set(before)) == 3
+    assert None not in before
+    os.utime(path, (1, 1))
+    assert [unchanged_content(shard) for shard in shards] == [None] * 3  # not the file that was planned
+    assert [shard_content(shard) for shard in shards] == before
+    row_groups(path, range(1, 31))
+    assert not {shard_content(shard) for shard in shards} & set(before)
+
+
+MANIFESTS = [
+    pytest.param(lambda text: text[: len(text) // 2], "not JSON: ", id="truncated"),
+    pytest.param(lambda _: b"", "not JSON: ", id="empty"),
+    pytest.param(lambda _: b"{}", "it lacks dead, files, fingerprint, notes, records, rejected, shard", id="{}"),
+    pytest.param(lambda _: b"[]", "not a JSON object", id="[]"),
+    pytest.param(lambda _: b"null", "not a JSON object", id="null"),
+    pytest.param(lambda text: text.replace(b'"records": 5', b'"records": 7'), "7 records, but its files have 5", id="records"),
+    pytest.param(lambda text: text.replace(b'"rows": 5', b'"rows": 4'), "5 records, but its files have 4", id="rows"),
+    pytest.param(lambda text: text.replace(b'"rows": 5', b'"rows": "5"'), "files.kept: rows is not of the type int", id="type"),
+    pytest.param(
+        lambda text: text.replace(b'"rejected": {}', b'"rejected": {"short": 3}'),
+        "its reasons do not add up to the 0 rejected documents",
+        id="reasons",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), MANIFESTS)
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_a_damaged_manifest_is_one_line_with_the_remedy_that_helps(finished, command, change, message):
+    before = bytes_of(finished)
+    path = next(path for path in (finished / "out" / "_manifest").iterdir() if path.name.startswith("a.jsonl"))
+    path.write_bytes(change(path.read_bytes()))
+    if command == "run":
+        code, output = run(finished, "--input", finished / "in")
+    else:
+        done = CliRunner().invoke(group, ["verify", str(finished / "out")])
+        code, output = done.exit_code, done.output
+    assert code == 2
+    assert f"{path}: a damaged manifest ({message}" in output
+    assert "; delete it and run the same command again" in output
+    path.unlink()
+    assert run(finished, "--input", finished / "in")[0] == 0
+    assert bytes_of(finished) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"finished": 1, "counts": {}}', b'{"finished": true'])
+def test_a_damaged_record_of_a_run_is_one_line_with_the_remedy_that_helps(finished, content):
+    path = finished / "out" / "run.json"
+    path.write_bytes(content)
+    for arguments in (["verify", str(finished / "out")], None):
+        if arguments is None:
+            code, output = run(finished, "--input", finished / "in")
+        else:
+            done = CliRunner().invoke(group, arguments)
+            code, output = done.exit_code, done.output
+        if code or arguments:
+            assert code == 2
+            assert f"{path}: damaged: not the record of a run; delete it and run the same command again" in output
+    path.unlink()
+    assert run(finished, "--input", finished / "in")[0] == 0
