@@ -60,6 +60,7 @@ def dataset_card(plan: Plan, totals: Totals) -> str:
         configs="\n".join(
             f"- config_name: {split}\n  data_files: {split}/*.parquet" + ("\n  default: true" if split == "kept" else "")
             for split in SPLITS
+            if totals.rows[split] or split == "kept"
         ),
         name=plan.recipe.name,
         description=plan.recipe.description,

@@ -91,7 +91,8 @@ def run_record(output: OutputPath) -> dict[str, Any] | None:
         return None
     except orjson.JSONDecodeError:
         record = None
-    if not isinstance(record, dict) or not isinstance(record.get("finished"), bool) or not isinstance(record.get("counts"), dict):
+    known = isinstance(record, dict) and {"finished", "made_by"} & record.keys()
+    if not known or not isinstance(record.get("finished", False), bool) or not isinstance(record.get("counts", {}), dict):
         raise OutputError(f"{output / 'run.json'}: damaged: not the record of a run; {REMEDY}")
     return record
 

@@ -88,9 +88,15 @@ def parts_of(recipe: Recipe, steps: Steps) -> dict[str, str]:
 
 
 def _check_order(recipe: Recipe) -> None:
-    """RecipeError if a step reads the text of HTML pages before it is extracted."""
+    """RecipeError if a step reads the text of HTML pages before it is extracted, or if it never is."""
     for at, step in enumerate(recipe.steps):
+        if step.stage.name == EXTRACT:
+            return
         later = next((later.name for later in recipe.steps[at + 1 :] if later.stage.name == EXTRACT), None)
+        if "text" in step.reads and later is None:
+            raise RecipeError(
+                f"recipe {recipe.name}: stage {step.name!r} reads texts, and WARC files hold HTML pages: put a stage `extract` before it"
+            )
         if later and "text" in step.reads:
             raise RecipeError(
                 f"recipe {recipe.name}: stage {step.name!r} stands before {later!r}, which fills the text of HTML pages: put "

@@ -56,13 +56,14 @@ def store(table: pa.Table, output: Path, shards: int, order: np.ndarray | None =
         part = table.slice(number * size, size)
         pq.write_table(part, output / path, row_group_size=group_rows)
         file = {"path": path, "rows": part.num_rows, "sha256": file_sha256(output / path)}
-        empty = {"rows": 0, "sha256": "", "bytes": 0}
+        empty = {"rows": 0, "sha256": "", "bytes": 0, "text_bytes": 0}
         manifest = {
             "shard": {"name": f"{output.name}-{number}", "source": output.name, "version": "1"},
             "fingerprint": f"of {output.name}",
             "records": part.num_rows,
+            "notes": [],
             "files": {
-                "kept": file | {"bytes": (output / path).stat().st_size},
+                "kept": file | {"bytes": (output / path).stat().st_size, "text_bytes": 0},
                 "rejected": {"path": f"rejected/part-{number}.parquet", **empty},
                 "dead": {"path": f"dead/part-{number}.parquet", **empty},
             },
