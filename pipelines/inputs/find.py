@@ -26,6 +26,8 @@ SHARD_BYTES = 256 << 20
 SHOWN = 3  # files that a message names
 HEAD_BYTES = 1 << 16  # read from each file to recognize its format
 
+NOT_UTF8 = "its name is not UTF-8; rename it"
+
 Range = tuple[int, int | None, int]  # start, end, stored bytes
 
 
@@ -83,6 +85,11 @@ def _local_files(pattern: str, left_out: list[str]) -> list[tuple[str, str]]:
     except OSError as error:
         raise InputError(f"{pattern}: {one_line(error)}") from None
     files = [file for path in paths for file in (_folder(path, left_out) if path.is_dir() else [path])]
+    unreadable = [str(file) for file in files if _shown_name(str(file)) != str(file)]
+    if len(unreadable) == len(files) > 0:
+        raise InputError(f"{_shown_name(unreadable[0])}: {NOT_UTF8}")
+    left_out += [f"{_shown_name(name)} ({NOT_UTF8})" for name in unreadable]
+    files = [file for file in files if str(file) not in unreadable]
     return [(file.as_posix(), str(file.absolute())) for file in files]
 
 
@@ -101,7 +108,7 @@ def _is_shown(path: PurePath) -> bool:
 def _inputs_among(names: list[str], folder: str, left_out: list[str]) -> list[str]:
     """The files of a folder that are inputs, by their suffix or else by their content. InputError if there is none."""
     reasons = map_threads(_why_not, names)
-    others = [f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
+    others = [f"{_shown_name(name)} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
     found = [name for name, reason in zip(names, reasons, strict=True) if not reason]
     if not found:
         left = f"; left out: {'; '.join(others[:SHOWN])}" if others else ""
@@ -112,6 +119,8 @@ def _inputs_among(names: list[str], folder: str, left_out: list[str]) -> list[st
 
 def _why_not(name: str) -> str | None:
     """Why a file of a folder is no input; None if it is one. Only files without a known suffix are opened."""
+    if _shown_name(name) != name:
+        return NOT_UTF8
     head = b""
     if named_format(name) is None:
         try:
@@ -119,6 +128,11 @@ def _why_not(name: str) -> str | None:
         except Exception as error:  # each store has its own exception types
             return one_line(error)
     return why_not_in_folder(PurePosixPath(name).name, head)
+
+
+def _shown_name(name: str) -> str:
+    """A name with the bytes that are not UTF-8 escaped, as messages and JSON need it."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _remote_files(pattern: str, left_out: list[str]) -> list[tuple[str, str]]:

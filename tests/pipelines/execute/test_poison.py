@@ -38,7 +38,9 @@ def test_a_stage_that_raises_names_shard_and_documents_and_the_others_are_done(t
     assert code == 1
     assert committed(tmp_path) == ["a", "c"]
     assert not (tmp_path / "out/_tmp").exists()
-    assert orjson.loads((tmp_path / "out/run.json").read_bytes())["failed"] == failed
+    record = orjson.loads((tmp_path / "out/run.json").read_bytes())
+    assert record["failed"] == failed
+    assert record["finished"] is (not failed)
 
 
 def test_what_was_set_aside_is_tried_by_the_next_run(tmp_path):
