@@ -95,7 +95,8 @@ def _check_order(recipe: Recipe) -> None:
         later = next((later.name for later in recipe.steps[at + 1 :] if later.stage.name == EXTRACT), None)
         if "text" in step.reads and later is None:
             raise RecipeError(
-                f"recipe {recipe.name}: stage {step.name!r} reads texts, and WARC files hold HTML pages: put a stage `extract` before it"
+                f"recipe {recipe.name}: stage {step.name!r} reads texts, and WARC files hold HTML pages: put the stage 'extract' "
+                "before it"
             )
         if later and "text" in step.reads:
             raise RecipeError(
