@@ -4,7 +4,7 @@ Source: our own extractor (`stages.extraction`), resiliparse or trafilatura (`st
 cost), after decoding by the WHATWG Encoding Standard (`stages.charset`). Rows that carry text already pass through.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self
 
@@ -98,8 +98,9 @@ class ExtractConfig(Config):
         return (model_of_kind("extractor", "extractor"),) if self.extractor == "learned" else ()
 
 
+@lru_cache(maxsize=8)
 def extractor_of(config: ExtractConfig) -> Extractor:
-    """The extractor that `config` names, with its settings; ModelError for a damaged model."""
+    """The extractor that `config` names, with its settings, loaded once in a process; ModelError for a damaged model."""
     if config.extractor == "resiliparse":
         return partial(extract_resiliparse, comments=config.comments)
     if config.extractor == "trafilatura":

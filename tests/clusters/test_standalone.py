@@ -21,4 +21,4 @@ def test_a_cluster_writes_the_local_bytes_with_all_its_slots_and_loads_models_on
     assert len(shares) == WORKERS, shares
     loads = [Counter(path for process, path in cluster.acts("open") if process == worker) for worker in shares]
     assert loads[0] == loads[1]  # whatever the number of shards
-    assert {count for path, count in loads[0].items() if path.endswith("lid.176.ftz")} == {1}
+    assert {count for path, count in loads[0].items() if path.endswith("trees.npz")} == {1}
